@@ -1,0 +1,41 @@
+"""The engine and its sessions. Every connection, statement and lock wait has a limit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+
+from shared.settings import get_settings
+
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_S = 15
+POOL_SIZE = 10
+
+
+@cache
+def get_engine() -> Engine:
+    limit_ms = STATEMENT_TIMEOUT_S * 1000
+    return create_engine(
+        get_settings().database_url.get_secret_value(),
+        pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_SIZE,
+        pool_timeout=STATEMENT_TIMEOUT_S,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms} -c timezone=UTC",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": limit_ms,
+        },
+    )
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One transaction: committed when the block ends, rolled back when it raises."""
+    with Session(get_engine(), expire_on_commit=False) as session, session.begin():
+        yield session

@@ -1,0 +1,93 @@
+"""Where a record's bytes lie on the media volume, and how they get there durably.
+
+    <media_dir>/<user_id>/<record_id>.wav                       the source, until the record is done
+    <media_dir>/<user_id>/<record_id>.parts/<index>.<attempt>   the parts, until the record is done
+    <media_dir>/<user_id>/<record_id>.mp3                       the finished MP3
+
+Names come from ids alone, never from what a user typed. A file under its final name is whole and fsynced: it is written
+under another name first and renamed (POSIX rename is atomic). Errors are OSError.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+UNFINISHED = ".tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFiles:
+    """The paths of one record."""
+
+    folder: Path
+    record_id: UUID
+
+    @property
+    def source(self) -> Path:
+        return self.folder / f"{self.record_id}.wav"
+
+    @property
+    def mp3(self) -> Path:
+        return self.folder / f"{self.record_id}.mp3"
+
+    @property
+    def parts(self) -> Path:
+        return self.folder / f"{self.record_id}.parts"
+
+    def part(self, index: int, attempt: int) -> Path:
+        return self.parts / f"{index}.{attempt}"
+
+
+def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles:
+    return RecordFiles(media_dir / str(user_id), record_id)
+
+
+@contextmanager
+def publishing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write; when the block ends without an error, it stands durably under `path`, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{uuid4().hex}{UNFINISHED}")
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+            sync(file)
+        unfinished.replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_bytes(media_dir: Path) -> int:
+    return shutil.disk_usage(media_dir).free
+
+
+def delete_work(files: RecordFiles) -> None:
+    """Remove what a finished record no longer needs: its source and its parts."""
+    files.source.unlink(missing_ok=True)
+    shutil.rmtree(files.parts, ignore_errors=True)
+
+
+def delete_all(files: RecordFiles) -> None:
+    delete_work(files)
+    files.mp3.unlink(missing_ok=True)
+    for unfinished in files.folder.glob(f"{files.record_id}.*{UNFINISHED}"):
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""The task queue: Celery on Redis. A task carries an id and is only a hint that there is work; the rows are the truth.
+
+So nothing here tries to make delivery reliable: a message may be lost or come twice, and publishing may fail. Claims in
+the database keep work from being done twice, and the sweeper publishes again what was lost.
+
+Queues: `clips` for short records, `segments` for the segments of long ones, `sweep` for the sweeper. A worker takes from
+`clips` first, so a clip never waits behind a long recording's segments.
+"""
+
+from celery import Celery, signals
+from kombu.exceptions import OperationalError
+from redis import Redis
+
+from shared import log
+from shared.settings import get_settings
+
+CLIPS = "clips"
+SEGMENTS = "segments"
+SWEEP = "sweep"
+
+ENCODE_SEGMENT = "encode_segment"
+ASSEMBLE = "assemble"
+SWEEP_TASK = "sweep"
+
+SOCKET_TIMEOUT_S = 2
+VISIBILITY_TIMEOUT_S = 24 * 3600
+"""Redelivery is the sweeper's business, so Redis waits longer than any task may take."""
+
+
+def _make_app() -> Celery:
+    settings = get_settings()
+    app = Celery("wav2mp3", broker=settings.redis_url.get_secret_value(), set_as_current=True)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_default_queue=SEGMENTS,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=SOCKET_TIMEOUT_S,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "queue_order_strategy": "priority",
+            "socket_timeout": SOCKET_TIMEOUT_S,
+            "socket_connect_timeout": SOCKET_TIMEOUT_S,
+            "health_check_interval": 10,
+        },
+        task_publish_retry=False,
+        beat_schedule={
+            SWEEP_TASK: {
+                "task": SWEEP_TASK,
+                "schedule": settings.sweep_interval_s,
+                "options": {"queue": SWEEP, "expires": settings.sweep_interval_s},
+            }
+        },
+    )
+    return app
+
+
+@signals.setup_logging.connect
+def _configure_logging(**_: object) -> None:
+    log.configure(get_settings().log_level)
+
+
+app = _make_app()
+
+
+def publish(task: str, identifier: str | int, queue: str) -> bool:
+    """Put a task on its queue by name. False when Redis does not take it: then the sweeper will."""
+    try:
+        app.send_task(task, args=[str(identifier)], queue=queue)
+    except OperationalError:
+        return False
+    return True
+
+
+def length(queue: str) -> int:
+    """How many tasks wait on a queue. Raises redis.RedisError."""
+    with connect() as redis:
+        return int(redis.llen(queue))  # type: ignore[arg-type] -- a sync client never returns an awaitable
+
+
+def connect() -> Redis:
+    url = get_settings().redis_url.get_secret_value().replace("redis+socket://", "unix://")
+    return Redis.from_url(
+        url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=SOCKET_TIMEOUT_S
+    )
