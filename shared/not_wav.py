@@ -1,0 +1,91 @@
+"""What a file that is not a WAV is instead, told from its first bytes.
+
+In: the first bytes of a file (512 are plenty). Out: one sentence or two for a person. Never raises.
+"""
+
+_AUDIO_OR_VIDEO = (
+    (0, b"fLaC", "FLAC"),
+    (0, b"OggS", "Ogg (Vorbis or Opus)"),
+    (0, b"ID3", "MP3"),
+    (4, b"ftyp", "MP4 or M4A"),
+    (8, b"AIFF", "AIFF"),
+    (8, b"AIFC", "AIFF-C"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM"),
+    (8, b"AVI ", "AVI video"),
+    (8, b"RMID", "MIDI"),
+    (0, b"MThd", "MIDI"),
+    (0, b"caff", "CAF"),
+    (0, b".snd", "AU"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "WMA or WMV"),
+    (0, b"wvpk", "WavPack"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"DSD ", "DSD audio"),
+    (0, b"#!AMR", "AMR"),
+)
+_ARCHIVES = (
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!", "a RAR archive"),
+)
+_OTHERS = (
+    (0, b"\x89PNG", "a PNG image"),
+    (0, b"\xff\xd8\xff", "a JPEG image"),
+    (0, b"GIF8", "a GIF image"),
+    (8, b"WEBP", "a WebP image"),
+    (0, b"%PDF", "a PDF document"),
+)
+_TEXTS = (
+    (b"#extm3u", "an HLS or M3U playlist"),
+    (b"ffconcat", "an ffconcat playlist"),
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<", "XML"),
+    (b"{", "JSON"),
+    (b"[", "JSON"),
+)
+_WAV_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff")
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def describe(head: bytes) -> str:
+    """Say what a file beginning with `head` is and what to do about it."""
+    if not head:
+        return "The file is empty. Upload a WAV file."
+    named = (
+        (_match(_AUDIO_OR_VIDEO, head) or _mpeg_audio(head), "Convert it to WAV and upload that."),
+        (_match(_ARCHIVES, head), "Unpack it and upload the WAV inside."),
+        (_match(_OTHERS, head) or _text(head), "Upload a WAV file."),
+    )
+    for name, advice in named:
+        if name:
+            return f"This is {name}, not WAV. {advice}"
+    if head.startswith(_WAV_MAGICS):
+        return "This begins like a WAV but is none: its first header is cut off or of another kind. Export it again."
+    return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
+
+
+def _match(magics: tuple[tuple[int, bytes, str], ...], head: bytes) -> str | None:
+    return next((name for at, magic, name in magics if head.startswith(magic, at)), None)
+
+
+def _mpeg_audio(head: bytes) -> str | None:
+    """Frame sync of MPEG audio (ISO 11172-3, 2.4.1.3) and of ADTS AAC (ISO 13818-7, 6.2)."""
+    if len(head) < 3 or head[0] != 0xFF or head[:2] in _UTF16_BOMS:
+        return None
+    if head[1] & 0xF6 == 0xF0:
+        return "AAC"
+    is_mpeg = head[1] & 0xE0 == 0xE0 and head[1] & 0x06
+    return "MP3" if is_mpeg and head[2] >> 4 != 15 and head[2] & 0x0C != 0x0C else None
+
+
+def _text(head: bytes) -> str | None:
+    if head.startswith(_UTF16_BOMS):
+        return "text"
+    start = head.removeprefix(_UTF8_BOM).lstrip().lower()
+    for prefix, name in _TEXTS:
+        if start.startswith(prefix):
+            return name
+    has_controls = any(byte < 0x20 and byte not in b"\t\n\r\f" for byte in head)
+    return None if has_controls or head.startswith(_WAV_MAGICS) else "text"

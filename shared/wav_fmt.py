@@ -1,0 +1,200 @@
+"""The `fmt ` chunk of a WAV: which encoding, how many channels, how fast, in what blocks.
+
+In: the chunk's payload (14 bytes or more) and its byte order. Out: a `Format`, or `BadWav` with the reason.
+Source: Microsoft, "Multiple Channel Audio Data and WAVE Files" (WAVEFORMATEX, WAVEFORMATEXTENSIBLE) and the
+registered tags in mmreg.h; the B-format GUIDs of ambisonic files are Richard Dobson's.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, repeat
+
+from shared.errors import BadWav
+
+MIN_FMT_BYTES = 14
+MAX_FMT_BYTES = 4096  # the longest real ones, MS ADPCM with its own coefficients, stay below 1100
+MIN_RATE_HZ = 1000
+MAX_RATE_HZ = 768_000
+MAX_CHANNELS = 64
+
+
+class Encoding(StrEnum):
+    """How samples are stored. For the compressed ones the value is ffmpeg's name of the decoder."""
+
+    PCM = "pcm"
+    FLOAT = "float"
+    ALAW = "alaw"
+    MULAW = "mulaw"
+    MS_ADPCM = "adpcm_ms"
+    IMA_ADPCM = "adpcm_ima_wav"
+    YAMAHA_ADPCM = "adpcm_yamaha"
+    G722 = "g722"
+    G726 = "g726"
+    GSM = "gsm_ms"
+    TRUESPEECH = "truespeech"
+    MP2 = "mp2float"
+    MP3 = "mp3float"
+    AC3 = "ac3"
+
+
+RAW = frozenset({Encoding.PCM, Encoding.FLOAT, Encoding.ALAW, Encoding.MULAW})
+
+_EXTENSIBLE = 0xFFFE
+_MP3 = 0x0055
+_ENCODINGS = {
+    0x0001: Encoding.PCM,
+    0x0002: Encoding.MS_ADPCM,
+    0x0003: Encoding.FLOAT,
+    0x0006: Encoding.ALAW,
+    0x0007: Encoding.MULAW,
+    0x0011: Encoding.IMA_ADPCM,
+    0x0020: Encoding.YAMAHA_ADPCM,
+    0x0022: Encoding.TRUESPEECH,
+    0x0031: Encoding.GSM,
+    0x0045: Encoding.G726,
+    0x0050: Encoding.MP2,
+    0x0055: Encoding.MP3,
+    0x028F: Encoding.G722,
+    0x2000: Encoding.AC3,
+}
+_UNSUPPORTED = {
+    0x000A: "WMA Voice",
+    0x0010: "OKI ADPCM",
+    0x0014: "G.723 ADPCM",
+    0x0038: "AMR or NMS ADPCM",
+    0x0040: "G.721 ADPCM",
+    0x0042: "G.723.1",
+    0x0069: "Xbox ADPCM",
+    0x0083: "G.729",
+    0x0092: "Dolby AC-3 over S/PDIF",
+    0x00FF: "AAC",
+    0x0130: "Sipro",
+    0x0160: "WMA",
+    0x0161: "WMA",
+    0x0162: "WMA Pro",
+    0x0163: "WMA Lossless",
+    0x0166: "XMA2",
+    0x0270: "ATRAC3",
+    0x1600: "AAC",
+    0x2001: "DTS",
+    0x674F: "Ogg Vorbis",
+    0xF1AC: "FLAC",
+}
+_KS_GUID_TAIL = bytes.fromhex("0000 1000 8000 00aa00389b71")
+_AMBISONIC_GUID_TAIL = bytes.fromhex("2107 d311 8644 c8c1ca000000")
+
+# widths of the fields behind the first 18 bytes, where they are not all 16 bits
+_EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is little-endian and mended."""
+
+    encoding: Encoding
+    channels: int
+    sample_rate_hz: int
+    block_align: int
+    bits_per_sample: int
+    channel_mask: int
+    payload: bytes
+
+
+def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
+    """Decode and check the payload of a `fmt ` chunk; raises `BadWav`."""
+    if len(payload) < MIN_FMT_BYTES:
+        raise BadWav("The WAV's fmt chunk is too short to describe its audio. Export it again.")
+    fmt = _to_little_endian(payload) if big_endian else payload
+    tag, channels, rate_hz, _, block_align = struct.unpack_from("<HHIIH", fmt)
+    bits = int.from_bytes(fmt[14:16], "little")
+    mask = 0
+    if tag == _EXTENSIBLE:
+        tag, mask = _extension(fmt)
+    encoding = _encoding(tag)
+    _check_bounds(channels, rate_hz)
+    block_align, bits = _layout(encoding, channels, block_align, bits)
+    mended = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
+    return Format(encoding, channels, rate_hz, block_align, bits, mask, mended)
+
+
+def _to_little_endian(payload: bytes) -> bytes:
+    """RIFX stores every number of the header big-endian, those behind cbSize too."""
+    tag = int.from_bytes(payload[:2], "big")
+    swapped, at = b"", 0
+    for width in chain((2, 2, 4, 4, 2, 2, 2), _EXTENSION_WIDTHS.get(tag, repeat(2))):
+        if at + width > len(payload):
+            break
+        swapped += payload[at : at + width][::-1]
+        at += width
+    return swapped + payload[at:]
+
+
+def _extension(fmt: bytes) -> tuple[int, int]:
+    """The format tag in the sub-format GUID, and the channel mask (none for ambisonics)."""
+    if len(fmt) < 40:
+        raise BadWav(
+            "The WAV says WAVE_FORMAT_EXTENSIBLE but does not name its sub-format. Export it again."
+        )
+    mask, tag, tail = struct.unpack_from("<II12s", fmt, 20)
+    if tail == _AMBISONIC_GUID_TAIL:
+        return tag, 0
+    if tail != _KS_GUID_TAIL:
+        raise BadWav(
+            "The WAV's audio is of an unknown sub-format. Export it as PCM and upload that."
+        )
+    return tag, mask
+
+
+def _encoding(tag: int) -> Encoding:
+    if tag in _ENCODINGS:
+        return _ENCODINGS[tag]
+    name = f"{_UNSUPPORTED[tag]} (" if tag in _UNSUPPORTED else "in an unknown format ("
+    raise BadWav(
+        f"The WAV's audio is {name}format tag 0x{tag:04X}), which cannot be read. Export it as PCM."
+    )
+
+
+def _check_bounds(channels: int, rate_hz: int) -> None:
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise BadWav(
+            f"The WAV says it has {channels} channels; 1 to {MAX_CHANNELS} can be converted. Export it again."
+        )
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise BadWav(
+            f"The WAV says {rate_hz} Hz; {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz can be converted. Export it again."
+        )
+
+
+def _layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> tuple[int, int]:
+    """Block align and bits per sample, mended where the audio leaves no doubt what they must be."""
+    match encoding:
+        case Encoding.ALAW | Encoding.MULAW:
+            return channels, 8
+        case Encoding.PCM | Encoding.FLOAT:
+            return _raw_layout(encoding, channels, block_align or channels * -(-bits // 8), bits)
+        case Encoding.GSM:
+            return block_align or 65, bits
+        case Encoding.IMA_ADPCM | Encoding.MS_ADPCM:
+            header_bytes = 4 if encoding is Encoding.IMA_ADPCM else 7
+            if block_align <= header_bytes * channels or bits not in (0, 3, 4):
+                raise _contradiction(channels, block_align, bits)
+            return block_align, bits or 4  # ffmpeg takes no 0 for IMA
+    return block_align, bits
+
+
+def _raw_layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> tuple[int, int]:
+    """Samples fill whole bytes; fewer bits than the container has are left-justified in it."""
+    sample_bytes, rest = divmod(block_align, channels)
+    widths = (4, 8) if encoding is Encoding.FLOAT else (1, 2, 3, 4, 8)
+    fits = bits in (0, 8 * sample_bytes) if encoding is Encoding.FLOAT else bits <= 8 * sample_bytes
+    if rest or sample_bytes not in widths or not fits:
+        raise _contradiction(channels, block_align, bits)
+    return block_align, 8 * sample_bytes
+
+
+def _contradiction(channels: int, block_align: int, bits: int) -> BadWav:
+    return BadWav(
+        f"The WAV's header contradicts itself: blocks of {block_align} bytes for {channels} "
+        f"channel(s) of {bits} bits. Export it again."
+    )
