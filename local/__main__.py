@@ -16,7 +16,7 @@ from local.stack import ROOT, Stack
 
 def main() -> int:
     try:
-        stack = _stack()
+        stack = configured_stack()
         return {"start": _start, "stop": _stop, "ready": _ready}[sys.argv[1]](stack)
     except StackError as error:
         print(error, file=sys.stderr)
@@ -25,7 +25,7 @@ def main() -> int:
         return 130
 
 
-def _stack() -> Stack:
+def configured_stack() -> Stack:
     written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
     chosen = written | {name: value for name, value in os.environ.items() if value}
     ports = _port(chosen.get("API_PORT", "8000")), _port(chosen.get("FLOWER_PORT", "5555"))
