@@ -86,7 +86,7 @@ def find_container(source: Source) -> Container | None:
         return Container(head[:4].decode(), start, start + 12)
     if head[:16] == _W64_RIFF and head[24:] == _W64_WAVE:
         return Container("W64", start, start + 40)
-    if len(head) < (40 if head[:16] == _W64_RIFF else 12):
+    if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
         return None
     raise NotAWav(describe(source.read(0, 512)))
 

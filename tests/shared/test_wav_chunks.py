@@ -1,0 +1,200 @@
+"""Sizes and places: pads, streaming sizes, truncation, more than 4 GiB, and floods of chunks."""
+
+import io
+import struct
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.errors import BadWav
+from shared.wav import Chunk, WavInfo, check_start, read_wav
+from tests import wavs
+
+GIB = 2**30
+
+
+def read(wav: bytes) -> WavInfo:
+    return read_wav(io.BytesIO(wav), len(wav))
+
+
+@pytest.mark.parametrize("low_byte", [0x00, 0x20, 0x41, 0xFF])
+@pytest.mark.parametrize("fmt_last", [False, True])
+def test_forgotten_pad_bytes_are_noticed(low_byte: int, *, fmt_last: bool) -> None:
+    samples = wavs.sine(0x100 + low_byte)
+    wav = wavs.build(
+        samples,
+        bits=8,
+        before=[(b"LIST", bytes(5))],
+        after=[(b"id3 ", b"x")],
+        pad=False,
+        fmt_last=fmt_last,
+    )
+    info = read(wav)
+    assert wav[info.data_offset : info.data_offset + info.data_bytes] == wavs.encode(
+        samples, bits=8
+    )
+    assert [chunk.id for chunk in info.chunks] == [b"LIST", b"id3 "]
+
+
+def test_a_pad_byte_need_not_be_zero() -> None:
+    odd = wavs.chunk(b"LIST", b"INFOx", pad=False) + b"0"
+    data = wavs.chunk(b"data", b"abcdef")
+    info = read(wavs.wrap([wavs.chunk(b"fmt ", wavs.fmt_payload()), odd, data]))
+    assert (info.samples, len(info.chunks)) == (3, 1)
+
+
+@pytest.mark.parametrize("container", wavs.CONTAINERS)
+@pytest.mark.parametrize("declared", [0, 0x7FFFF000, 0x80000000, 0xFFFFFF9B, 0xFFFFFFFF])
+def test_a_streaming_size_means_to_the_end_of_the_file(container: str, declared: int) -> None:
+    wav = bytearray(wavs.build(wavs.sine(100), container=container, declared=declared))
+    if container in ("RF64", "BW64"):
+        struct.pack_into("<Q", wav, 28, 0)
+    info = read(bytes(wav))
+    assert (info.samples, info.warnings) == (100, ())
+
+
+@pytest.mark.parametrize("after", [b"LIST", b"id3 ", b"abcd", b"data"])
+def test_size_0_with_chunks_behind_it_is_no_samples(after: bytes) -> None:
+    wav = wavs.build(wavs.sine(0), after=[(after, bytes(20 if after != b"data" else 0))])
+    with pytest.raises(BadWav, match="no samples"):
+        read(wav)
+
+
+@pytest.mark.parametrize(
+    "missing", [wavs.build(wavs.sine(0)), wavs.build(wavs.sine(1), encoding="float", bits=64)[:-1]]
+)
+def test_less_than_one_sample_is_no_samples(missing: bytes) -> None:
+    with pytest.raises(BadWav, match="no samples"):
+        read(missing)
+
+
+def test_a_truncated_file_says_how_much_is_missing() -> None:
+    info = read(wavs.build(wavs.sine(1120), declared=100_000))
+    assert info.samples == 1120
+    assert info.warnings == (
+        "The data is 97760 bytes shorter than its header says; "
+        "the 2240 bytes that are there were converted.",
+    )
+
+
+@pytest.mark.parametrize("declared", [None, 203])
+def test_a_stray_byte_behind_the_last_sample_is_no_truncation(declared: int | None) -> None:
+    data = wavs.chunk(b"data", bytes(201 if declared is None else 200), pad=False, declared=201)
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))
+    info = read(wavs.wrap([fmt, data]))
+    assert (info.samples, info.data_bytes, info.warnings) == (50, 200, ())
+
+
+def test_of_two_data_chunks_the_first_with_samples_counts() -> None:
+    first, second = wavs.chunk(b"data", bytes(20)), wavs.chunk(b"data", bytes(40))
+    fmt, empty = wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"data", b"")
+    both = read(wavs.wrap([fmt, first, second]))
+    assert (both.samples, len(both.warnings)) == (10, 1)
+    later = read(wavs.wrap([fmt, empty, second]))
+    assert (later.samples, later.warnings) == (20, ())
+
+
+@pytest.mark.parametrize("size32", [wavs.STREAMING, 0, 200])
+def test_ds64_gives_the_size_of_the_data(size32: int) -> None:
+    wav = wavs.build(wavs.sine(100), container="RF64", declared=size32, after=[(b"bext", bytes(9))])
+    info = read(wav)
+    assert (info.samples, [chunk.size for chunk in info.chunks]) == (100, [9])
+
+
+def test_a_32_bit_size_that_contradicts_ds64_is_believed() -> None:
+    info = read(wavs.build(wavs.sine(100), container="RF64", declared=120))
+    assert info.samples == 60
+
+
+def test_the_table_of_ds64_gives_the_sizes_of_other_chunks() -> None:
+    bext = wavs.chunk(b"bext", bytes(1000), declared=wavs.STREAMING)
+    fmt, data = (
+        wavs.chunk(b"fmt ", wavs.fmt_payload()),
+        wavs.chunk(b"data", bytes(20), declared=wavs.STREAMING),
+    )
+    sizes = wavs.ds64(20, table=[(b"bext", 1000), (b"iXML", 7)])
+    info = read(wavs.wrap([sizes, bext, fmt, data], container="RF64"))
+    assert info.samples == 10
+    assert [(chunk.id, chunk.size) for chunk in info.chunks] == [(b"bext", 1000)]
+
+
+@pytest.mark.parametrize("container", ["RIFF", "RF64", "BW64", "W64"])
+def test_more_than_4_gib_of_samples_are_found_with_the_chunks_behind_them(
+    container: str, tmp_path: Path
+) -> None:
+    """A plain RIFF can only say the size modulo 2**32, and writers do."""
+    data_bytes = 5 * GIB
+    head = bytearray(wavs.build(wavs.sine(1), container=container))[:-2]
+    if container == "W64":
+        del head[-6:]
+        struct.pack_into("<Q", head, len(head) - 8, data_bytes + 24)
+    elif container == "RIFF":
+        struct.pack_into("<I", head, len(head) - 4, data_bytes - 4 * GIB)
+    else:
+        struct.pack_into("<Q", head, 28, data_bytes)
+    path = tmp_path / "long.wav"
+    tail = wavs.chunk(b"bext", b"1234", container=container)
+    with path.open("w+b") as file:
+        file.write(head)
+        file.seek(len(head) + data_bytes)
+        file.write(tail)
+        info = read_wav(file, file.tell())
+        assert check_start(file, len(head))
+    assert (info.data_bytes, info.samples) == (data_bytes, data_bytes // 2)
+    assert [chunk.id for chunk in info.chunks] == [b"bext"]
+    assert bool(info.warnings) is (container == "RIFF")
+
+
+def test_an_id3_tag_in_front_is_skipped_and_kept_as_metadata() -> None:
+    tag = b"ID3\4\0\0\0\0\1\1" + bytes(129)
+    wav = tag + wavs.build(wavs.sine(100), bits=8, before=[(b"LIST", bytes(7))])
+    info = read(wav)
+    assert info.chunks[0] == Chunk(b"id3 ", 0, len(tag))
+    raw = wav[info.data_offset : info.data_offset + info.data_bytes]
+    np.testing.assert_array_equal(
+        wavs.decode(raw, channels=1, bits=8),
+        wavs.decode(wavs.encode(wavs.sine(100), bits=8), channels=1, bits=8),
+    )
+
+
+def test_metadata_that_is_cut_off_is_kept_as_far_as_it_is_there() -> None:
+    wav = wavs.build(wavs.sine(10), after=[(b"id3 ", bytes(100))])[:-60]
+    assert [chunk.size for chunk in read(wav).chunks] == [40]
+
+
+@pytest.mark.parametrize("flood", [b"abcd", b"\0\0\0\0", b"data", b"fmt ", b"ds64"])
+def test_a_flood_of_chunks_costs_little_time_and_memory(flood: bytes) -> None:
+    wav = wavs.build(wavs.sine(10)) + wavs.chunk(flood, b"") * 1_000_000
+    late = wavs.wrap([wavs.chunk(flood, b"")]) + wavs.chunk(flood, b"") * 1_000_000
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        assert read(wav).samples == 10
+        with pytest.raises(BadWav):
+            read(late)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - started < 5
+
+
+def test_metadata_chunks_are_bounded_in_number() -> None:
+    assert len(read(wavs.build(wavs.sine(10), after=[(b"abcd", b"12")] * 5000)).chunks) == 1000
+
+
+@pytest.mark.parametrize(
+    ("chunks", "reason"),
+    [
+        ([], "no fmt chunk"),
+        ([wavs.chunk(b"data", bytes(20))], "no fmt chunk"),
+        ([wavs.chunk(b"fmt ", wavs.fmt_payload())], "no data chunk"),
+        ([wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"LIST", b"wavldata")], "wavl"),
+        ([wavs.chunk(b"fmt ", bytes(13)), wavs.chunk(b"data", bytes(20))], "too short"),
+    ],
+)
+def test_a_missing_chunk_is_named(chunks: list[bytes], reason: str) -> None:
+    with pytest.raises(BadWav, match=reason):
+        read(wavs.wrap(chunks))

@@ -1,0 +1,164 @@
+"""The `fmt ` chunk: what is accepted, mended and refused."""
+
+import io
+import struct
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from shared.errors import BadWav
+from shared.wav import Encoding, WavInfo, read_wav
+from tests import wavs
+
+
+def read(wav: bytes) -> WavInfo:
+    return read_wav(io.BytesIO(wav), len(wav))
+
+
+def wav_with(fmt: bytes, *, container: str = "RIFF") -> bytes:
+    chunks = [(b"fmt ", fmt), (b"data", bytes(7680))]
+    return wavs.wrap(
+        [wavs.chunk(*piece, container=container) for piece in chunks], container=container
+    )
+
+
+@pytest.mark.parametrize("container", ["RIFF", "RIFX", "W64"])
+@pytest.mark.parametrize("fmt_bytes", [14, 16, 18, 20, 40, 5000])
+def test_fmt_may_have_any_size_from_14_bytes_on(container: str, fmt_bytes: int) -> None:
+    info = read(wavs.build(wavs.sine(50, 2), bits=24, container=container, fmt_bytes=fmt_bytes))
+    assert (info.bits_per_sample, info.block_align, info.samples) == (24, 6, 50)
+
+
+@pytest.mark.parametrize("container", wavs.CONTAINERS)
+@pytest.mark.parametrize("mask", [0, 0x3, 0x60F, 0x17FFFF])
+def test_the_channel_mask_is_told(container: str, mask: int) -> None:
+    info = read(wavs.build(wavs.sine(9, 2), container=container, channel_mask=mask))
+    assert (info.channel_mask, info.encoding) == (mask, Encoding.PCM)
+    assert info.fmt == wavs.fmt_payload(channels=2, channel_mask=mask)
+
+
+@pytest.mark.parametrize(("valid_bits", "bits"), [(12, 16), (20, 24), (24, 32), (27, 32)])
+def test_fewer_valid_bits_are_left_justified_in_their_container(valid_bits: int, bits: int) -> None:
+    wav = wavs.build(wavs.sine(99), bits=bits, valid_bits=valid_bits)
+    info = read(wav)
+    assert (info.bits_per_sample, info.block_align) == (bits, bits // 8)
+    raw = wav[info.data_offset :][: info.data_bytes]
+    decoded = wavs.decode(raw, channels=1, bits=bits)
+    np.testing.assert_allclose(decoded, wavs.sine(99), atol=2.0**-valid_bits)
+
+
+@pytest.mark.parametrize(
+    ("bits", "container_bits"), [(12, 16), (20, 24), (24, 32), (1, 8), (0, 16)]
+)
+def test_odd_widths_without_an_extension_fill_their_block(bits: int, container_bits: int) -> None:
+    info = read(wav_with(wavs.fmt_payload(bits=bits, block_align=container_bits // 8)))
+    assert info.bits_per_sample == container_bits
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16, 20, 24, 32, 64])
+def test_a_block_align_of_0_is_computed(bits: int) -> None:
+    info = read(wav_with(wavs.fmt_payload(channels=2, bits=bits, block_align=0)))
+    assert info.block_align == 2 * -(-bits // 8)
+
+
+@pytest.mark.parametrize("encoding", ["alaw", "mulaw"])
+@pytest.mark.parametrize("bits", [0, 8, 16])
+def test_a_law_and_mu_law_are_8_bits_whatever_the_header_says(encoding: str, bits: int) -> None:
+    info = read(wav_with(wavs.fmt_payload(channels=2, encoding=encoding, bits=bits)))
+    assert (info.bits_per_sample, info.block_align) == (8, 2)
+
+
+@pytest.mark.parametrize("tag", [1, 3])
+def test_ambisonic_files_are_read(tag: int) -> None:
+    fmt = wavs.fmt_payload(channels=4, bits=32, channel_mask=0, tag=tag)
+    info = read(wav_with(fmt[:28] + bytes.fromhex("2107d3118644c8c1ca000000")))
+    assert (info.encoding, info.channels) == ({1: Encoding.PCM, 3: Encoding.FLOAT}[tag], 4)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "reason"),
+    [
+        (wavs.fmt_payload(channels=0, block_align=2), "0 channels"),
+        (wavs.fmt_payload(channels=65), "65 channels"),
+        (wavs.fmt_payload(sample_rate_hz=0), "0 Hz"),
+        (wavs.fmt_payload(sample_rate_hz=999), "999 Hz"),
+        (wavs.fmt_payload(sample_rate_hz=768_001), "768001 Hz"),
+        (wavs.fmt_payload(channels=2, bits=20, block_align=4), "contradicts"),
+        (wavs.fmt_payload(channels=2, block_align=3), "contradicts"),
+        (wavs.fmt_payload(bits=40), "contradicts"),
+        (wavs.fmt_payload(bits=0), "contradicts"),
+        (wavs.fmt_payload(encoding="float", bits=16), "contradicts"),
+        (wavs.fmt_payload(encoding="float", bits=32, block_align=8), "contradicts"),
+        (wavs.fmt_payload(tag=0x11, bits=4, block_align=4), "contradicts"),
+        (wavs.fmt_payload(tag=0x11, bits=16, block_align=512), "contradicts"),
+        (wavs.fmt_payload(tag=0x0161), r"WMA \(format tag 0x0161\)"),
+        (wavs.fmt_payload(tag=0x4242), "0x4242"),
+        (wavs.fmt_payload(tag=0xFFFE), "sub-format"),
+        (wavs.fmt_payload(channel_mask=3)[:-1] + b"\0", "unknown sub-format"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused_with_a_reason(fmt: bytes, reason: str) -> None:
+    with pytest.raises(BadWav, match=reason):
+        read(wav_with(fmt))
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 8000, 11025, 44100, 192_000, 768_000])
+@pytest.mark.parametrize("channels", [1, 2, 64])
+def test_rates_and_channel_counts_within_the_bounds_are_read(rate_hz: int, channels: int) -> None:
+    info = read(wav_with(wavs.fmt_payload(sample_rate_hz=rate_hz, channels=channels)))
+    assert (info.sample_rate_hz, info.channels) == (rate_hz, channels)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate_hz", "encoding"),
+    [
+        ("adpcm_ms", 44100, Encoding.MS_ADPCM),
+        ("adpcm_ima_wav", 44100, Encoding.IMA_ADPCM),
+        ("adpcm_yamaha", 44100, Encoding.YAMAHA_ADPCM),
+        ("g722", 16000, Encoding.G722),
+        ("g726", 8000, Encoding.G726),
+        ("mp2", 44100, Encoding.MP2),
+        ("libmp3lame", 44100, Encoding.MP3),
+        ("ac3", 44100, Encoding.AC3),
+    ],
+)
+def test_compressed_audio_can_be_decoded_behind_a_header_of_its_fmt_alone(
+    codec: str, rate_hz: int, encoding: Encoding, tmp_path: Path
+) -> None:
+    path, ffmpeg = tmp_path / "compressed.wav", imageio_ffmpeg.get_ffmpeg_exe()
+    tone = wavs.build(wavs.sine(2 * rate_hz, sample_rate_hz=rate_hz), sample_rate_hz=rate_hz)
+    subprocess.run(
+        [ffmpeg, "-v", "error", "-i", "-", "-c:a", codec, path],
+        input=tone,
+        check=True,
+    )
+    wav = path.read_bytes()
+    info = read(wav)
+    assert (info.encoding, info.raw, info.samples) == (encoding, False, None)
+    if info.duration_s is not None:
+        assert info.duration_s == pytest.approx(2, abs=0.1)
+    clean = wavs.wrap(
+        [
+            wavs.chunk(b"fmt ", info.fmt),
+            wavs.chunk(b"data", wav[info.data_offset :][: info.data_bytes]),
+        ]
+    )
+    decoded = subprocess.run(
+        [ffmpeg, "-v", "error", "-f", "wav", "-c:a", info.encoding, "-i", "-", "-f", "f64le", "-"],
+        input=clean,
+        check=True,
+        capture_output=True,
+    )
+    assert decoded.stderr == b""
+    values = np.frombuffer(decoded.stdout)
+    assert len(values) == pytest.approx(2 * rate_hz, abs=4000)
+    loudness = np.sqrt(np.mean(values[len(values) // 4 : -len(values) // 4] ** 2))
+    assert loudness == pytest.approx(0.5 / np.sqrt(2), rel=0.06)  # LAME scales by 0.95
+
+
+def test_ima_adpcm_that_does_not_say_its_bits_gets_4() -> None:
+    info = read(wav_with(wavs.fmt_payload(tag=0x11, bits=0, block_align=256)))
+    assert struct.unpack("<HH", info.fmt[12:16]) == (256, 4)
