@@ -22,6 +22,7 @@ _W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
 _W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 _MAX_DS64_BYTES = 28 + 12 * 1000
+_MAX_FOLLOWING = 100  # so many headers in a row are no coincidence
 
 # a stray byte run that looks like text is no chunk; these names are believed without further proof
 _KNOWN_IDS = frozenset(
@@ -128,7 +129,7 @@ class ChunkWalk:
             offset = at + self._container.header_bytes
             size = self._payload_bytes(chunk_id, offset, declared)
             yield Header(chunk_id, offset, declared, size)
-            if chunk_id == b"ds64":
+            if chunk_id == b"ds64" and not self._sizes64:
                 self._read_ds64(offset, size)
             at = self._next(offset + (size if chunk_id == b"data" else declared))
 
@@ -188,7 +189,10 @@ class ChunkWalk:
 
     def _chunks_follow(self, at: int) -> bool:
         """Whether chunks, not samples, stand at `at`: a known id, or headers that lead exactly to one or to the end."""
-        while peeked := self._peek(at):
+        for _ in range(_MAX_FOLLOWING):
+            peeked = self._peek(at)
+            if not peeked:
+                return at + 1 >= self._source.size_bytes
             chunk_id, declared = peeked
             end = at + self._container.header_bytes + declared
             if chunk_id in _KNOWN_IDS:
@@ -196,7 +200,7 @@ class ChunkWalk:
             if not is_printable(chunk_id) or end > self._source.size_bytes:
                 return False
             at = self._next(end)
-        return at + 1 >= self._source.size_bytes
+        return True
 
     def _next(self, end: int) -> int:
         """Where the chunk behind one that ends at `end` begins."""
