@@ -21,6 +21,9 @@ def main() -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"The embedded stack cannot be used: {error}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

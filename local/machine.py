@@ -2,8 +2,12 @@
 
 import os
 import socket
+import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, STDOUT
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # it comes without types
 
@@ -12,6 +16,7 @@ class StackError(Exception):
     """What went wrong, as a sentence for the person at the terminal."""
 
 
+LAST_LINES = 20
 _HOST = "127.0.0.1"
 
 
@@ -65,5 +70,20 @@ def _is_of(process: psutil.Process, runtime_dir: Path) -> bool:
 
 
 def check_owner(folder: Path) -> None:
-    if folder.lstat().st_uid != os.geteuid():
+    if os.path.lexists(folder) and folder.lstat().st_uid != os.geteuid():
         raise StackError(f"{folder} belongs to another user: choose another DATA_DIR.")
+
+
+def run(command: Sequence[str], **options: Any) -> None:
+    """`options` are those of `subprocess.run`. What a failed command wrote last is the error."""
+    done = subprocess.run(
+        command, stdout=PIPE, stderr=STDOUT, text=True, errors="replace", check=False, **options
+    )
+    if done.returncode:
+        raise StackError(
+            f"`{Path(command[0]).name} {' '.join(command[1:])}` failed:\n{last_lines(done.stdout)}"
+        )
+
+
+def last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-LAST_LINES:])

