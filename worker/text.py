@@ -1,0 +1,64 @@
+"""Text as writers of WAV metadata left it -> text fit for a UTF-8 ID3 frame.
+
+In: bytes whose encoding is a guess. RIFF declares none (CSET apart, which few write), and programs put their
+locale's bytes where a standard wants ASCII or UTF-8.
+Out: str without NULs, control characters other than tab and newline, lone surrogates or surrounding blanks.
+Never raises. Time and memory are linear in at most MAX_TEXT_BYTES.
+"""
+
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+
+MAX_TEXT_BYTES = 65_536  # of one text; the longest honest ones are coding histories and lyrics
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+
+
+def clean(text: str) -> str:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNPRINTABLE.sub("", lines).strip()
+
+
+def field(raw: bytes, code_page: int = 0) -> str:
+    """A field that ends at its first NUL; what stands behind it is what the writer's buffer held before."""
+    raw = raw[:MAX_TEXT_BYTES]
+    if _is_utf16(raw):
+        return clean(utf16(raw).partition("\0")[0])
+    return clean(decode(raw.partition(b"\0")[0], code_page))
+
+
+def decode(raw: bytes, code_page: int = 0) -> str:
+    """UTF-8 if it is valid, else the Windows code page, else Windows-1252: by chance other text is no valid UTF-8."""
+    raw = raw[:MAX_TEXT_BYTES]
+    for encoding in ("utf-8", f"cp{code_page}", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError as error:
+            if _is_cut_utf8(raw, error):
+                return raw[: error.start].decode()
+        except LookupError:
+            continue
+    return raw.decode("latin-1")
+
+
+def utf16(raw: bytes) -> str:
+    """UTF-16 in the order of its mark, or else little-endian, unless that puts every low byte at zero."""
+    raw = raw[:MAX_TEXT_BYTES]
+    big_endian = raw.startswith(BOM_UTF16_BE)
+    body = raw[2:] if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) else raw
+    body = body[: len(body) // 2 * 2]
+    low, high = (body[1::2], body[::2]) if big_endian else (body[::2], body[1::2])
+    if not any(low) and len(high.strip(b"\0")) > 1:
+        big_endian = not big_endian
+    return body.decode("utf-16-be" if big_endian else "utf-16-le", "replace")
+
+
+def _is_utf16(raw: bytes) -> bool:
+    one_half_is_zero = len(raw) > 1 and not (any(raw[::2]) and any(raw[1::2]))
+    return one_half_is_zero or raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE))
+
+
+def _is_cut_utf8(raw: bytes, error: UnicodeDecodeError) -> bool:
+    """A fixed field may end amid a character. A lone last byte behind plain ASCII is Windows-1252 instead."""
+    cut = error.encoding == "utf-8" and error.reason == "unexpected end of data"
+    return cut and not raw[: error.start].isascii()
