@@ -16,6 +16,8 @@ _MPEG1_BITRATES_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256
 _MPEG2_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG25_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
 DEFAULT_QUALITY = 2
+MAX_STEP_FRAMES = 64
+"""A source whose grid is coarser, such as one of 44,056 Hz, is one segment: its run-ins would cost too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,35 +98,62 @@ def choose_target(info: WavInfo, options: Options) -> Target:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where a source may be cut: every `samples` of it make exactly `frames` of the MP3."""
+
+    samples: int
+    frames: int
+
+
+def grid(source_rate_hz: int, target: Target) -> Grid:
+    frame = target.samples_per_frame * source_rate_hz
+    samples = frame // gcd(frame, target.sample_rate_hz)
+    return Grid(samples, samples * target.sample_rate_hz // frame)
+
+
+def resampled(samples: int, source_rate_hz: int, target: Target) -> int:
+    """How many samples of the MP3 so many of the source become."""
+    return -(-samples * target.sample_rate_hz // source_rate_hz)
+
+
 def cut(info: WavInfo, target: Target, segment_s: float) -> list[Stretch]:
-    """The segments of a record, in order: equal stretches of about `segment_s`, each a whole number of MP3 frames.
+    """The segments of a record, in order: equal stretches of about `segment_s`, on the grid but for the end.
 
     CBR carries its bit reservoir, and compressed sources their decoder's state, from end to end: those are one segment.
     """
     if info.samples is None:
         return [Stretch(0, round((info.duration_s or 0) * info.sample_rate_hz))]
-    if target.quality is None:
+    step = grid(info.sample_rate_hz, target)
+    if target.quality is None or step.frames > MAX_STEP_FRAMES:
         return [Stretch(0, info.samples)]
-    step = _grid_step(info.sample_rate_hz, target)
     count = max(1, round(info.samples / info.sample_rate_hz / segment_s))
-    length = -(-info.samples // (count * step)) * step
+    length = -(-info.samples // (count * step.samples)) * step.samples
     return [
         Stretch(start, min(length, info.samples - start))
         for start in range(0, info.samples, length)
     ]
 
 
-def _grid_step(source_rate_hz: int, target: Target) -> int:
-    """The fewest source samples that make a whole number of MP3 frames after resampling."""
-    frame = target.samples_per_frame * source_rate_hz
-    return frame // gcd(frame, target.sample_rate_hz)
+def notes(info: WavInfo, target: Target) -> list[str]:
+    """What the uploader should know of the conversion."""
+    if info.channels > 2 and target.channels == 2:
+        return [
+            f"The {info.channels} channels were mixed to stereo and scaled so that nothing clips."
+        ]
+    if info.channels > 2:
+        return [
+            f"The {info.channels} channels were mixed to mono and scaled so that nothing clips."
+        ]
+    return []
 
 
 def _check_bitrate(bitrate_kbps: int | None, sample_rate_hz: int) -> None:
     allowed = bitrates_kbps(sample_rate_hz)
     if bitrate_kbps is not None and bitrate_kbps not in allowed:
         raise BadOptions(
-            f"An MP3 of {sample_rate_hz} Hz has no {bitrate_kbps} kbit/s. bitrate_kbps must be one of {_listed(allowed)}."
+            f"An MP3 of {sample_rate_hz} Hz has no {bitrate_kbps} kbit/s. "
+            f"bitrate_kbps must be one of {_listed(allowed)}."
         )
 
 

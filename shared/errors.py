@@ -6,6 +6,7 @@ another program. A docstring is its class's default message.
 """
 
 import inspect
+from uuid import UUID
 
 
 class Wav2mp3Error(Exception):
@@ -50,7 +51,7 @@ class FilenameTaken(Wav2mp3Error):
 
     code = "filename_taken"
 
-    def __init__(self, detail: str | None = None, record_id: str | None = None) -> None:
+    def __init__(self, detail: str | None = None, record_id: UUID | None = None) -> None:
         super().__init__(detail)
         self.record_id = record_id
 
@@ -95,6 +96,28 @@ class BadOptions(Wav2mp3Error):
     """The conversion options contradict each other. The answer lists what is allowed."""
 
     code = "bad_options"
+
+
+class BadRequest(Wav2mp3Error):
+    """The request is not right. The calls and their parameters are described at /docs."""
+
+    code = "bad_request"
+
+
+class BadRange(Wav2mp3Error):
+    """The MP3 is shorter than the range asked for. Ask again without Range."""
+
+    code = "bad_range"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__()
+        self.size_bytes = size_bytes
+
+
+class Unavailable(Wav2mp3Error):
+    """The service cannot reach its database just now. Try again in a few seconds."""
+
+    code = "unavailable"
 
 
 class NotAWav(Wav2mp3Error):

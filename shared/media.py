@@ -80,14 +80,22 @@ def free_bytes(media_dir: Path) -> int:
     return shutil.disk_usage(media_dir).free
 
 
+def delete(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def delete_work(files: RecordFiles) -> None:
     """Remove what a finished record no longer needs: its source and its parts."""
-    files.source.unlink(missing_ok=True)
-    shutil.rmtree(files.parts, ignore_errors=True)
+    delete(files.source)
+    delete(files.parts)
 
 
 def delete_all(files: RecordFiles) -> None:
     delete_work(files)
-    files.mp3.unlink(missing_ok=True)
+    delete(files.mp3)
     for unfinished in files.folder.glob(f"{files.record_id}.*{UNFINISHED}"):
-        unfinished.unlink(missing_ok=True)
+        delete(unfinished)

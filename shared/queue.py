@@ -3,8 +3,8 @@
 So nothing here tries to make delivery reliable: a message may be lost or come twice, and publishing may fail. Claims in
 the database keep work from being done twice, and the sweeper publishes again what was lost.
 
-Queues: `clips` for short records, `segments` for the segments of long ones, `sweep` for the sweeper. A worker takes from
-`clips` first, so a clip never waits behind a long recording's segments.
+Queues: `clips` for short records, `segments` for the segments of long ones, `sweep` for the sweeper. A worker
+takes from `clips` first, so a clip never waits behind a long recording's segments.
 """
 
 from celery import Celery, signals
@@ -20,8 +20,10 @@ SWEEP = "sweep"
 
 ENCODE_SEGMENT = "encode_segment"
 ASSEMBLE = "assemble"
-SWEEP_TASK = "sweep"
+SWEEP_ROWS = "sweep_rows"
+SWEEP_FILES = "sweep_files"
 
+SWEEP_FILES_INTERVAL_S = 600
 SOCKET_TIMEOUT_S = 2
 VISIBILITY_TIMEOUT_S = 24 * 3600
 """Redelivery is the sweeper's business, so Redis waits longer than any task may take."""
@@ -54,11 +56,15 @@ def _make_app() -> Celery:
         },
         task_publish_retry=False,
         beat_schedule={
-            SWEEP_TASK: {
-                "task": SWEEP_TASK,
-                "schedule": settings.sweep_interval_s,
-                "options": {"queue": SWEEP, "expires": settings.sweep_interval_s},
+            task: {
+                "task": task,
+                "schedule": interval_s,
+                "options": {"queue": SWEEP, "expires": interval_s},
             }
+            for task, interval_s in (
+                (SWEEP_ROWS, settings.sweep_interval_s),
+                (SWEEP_FILES, SWEEP_FILES_INTERVAL_S),
+            )
         },
     )
     return app
@@ -84,7 +90,7 @@ def publish(task: str, identifier: str | int, queue: str) -> bool:
 def length(queue: str) -> int:
     """How many tasks wait on a queue. Raises redis.RedisError."""
     with connect() as redis:
-        return int(redis.llen(queue))  # type: ignore[arg-type] -- a sync client never returns an awaitable
+        return int(redis.llen(queue))
 
 
 def connect() -> Redis:

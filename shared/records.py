@@ -38,8 +38,8 @@ class AssemblyClaim:
     attempt: int
 
 
-def from_now(seconds: float | None) -> ColumnElement[Any] | None:
-    return None if seconds is None else func.now() + timedelta(seconds=seconds)
+def from_now(seconds: float) -> ColumnElement[Any]:
+    return func.now() + timedelta(seconds=seconds)
 
 
 def change(session: Session, record_id: UUID, *guards: ColumnElement[bool], **values: Any) -> bool:
@@ -75,7 +75,7 @@ def reserve(
     pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
     if session.scalars(pending).one() >= max_pending:
         raise TooManyPending
-    record_id = session.scalar(
+    record_id: UUID | None = session.scalar(
         insert_or(Record)
         .values(
             user_id=user_id,
@@ -106,11 +106,11 @@ def keep_uploading(session: Session, record_id: UUID, lease_s: float) -> bool:
     return change(session, record_id, uploading, lease_until=from_now(lease_s))
 
 
-def release(session: Session, record_id: UUID) -> None:
-    """Forget an upload that did not arrive whole: its filename is free again."""
-    session.execute(
-        delete(Record).where(Record.id == record_id, Record.status == RecordStatus.UPLOADING)
-    )
+def release(session: Session, record_id: UUID) -> bool:
+    """Forget an upload that did not arrive whole: its filename is free again. False if it was accepted after all."""
+    this = Record.id == record_id
+    session.execute(delete(Record).where(this, Record.status == RecordStatus.UPLOADING))
+    return session.scalar(select(Record.id).where(this, Record.status.not_in(GONE))) is None
 
 
 def accept(
@@ -190,8 +190,7 @@ def complete(
     *,
     mp3_bytes: int,
     duration_s: float,
-    warnings: Iterable[str],
-    retention_s: float | None,
+    retention_h: float | None,
 ) -> bool:
     """The MP3 is durable. False when the lease was lost or the record is gone."""
     return change(
@@ -201,15 +200,14 @@ def complete(
         status=RecordStatus.DONE,
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
-        warnings=list(warnings),
         lease_until=None,
         finished_at=func.now(),
-        expires_at=from_now(retention_s),
+        expires_at=_expiry(retention_h),
     )
 
 
 def fail(
-    session: Session, record_id: UUID, error: Wav2mp3Error, *, retention_s: float | None
+    session: Session, record_id: UUID, error: Wav2mp3Error, *, retention_h: float | None
 ) -> bool:
     """Give a record up, with the reason for its user."""
     unfinished = (SegmentState.QUEUED, SegmentState.ENCODING)
@@ -228,7 +226,7 @@ def fail(
         error_detail=error.detail,
         lease_until=None,
         finished_at=func.now(),
-        expires_at=from_now(retention_s),
+        expires_at=_expiry(retention_h),
     )
 
 
@@ -242,3 +240,7 @@ def bury(session: Session, record_id: UUID, status: RecordStatus) -> bool:
 
 def _held(claim: AssemblyClaim) -> tuple[ColumnElement[bool], ...]:
     return (Record.attempt == claim.attempt, Record.status == RecordStatus.CONVERTING)
+
+
+def _expiry(retention_h: float | None) -> ColumnElement[Any] | None:
+    return None if retention_h is None else from_now(3600 * retention_h)

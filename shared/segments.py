@@ -2,8 +2,9 @@
 
     queued -> encoding -> done;  encoding -> queued (to be tried again) | failed (with its record)
 
-A claim counts an attempt and gives a lease; every later change by its holder is guarded by that attempt, so a worker that
-lost its lease, or whose record was deleted, changes nothing. Functions take the session of a running transaction.
+A claim counts an attempt and gives a lease; every later change by its holder is guarded by that attempt, so a
+worker that lost its lease, or whose record was deleted, changes nothing. Functions take the session of a
+running transaction.
 """
 
 from dataclasses import dataclass
@@ -85,11 +86,13 @@ def renew(session: Session, held: SegmentClaim, *, encoded_samples: int, lease_s
     return _change(session, held, lease_until=lease_until, encoded_samples=encoded_samples)
 
 
-def finish(session: Session, held: SegmentClaim, *, in_flight: int) -> Finished | None:
-    """The segment's part is durable. None when the lease was lost."""
+def finish(
+    session: Session, held: SegmentClaim, *, samples: int, in_flight: int
+) -> Finished | None:
+    """The part is durable and holds `samples` of the source. None when the lease was lost."""
     # Two workers may finish the last two segments at once; the row lock lets one of them see that all are done.
     session.execute(select(Record.id).where(Record.id == held.record_id).with_for_update())
-    done = {"state": SegmentState.DONE, "encoded_samples": Segment.samples}
+    done = {"state": SegmentState.DONE, "samples": samples, "encoded_samples": samples}
     if not _change(session, held, **done):
         return None
     siblings = Segment.record_id == held.record_id
@@ -108,6 +111,12 @@ def finish(session: Session, held: SegmentClaim, *, in_flight: int) -> Finished 
 def give_back(session: Session, held: SegmentClaim) -> bool:
     """Put a segment back on the queue, to be tried again; False when the lease was lost."""
     return _change(session, held, state=SegmentState.QUEUED, lease_until=None)
+
+
+def done(session: Session, record_id: UUID) -> list[Segment]:
+    """A record's segments that are done, in order. `attempt` is the one whose part counts."""
+    of_record = (Segment.record_id == record_id, Segment.state == SegmentState.DONE)
+    return list(session.scalars(select(Segment).where(*of_record).order_by(Segment.index)))
 
 
 def _change(session: Session, held: SegmentClaim, **values: Any) -> bool:

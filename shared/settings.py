@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     """about how much audio one task encodes"""
     segments_in_flight: int = Field(16, gt=0)
     """segments of one record that are on the queue at a time, so that long recordings take turns"""
-    lease_s: float = Field(20, ge=2)
+    lease_s: float = Field(15, ge=2)
     """a segment whose worker has not renewed its lease for so long is given to another"""
     max_attempts: int = Field(4, gt=0)
     """a segment that was begun so often without success fails its record"""

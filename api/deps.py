@@ -1,0 +1,65 @@
+"""What endpoints are given: settings, a session, the user."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.changes import Changes
+from shared import db
+from shared.errors import BadCredentials
+from shared.models import User
+from shared.settings import Settings, get_settings
+
+
+def _session() -> Iterator[Session]:
+    with db.transaction() as session:
+        yield session
+
+
+# The scope ends the transaction before the answer is sent: a slow download must not hold a connection.
+DbSession = Annotated[Session, Depends(_session, scope="function")]
+AppSettings = Annotated[Settings, Depends(get_settings)]
+
+
+def _changes(request: Request) -> Changes:
+    changes: Changes = request.app.state.changes
+    return changes
+
+
+RecordChanges = Annotated[Changes, Depends(_changes)]
+
+
+def hash_token(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _token(
+    token: Annotated[str | None, Query(description="the user's token")] = None,
+    token_header: Annotated[str | None, Header(alias="token")] = None,
+    authorization: Annotated[str | None, Header(description="Bearer <token>")] = None,
+) -> str | None:
+    scheme, _, bearer = (authorization or "").partition(" ")
+    return token or token_header or (bearer.strip() if scheme.lower() == "bearer" else None)
+
+
+def _user_id(
+    token: Annotated[str | None, Depends(_token)],
+    user_id: Annotated[str | None, Query(description="the user's id")] = None,
+) -> UUID:
+    """The id of the user who holds the token. Raises BadCredentials."""
+    if not token:
+        raise BadCredentials
+    # A transaction of its own: an upload that follows may take hours and must not hold a connection.
+    with db.transaction() as session:
+        found = session.scalar(select(User.id).where(User.token_hash == hash_token(token)))
+    if found is None or (user_id is not None and user_id.lower() != str(found)):
+        raise BadCredentials
+    return found
+
+
+CurrentUser = Annotated[UUID, Depends(_user_id)]

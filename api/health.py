@@ -1,0 +1,105 @@
+"""Whether the service lives, whether it is ready, and what it counts."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import structlog
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+
+from shared import db, media, queue, workers
+from shared.models import Record, Segment
+from shared.settings import get_settings
+
+router = APIRouter(tags=["health"])
+
+log = structlog.get_logger(__name__)
+
+
+@router.get("/health/live")
+def live() -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/health/ready", responses={503: {"description": "What is not ready, and why"}})
+def ready(response: Response) -> dict[str, str]:
+    """PostgreSQL, Redis, the media volume and at least one worker are there."""
+    checks = {
+        "postgresql": _check_postgresql,
+        "redis": _check_redis,
+        "volume": _check_volume,
+        "workers": _check_workers,
+    }
+    found = {name: _outcome(name, check) for name, check in checks.items()}
+    if set(found.values()) != {"ok"}:
+        response.status_code = 503
+    return found
+
+
+def _outcome(name: str, check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # noqa: BLE001 -- whatever a check raises is its finding
+        log.warning("not ready", part=name, error=str(error))
+        return "not ready"
+    return "ok"
+
+
+def _check_postgresql() -> None:
+    with db.transaction() as session:
+        session.execute(select(1))
+
+
+def _check_redis() -> None:
+    with queue.connect() as redis:
+        redis.ping()
+
+
+def _check_volume() -> None:
+    media_dir = get_settings().media_dir
+    if not os.access(media_dir, os.W_OK | os.X_OK):
+        raise PermissionError(f"{media_dir} is not writable")
+    if media.free_bytes(media_dir) < get_settings().min_free_bytes:
+        raise OSError("less room than MIN_FREE_BYTES is left")
+
+
+def _check_workers() -> None:
+    with db.transaction() as session:
+        if not workers.alive(session):
+            raise RuntimeError("no worker has reported itself")
+
+
+class _Gauges(Collector):
+    """Read from the database when asked, so that every API process tells the same."""
+
+    def collect(self) -> Iterator[Metric]:
+        with db.transaction() as session:
+            by_status = session.execute(
+                select(Record.status, func.count()).group_by(Record.status)
+            ).all()
+            by_state = session.execute(
+                select(Segment.state, func.count()).group_by(Segment.state)
+            ).all()
+            alive = len(workers.alive(session))
+        records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
+        for status, count in by_status:
+            records.add_metric([status], count)
+        segments = GaugeMetricFamily("wav2mp3_segments", "Segments by state", labels=["state"])
+        for state, count in by_state:
+            segments.add_metric([state], count)
+        yield from (records, segments, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+        free_bytes = media.free_bytes(get_settings().media_dir)
+        yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Room on the media volume", free_bytes)
+
+
+@router.get("/metrics", response_class=Response)
+def metrics() -> Response:
+    """Prometheus metrics."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Gauges())
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

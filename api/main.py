@@ -1,0 +1,40 @@
+"""Builds the API: `uvicorn api.main:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import downloads, events, health, problems, records, users
+from api.access_log import AccessLog
+from api.changes import Changes
+from shared import db, log
+from shared.settings import get_settings
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.changes.listening():
+        yield
+
+
+def create_app() -> FastAPI:
+    log.configure(get_settings().log_level)
+    app = FastAPI(
+        title="wav2mp3",
+        description="Turns WAV into MP3: upload, poll, download.",
+        version="1.0.0",
+        lifespan=_lifespan,
+    )
+    app.state.changes = Changes(db.get_engine())
+    app.add_middleware(AccessLog)
+    problems.install(app)
+    for resource in (users, records, downloads, events, health):
+        app.include_router(resource.router)
+    app.mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True))
+    return app
+
+
+app = create_app()

@@ -1,0 +1,103 @@
+"""A multipart/form-data body (RFC 7578), parsed as it arrives: the heads of its parts and the bytes between them."""
+
+from typing import NamedTuple
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from shared.errors import BadUpload, NotMultipart
+
+MAX_FILENAME_CHARS = 500
+"""PostgreSQL's index over (user_id, filename) takes 2.7 kB; a character may have four bytes."""
+
+
+class PartHead(NamedTuple):
+    name: str
+    filename: str | None
+    """None: a plain field"""
+
+
+class Multipart:
+    """Turns chunks of a body into the heads of its parts and the bytes between them."""
+
+    def __init__(self, content_type: str) -> None:
+        kind, parameters = parse_options_header(content_type)
+        if kind != b"multipart/form-data" or not parameters.get(b"boundary"):
+            raise NotMultipart
+        self.complete = False
+        self._events: list[PartHead | memoryview] = []
+        self._field = self._value = b""
+        self._disposition = ""
+        try:
+            self._parser = MultipartParser(
+                parameters[b"boundary"],
+                {
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_part_data": self._on_part_data,
+                    "on_end": self._on_end,
+                },
+            )
+        except FormParserError as error:
+            raise NotMultipart from error
+
+    def feed(self, chunk: bytes) -> list[PartHead | memoryview]:
+        self._events = []
+        try:
+            self._parser.write(chunk)
+        except FormParserError as error:
+            raise BadUpload from error
+        return self._events
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._disposition = self._value.decode("latin-1")
+        self._field = self._value = b""
+
+    def _on_headers_finished(self) -> None:
+        _, parameters = parse_options_header(self._disposition)
+        name, filename = parameters.get(b"name"), parameters.get(b"filename")
+        self._events.append(
+            PartHead(
+                "" if name is None else _decode(name),
+                None if filename is None else _decode(filename),
+            )
+        )
+        self._disposition = ""
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._events.append(memoryview(data)[start:end])
+
+    def _on_end(self) -> None:
+        self.complete = True
+
+
+def _decode(value: bytes) -> str:
+    """Names come in UTF-8 from browsers and curl, in Latin-1 from old clients."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = value.decode("latin-1")
+    # Browsers escape these three, and only these (WHATWG HTML, multipart/form-data encoding algorithm).
+    return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+
+
+def clean_filename(sent: str) -> str:
+    """The last part of a path, without control characters. It is a label, never a path on disk."""
+    base = sent.replace("\\", "/").rpartition("/")[2]
+    name = "".join(character if character.isprintable() else " " for character in base).strip()
+    if name in ("", ".", ".."):
+        raise BadUpload("The file has no name. Send one: curl -F 'wav_file=@song.wav'.")
+    if len(name) > MAX_FILENAME_CHARS:
+        raise BadUpload(
+            f"The filename is longer than {MAX_FILENAME_CHARS} characters. Rename the file."
+        )
+    return name

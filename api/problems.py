@@ -1,0 +1,127 @@
+"""From an error to what the client is told: RFC 9457 problem+json, on every path, in this one place."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api.schemas import Problem
+from shared import errors
+from shared.errors import Wav2mp3Error
+
+STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
+    errors.BadCredentials: HTTPStatus.UNAUTHORIZED,
+    errors.RecordNotFound: HTTPStatus.NOT_FOUND,
+    errors.UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
+    errors.RecordNotReady: HTTPStatus.CONFLICT,
+    errors.FilenameTaken: HTTPStatus.CONFLICT,
+    errors.RecordGone: HTTPStatus.GONE,
+    errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.NotMultipart: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.NotAWav: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.BadRange: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    errors.BadUpload: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadWav: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.EncodeFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Wav2mp3Error: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
+    errors.BadCredentials: {"WWW-Authenticate": "Bearer"},
+    errors.RecordNotReady: {"Retry-After": "5"},
+    errors.TooManyPending: {"Retry-After": "30"},
+    errors.Unavailable: {"Retry-After": "5"},
+}
+STATUS_OF_CODE = {error.code: status for error, status in STATUS.items()}
+
+log = structlog.get_logger(__name__)
+
+
+def problem(code: str, detail: str) -> Problem:
+    """The problem that stands for an error's code, such as the one in a failed record's row."""
+    status = STATUS_OF_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return Problem(title=status.phrase, status=status, code=code, detail=detail)
+
+
+def responses(
+    *raised: type[Wav2mp3Error], media_type: str | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of an endpoint's errors, and of its answer where that is not JSON."""
+    described: dict[int | str, dict[str, Any]] = {
+        STATUS[error].value: {
+            "description": STATUS[error].phrase,
+            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        }
+        for error in (*raised, errors.BadRequest)
+    }
+    if media_type is not None:
+        described[200] = {"content": {media_type: {}}}
+    return described
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Wav2mp3Error, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(OperationalError, _answer_unavailable)
+    app.add_exception_handler(PoolTimeout, _answer_unavailable)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(
+        body.model_dump(mode="json", exclude_none=True),
+        body.status,
+        headers,
+        media_type="application/problem+json",
+    )
+
+
+def _answer_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Wav2mp3Error)
+    body = problem(error.code, error.detail)
+    if isinstance(error, errors.FilenameTaken):
+        body.record_id = error.record_id
+    headers = dict(HEADERS.get(type(error), {}))
+    if isinstance(error, errors.BadRange):
+        headers["Content-Range"] = f"bytes */{error.size_bytes}"
+    return answer(body, headers)
+
+
+def _answer_http_exception(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    body = Problem(
+        title=status.phrase,
+        status=status,
+        code=status.name.lower(),
+        detail=f"{status.description or status.phrase}. The calls of this service are described at /docs.",
+    )
+    return answer(body, error.headers)
+
+
+def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return _answer_error(request, errors.BadRequest(f"The request is not right: {wrong}."))
+
+
+def _answer_unavailable(request: Request, error: Exception) -> JSONResponse:
+    log.error("database unavailable", path=request.url.path, exc_info=error)
+    return _answer_error(request, errors.Unavailable())
+
+
+def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return _answer_error(request, Wav2mp3Error())

@@ -1,0 +1,155 @@
+"""Records: upload a WAV, follow it, download its MP3, delete it."""
+
+import asyncio
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from sqlalchemy import select, tuple_
+
+from api import views
+from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
+from api.multipart import Multipart
+from api.options import ConversionOptions, TagOptions
+from api.problems import responses
+from api.schemas import RecordAccepted, RecordPage, RecordView
+from api.upload import Upload
+from api.views import RecordLinks
+from shared import db, errors, media, records
+from shared.models import GONE, Record, RecordStatus
+
+router = APIRouter(tags=["records"])
+
+POLL_AFTER_S = 1
+MAX_WAIT_S = 30.0
+
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["wav_file"],
+                    "properties": {"wav_file": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/record",
+    status_code=202,
+    openapi_extra=BODY,
+    responses=responses(
+        errors.BadCredentials,
+        errors.UploadTimeout,
+        errors.FilenameTaken,
+        errors.UploadTooLarge,
+        errors.NotAWav,
+        errors.BadWav,
+        errors.TooManyPending,
+        errors.NoSpace,
+    ),
+)
+async def create_record(
+    request: Request,
+    response: Response,
+    user_id: CurrentUser,
+    options: ConversionOptions,
+    tags: TagOptions,
+    settings: AppSettings,
+    links: RecordLinks,
+) -> RecordAccepted:
+    """Upload a WAV as the part `wav_file`. The answer comes when it is safely stored; then follow `status_link`."""
+    form = Multipart(request.headers.get("content-type", ""))
+    _check_announced_size(request.headers.get("content-length"), settings)
+    upload = Upload(user_id, options, tags, settings)
+    try:
+        await upload.receive(request.stream(), form)
+        record_id = await asyncio.to_thread(upload.accept)
+    except BaseException:
+        await asyncio.to_thread(upload.abandon)
+        raise
+    response.headers["Location"] = links.status(record_id)
+    response.headers["Retry-After"] = str(POLL_AFTER_S)
+    return RecordAccepted(
+        id=record_id,
+        status=RecordStatus.QUEUED,
+        status_link=links.status(record_id),
+        download_link=links.download(record_id, user_id),
+    )
+
+
+def _check_announced_size(content_length: str | None, settings: AppSettings) -> None:
+    size_bytes = int(content_length or 0)
+    if size_bytes > settings.max_upload_bytes:
+        raise errors.UploadTooLarge
+    if media.free_bytes(settings.media_dir) - size_bytes < settings.min_free_bytes:
+        raise errors.NoSpace
+
+
+@router.get("/records/{record_id}", responses=responses(errors.RecordNotFound, errors.RecordGone))
+async def show_record(
+    record_id: UUID,
+    links: RecordLinks,
+    changes: RecordChanges,
+    prefer: Annotated[
+        str | None,
+        Header(
+            description="wait=N holds the answer until the record is finished, N seconds at most"
+        ),
+    ] = None,
+) -> RecordView:
+    """How a record is doing."""
+
+    def load() -> RecordView:
+        with db.transaction() as session:
+            return views.view(session, views.find(session, record_id), links)
+
+    wait = re.search(r"\bwait=(\d{1,5})\b", prefer or "")
+    wait_s = min(float(wait[1]), MAX_WAIT_S) if wait else 0
+    return await changes.wait_until(
+        record_id, load, lambda seen: seen.status in records.FINISHED, wait_s
+    )
+
+
+@router.get("/records", responses=responses(errors.BadCredentials))
+def list_records(
+    user_id: CurrentUser,
+    session: DbSession,
+    links: RecordLinks,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    before: Annotated[UUID | None, Query(description="the last record of the page before")] = None,
+) -> RecordPage:
+    """A user's records, newest first."""
+    newest_first = tuple_(Record.created_at, Record.id)
+    query = select(Record).where(Record.user_id == user_id, Record.status.not_in(GONE))
+    if before is not None:
+        last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
+        query = query.where(newest_first < last)
+    found = session.scalars(
+        query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
+    ).all()
+    page = found[:limit]
+    return RecordPage(
+        records=[views.view(session, record, links) for record in page],
+        next=links.page(page[-1].id, limit) if len(found) > limit else None,
+    )
+
+
+@router.delete(
+    "/records/{record_id}",
+    status_code=204,
+    responses=responses(errors.BadCredentials, errors.RecordNotFound, errors.RecordGone),
+)
+def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
+    """Cancel or delete a record: what converts it stops, its bytes go, its filename is free."""
+    with db.transaction() as session:
+        if views.find(session, record_id).user_id != user_id:
+            raise errors.RecordNotFound
+        records.bury(session, record_id, RecordStatus.DELETED)
+    media.delete_all(media.record_files(settings.media_dir, user_id, record_id))

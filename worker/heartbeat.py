@@ -1,0 +1,35 @@
+"""A worker reports itself to the database while it runs, so that a health check can tell whether any is alive."""
+
+import time
+from threading import Thread
+from typing import Any
+
+import structlog
+from celery import signals
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import db, queue, workers
+
+log = structlog.get_logger(__name__)
+
+
+@signals.worker_ready.connect
+def _start(sender: Any, **_: object) -> None:
+    if queue.CLIPS in sender.app.amqp.queues.consume_from:
+        Thread(target=_report_for_ever, args=(sender.hostname,), daemon=True).start()
+
+
+@signals.worker_process_init.connect
+def _forget_connections(**_: object) -> None:
+    # A connection that two processes use garbles both; the parent keeps its own.
+    db.get_engine().dispose(close=False)
+
+
+def _report_for_ever(name: str) -> None:
+    while True:
+        try:
+            with db.transaction() as session:
+                workers.report_alive(session, name)
+        except SQLAlchemyError as error:
+            log.warning("heartbeat not reported", error=type(error).__name__)
+        time.sleep(workers.HEARTBEAT_S)

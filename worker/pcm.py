@@ -1,0 +1,100 @@
+"""Samples as ffmpeg takes them: the source's own bytes, with a name for their format and no container around them.
+
+Raw sources (PCM, float, A-law, µ-law) are read from the file as they are. Compressed ones go through a decoder
+first, in a process of its own that sees a header which we wrote, and come out as 32-bit samples. Either way an
+encoder gets `Pcm`.
+"""
+
+import os
+import struct
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from shared.encoding import Stretch
+from shared.wav import Encoding, WavInfo
+
+CHUNK_BYTES = 256 * 1024
+_UNKNOWN_SIZE = b"\xff\xff\xff\xff"
+_SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
+
+
+@dataclass(frozen=True, slots=True)
+class PcmFormat:
+    """`name` is ffmpeg's for the raw format; `sample_bytes` are of one channel's sample."""
+
+    name: str
+    sample_bytes: int
+    channels: int
+    sample_rate_hz: int
+
+    @property
+    def block_align(self) -> int:
+        return self.sample_bytes * self.channels
+
+    @property
+    def input_arguments(self) -> list[str]:
+        """Tells ffmpeg what comes on stdin. `NC` is N channels in no particular layout: mixing is ours to say."""
+        rate, layout = str(self.sample_rate_hz), f"{self.channels}C"
+        return ["-f", self.name, "-sample_rate", rate, "-ch_layout", layout, "-i", "pipe:0"]
+
+    def silence(self, samples: int) -> bytes:
+        return _SILENCE.get(self.name, b"\0") * (samples * self.block_align)
+
+
+def raw_format(info: WavInfo) -> PcmFormat:
+    """What `read_samples` gives of a raw source."""
+    return PcmFormat(*_raw_name(info), info.channels, info.sample_rate_hz)
+
+
+def decoded_format(info: WavInfo) -> PcmFormat:
+    """What the decoder gives of a compressed source."""
+    return PcmFormat("s32le", 4, info.channels, info.sample_rate_hz)
+
+
+def _raw_name(info: WavInfo) -> tuple[str, int]:
+    byte_order = "be" if info.big_endian else "le"
+    match info.encoding, info.bits_per_sample:
+        case ((Encoding.ALAW | Encoding.MULAW), _):
+            return info.encoding, 1
+        case Encoding.PCM, 8:
+            return "u8", 1
+        case Encoding.PCM, 64:
+            return f"s32{byte_order}", 4
+        case Encoding.FLOAT, bits:
+            return f"f{bits}{byte_order}", bits // 8
+        case _, bits:
+            return f"s{bits}{byte_order}", bits // 8
+
+
+def read_samples(file: BinaryIO, info: WavInfo, stretch: Stretch) -> Iterator[bytes]:
+    """A raw source's samples of a stretch. A file that has become shorter ends early."""
+    position = info.data_offset + stretch.start_sample * info.block_align
+    end = position + stretch.samples * info.block_align
+    step = CHUNK_BYTES // info.block_align * info.block_align
+    narrow = info.encoding == Encoding.PCM and info.bits_per_sample == 64
+    while position < end:
+        chunk = os.pread(file.fileno(), min(step, end - position), position)
+        if not chunk:
+            return
+        position += len(chunk)
+        yield _upper_half(chunk, big_endian=info.big_endian) if narrow else chunk
+
+
+def _upper_half(chunk: bytes, *, big_endian: bool) -> bytes:
+    """64-bit samples as 32-bit ones: ffmpeg reads no raw format of 64-bit integers."""
+    return memoryview(chunk).cast("I")[0 if big_endian else 1 :: 2].tobytes()
+
+
+def compressed_file(file: BinaryIO, info: WavInfo) -> Generator[bytes]:
+    """A compressed source in a container that holds nothing but the format and the data, to its end."""
+    fmt = info.fmt + b"\0" * (len(info.fmt) % 2)
+    yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt)) + fmt
+    yield b"data" + _UNKNOWN_SIZE
+    position, end = info.data_offset, info.data_offset + info.data_bytes
+    while position < end:
+        chunk = os.pread(file.fileno(), min(CHUNK_BYTES, end - position), position)
+        if not chunk:
+            return
+        position += len(chunk)
+        yield chunk

@@ -1,0 +1,170 @@
+"""The Celery tasks: claim, do, finish. A worker is `celery -A worker.tasks worker`.
+
+A task that finds nothing to claim does nothing: it came twice, or its record is gone. One that fails gives its
+claim back, and the sweeper brings it again a little later; after the last attempt the record fails, with a
+reason.
+"""
+
+import errno
+import os
+from contextlib import suppress
+from typing import BinaryIO
+from uuid import UUID
+
+import structlog
+from sqlalchemy.orm import Session
+
+from shared import db, media, queue, records, segments, wav
+from shared.encoding import Target, choose_target
+from shared.errors import BadWav, EncodeFailed, LeaseLost, NoSpace, NotAWav, Wav2mp3Error
+from shared.queue import app
+from shared.records import AssemblyClaim
+from shared.segments import SegmentClaim
+from shared.settings import Settings, get_settings
+from worker import heartbeat, sweep
+from worker.assemble import write_mp3
+from worker.encode import Job, write_part
+from worker.ffmpeg import Limits
+from worker.lease import Lease
+
+__all__ = ["app", "heartbeat"]
+
+LEAST_TIMEOUT_S = 60
+"""Encoding may take this and as long as the audio lasts: dozens of times what it needs."""
+
+log = structlog.get_logger(__name__)
+
+
+@app.task(name=queue.ENCODE_SEGMENT)
+def encode_segment(segment_id: str) -> None:
+    settings = get_settings()
+    with db.transaction() as session:
+        claim = segments.claim(
+            session, int(segment_id), max_attempts=settings.max_attempts, lease_s=settings.lease_s
+        )
+    if claim is None:
+        return
+    try:
+        samples = _encode(claim, settings)
+        _finish_segment(claim, samples, settings)
+    except LeaseLost:
+        log.info("segment lost or cancelled", record_id=str(claim.record_id), index=claim.index)
+    except Exception as error:
+        log.exception("segment failed", record_id=str(claim.record_id), index=claim.index)
+        with db.transaction() as session:
+            if segments.give_back(session, claim):
+                _fail_if_hopeless(session, claim, error, settings)
+
+
+@app.task(name=queue.ASSEMBLE)
+def assemble(record_id: str) -> None:
+    settings = get_settings()
+    with db.transaction() as session:
+        claim = records.claim_assembly(
+            session, UUID(record_id), max_attempts=settings.max_attempts, lease_s=settings.lease_s
+        )
+    if claim is None:
+        return
+    try:
+        _assemble(claim, settings)
+    except LeaseLost:
+        log.info("record lost or cancelled", record_id=record_id)
+    except Exception as error:
+        log.exception("assembling failed", record_id=record_id)
+        with db.transaction() as session:
+            if records.give_back_assembly(session, claim):
+                _fail_if_hopeless(session, claim, error, settings)
+
+
+@app.task(name=queue.SWEEP_ROWS, send_events=False)
+def sweep_rows() -> None:
+    sweep.sweep_rows(get_settings())
+
+
+@app.task(name=queue.SWEEP_FILES, send_events=False)
+def sweep_files() -> None:
+    sweep.sweep_files(get_settings())
+
+
+def _encode(claim: SegmentClaim, settings: Settings) -> int:
+    files = media.record_files(settings.media_dir, claim.user_id, claim.record_id)
+    encoded_samples = 0
+
+    def renew() -> bool:
+        with db.transaction() as session:
+            return segments.renew(
+                session, claim, encoded_samples=encoded_samples, lease_s=settings.lease_s
+            )
+
+    def report(samples: int) -> None:
+        nonlocal encoded_samples
+        encoded_samples = samples
+
+    with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
+        job = Job(*_read(source, claim), claim.stretch)
+        timeout_s = LEAST_TIMEOUT_S + claim.stretch.samples / job.info.sample_rate_hz
+        limits = Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check)
+        with media.publishing(files.part(claim.index, claim.attempt)) as part:
+            return write_part(source, job, part, limits, report)
+
+
+def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> None:
+    with db.transaction() as session:
+        finished = segments.finish(
+            session, claim, samples=samples, in_flight=settings.segments_in_flight
+        )
+    if finished is None:
+        raise LeaseLost
+    if finished.next_segment_id is not None:
+        queue.publish(queue.ENCODE_SEGMENT, finished.next_segment_id, queue.SEGMENTS)
+    if finished.all_done:
+        assemble(str(claim.record_id))
+
+
+def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
+    files = media.record_files(settings.media_dir, claim.user_id, claim.record_id)
+
+    def renew() -> bool:
+        with db.transaction() as session:
+            return records.renew_assembly(session, claim, settings.lease_s)
+
+    with db.transaction() as session:
+        parts = segments.done(session, claim.record_id)
+    samples = sum(part.samples for part in parts)
+    paths = [files.part(part.index, part.attempt) for part in parts]
+    with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
+        info, target = _read(source, claim)
+        with media.publishing(files.mp3) as mp3:
+            write_mp3(source, info, target, samples, paths, claim.tags, mp3, lease.check)
+            mp3_bytes = mp3.tell()
+    with db.transaction() as session:
+        done = records.complete(
+            session,
+            claim,
+            mp3_bytes=mp3_bytes,
+            duration_s=samples / info.sample_rate_hz,
+            retention_h=settings.retention_h,
+        )
+    if not done:
+        raise LeaseLost
+    media.delete_work(files)
+
+
+def _read(source: BinaryIO, claim: SegmentClaim | AssemblyClaim) -> tuple[wav.WavInfo, Target]:
+    info = wav.read_wav(source, os.fstat(source.fileno()).st_size)
+    return info, choose_target(info, claim.options)
+
+
+def _fail_if_hopeless(
+    session: Session, claim: SegmentClaim | AssemblyClaim, error: Exception, settings: Settings
+) -> None:
+    hopeless = isinstance(error, BadWav | NotAWav)
+    if not hopeless and claim.attempt < settings.max_attempts:
+        return
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        error = NoSpace()
+    reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
+    records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+    files = media.record_files(settings.media_dir, claim.user_id, claim.record_id)
+    with suppress(OSError):  # the sweeper looks again
+        media.delete_work(files)
