@@ -349,7 +349,10 @@ HOSTILE = {
     "tiny info items": riff_list(b"INFO", [(b"I%03d" % (n % 1000), b"x") for n in range(90_000)]),
     "tiny frames": raw_id3(b"TIT2\0\0\0\2\0\0\3x" * (ONE_MIB // 12)),
     "many values": raw_id3(
-        *(b"TXXX" + (60_000).to_bytes(4) + b"\0\0\0" + b"a\0" * 29_999 + b"b" for _ in range(17)),
+        *(
+            b"TXXX" + (60_000).to_bytes(4) + b"\0\0\0" + b"\0%05d\0" % n + b"a\0" * 29_996 + b"b"
+            for n in range(17)
+        ),
         version=3,
     ),
     "synchronisation": raw_id3(b"\xff\0" * (ONE_MIB // 2), flags=0x80, version=3),
