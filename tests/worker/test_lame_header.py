@@ -1,0 +1,163 @@
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from mutagen.mp3 import MP3, BitrateMode
+
+from shared.errors import EncodeFailed
+from tests.worker.mp3_material import Sound, decode, in_chunks, music, sound
+from worker.lame_header import header_frame, summarise
+from worker.mpeg import frames, pack
+
+VBR = 2
+READ_WITH_MUTAGEN: Any = MP3  # which has no types
+RATES_AND_CHANNELS = [
+    *[(44100, 2), (48000, 1), (48000, 2), (32000, 2), (24000, 2), (22050, 1), (16000, 2)],
+    *[(12000, 1), (11025, 2), (8000, 1), (8000, 2)],
+]
+
+
+def parts_of(source: Sound, folder: Path, quality: int | None, count: int = 1) -> list[Path]:
+    if quality is None:
+        encoded = list(frames([source.encode("-b:a", "64k")]))
+    else:
+        encoded = list(frames([source.encode_vbr(quality, reservoir=False)]))
+    paths = [folder / f"{number}.part" for number in range(count)]
+    for path, share in zip(paths, np.array_split(np.arange(len(encoded)), count), strict=True):
+        chosen = [encoded[index] for index in share]
+        path.write_bytes(b"".join(chosen if quality is None else pack(chosen)))
+    return paths
+
+
+def assembled(source: Sound, folder: Path, quality: int | None = VBR, count: int = 1) -> Path:
+    parts = parts_of(source, folder, quality, count)
+    mp3 = folder / "assembled.mp3"
+    header = header_frame(summarise(parts), len(source.samples), quality)
+    mp3.write_bytes(header + b"".join(part.read_bytes() for part in parts))
+    return mp3
+
+
+def has_length_everywhere(mp3: Path, source: Sound) -> None:
+    by_ffmpeg = decode(mp3, source.channels)
+    by_libsndfile, rate_hz = soundfile.read(mp3, always_2d=True)
+    assert by_ffmpeg.shape == by_libsndfile.shape == source.samples.shape
+    assert rate_hz == source.rate_hz
+
+
+@pytest.mark.parametrize("quality", [VBR, None], ids=["VBR", "CBR"])
+@pytest.mark.parametrize(("rate_hz", "channels"), RATES_AND_CHANNELS)
+def test_the_mp3_decodes_to_as_many_samples_as_the_source_has(
+    tmp_path: Path, rate_hz: int, channels: int, quality: int | None
+) -> None:
+    source = music(0.7, rate_hz, channels)
+    has_length_everywhere(assembled(source, tmp_path, quality), source)
+
+
+@pytest.mark.parametrize(
+    "samples", [1, 4, 10, 19, 20, 21, 47, 48, 575, 1151, 1152, 1153, 2304, 2351, 2352, 3456]
+)
+def test_the_shortest_clips_and_whole_frames_keep_their_length(
+    tmp_path: Path, samples: int
+) -> None:
+    clip = Sound(music(1, 44100, 2).samples[:samples], 44100)
+    has_length_everywhere(assembled(clip, tmp_path), clip)
+
+
+@pytest.mark.skipif(not shutil.which("mpg123"), reason="mpg123 is not installed")
+@pytest.mark.parametrize(("rate_hz", "channels"), RATES_AND_CHANNELS)
+def test_mpg123_plays_exactly_the_sources_samples(
+    tmp_path: Path, rate_hz: int, channels: int
+) -> None:
+    source = music(0.7, rate_hz, channels)
+    command = [shutil.which("mpg123") or "", "-q", "-s", str(assembled(source, tmp_path))]
+    played = subprocess.run(command, capture_output=True, check=True).stdout
+    assert len(played) == source.samples.nbytes
+
+
+def test_every_sample_comes_out_where_it_went_in(tmp_path: Path) -> None:
+    time = np.arange(3 * 44100)[:, None] / 44100
+    source = sound(0.5 * np.sin(2 * np.pi * (200 + 300 * time) * time), 44100)
+    decoded, _ = soundfile.read(assembled(source, tmp_path, 0, count=7), always_2d=True)
+    error = decoded - source.samples / 32768
+    assert np.sqrt(np.mean(error**2)) < 0.002
+
+
+@pytest.mark.parametrize("quality", [VBR, None], ids=["VBR", "CBR"])
+def test_the_fields_are_those_that_lame_writes(tmp_path: Path, quality: int | None) -> None:
+    source = music(10, 44100, 2)
+    mp3 = assembled(source, tmp_path, quality, count=3)
+    info = READ_WITH_MUTAGEN(mp3).info
+    expected = BitrateMode.CBR if quality is None else BitrateMode.VBR
+    assert (info.bitrate_mode, info.encoder_info) == (expected, "LAME 3.100.0+")
+    assert info.length == pytest.approx(10, abs=1e-6)
+
+
+def test_bytes_frames_and_checksums_are_those_of_the_file(tmp_path: Path) -> None:
+    source = music(10, 44100, 2)
+    mp3 = assembled(source, tmp_path, count=3).read_bytes()
+    header, *audio = frames([mp3])
+    tag = header[36:]
+    assert tag[:4] == b"Xing"
+    assert int.from_bytes(tag[8:12]) == len(audio) == 10 * 44100 // 1152 + 2
+    assert int.from_bytes(tag[12:16]) == int.from_bytes(tag[148:152]) == len(mp3)
+    assert int.from_bytes(tag[152:154]) == crc16_arc(b"".join(audio))
+    assert int.from_bytes(tag[154:156]) == crc16_arc(header[: 36 + 154])
+
+
+def crc16_arc(data: bytes) -> int:
+    """By the definition: polynomial 0x8005, reflected, from 0."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 * (crc & 1)
+    return crc
+
+
+@pytest.mark.parametrize("seconds", [0.05, 2, 70])
+def test_the_table_of_contents_leads_to_the_frame_of_each_percent(
+    tmp_path: Path, seconds: float
+) -> None:
+    mp3 = assembled(music(seconds, 44100, 1), tmp_path).read_bytes()
+    header, *audio = frames(in_chunks(mp3))
+    starts = np.cumsum([len(header), *map(len, audio)])[:-1]
+    table = np.frombuffer(header[4 + 17 + 16 :][:100], np.uint8)
+    assert table[0] == 0
+    wanted = starts[len(audio) * np.arange(1, 100) // 100]
+    np.testing.assert_allclose(table[1:] / 256 * len(mp3), wanted, atol=len(mp3) / 200)
+
+
+@pytest.mark.skipif(not shutil.which("mp3val"), reason="mp3val is not installed")
+def test_mp3val_finds_no_fault(tmp_path: Path) -> None:
+    mp3 = assembled(music(10, 44100, 2), tmp_path, count=4)
+    command = [shutil.which("mp3val") or "", str(mp3)]
+    found = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert "Xing header" in found
+    faults = [line for line in found.splitlines() if line.startswith("WARNING")]
+    assert [fault for fault in faults if "No supported tags" not in fault] == []
+
+
+def test_an_mp3_that_lost_a_frame_is_refused(tmp_path: Path) -> None:
+    source = music(1, 44100, 2)
+    (part,) = parts_of(source, tmp_path, None)
+    part.write_bytes(b"".join(list(frames([part.read_bytes()]))[:-1]))
+    with pytest.raises(EncodeFailed):
+        header_frame(summarise([part]), len(source.samples), None)
+
+
+def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
+    folders = [tmp_path / "mono", tmp_path / "stereo"]
+    for folder, channels in zip(folders, (1, 2), strict=True):
+        folder.mkdir()
+        parts_of(music(0.2, 44100, channels), folder, VBR)
+    with pytest.raises(EncodeFailed):
+        summarise([folder / "0.part" for folder in folders])
+
+
+def test_no_audio_at_all_is_refused() -> None:
+    with pytest.raises(EncodeFailed):
+        header_frame(summarise([]), 0, VBR)
