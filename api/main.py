@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 
 from api import downloads, events, health, problems, records, users
 from api.access_log import AccessLog
@@ -22,7 +23,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def create_app() -> FastAPI:
     log.configure(get_settings().log_level)
-    app = FastAPI(
+    # Serves the scripts of /docs itself: a self-hosted service must not need somebody's CDN.
+    app = FastAPIOffline(
         title="wav2mp3",
         description="Turns WAV into MP3: upload, poll, download.",
         version="1.0.0",

@@ -1,4 +1,3 @@
-# mypy: allow-untyped-calls
 # (mutagen is marked as typed but leaves its constructors without annotations)
 """The ID3v2 tag inside a WAV's `id3 ` chunk -> mutagen frames, text repaired.
 

@@ -1,4 +1,3 @@
-# mypy: allow-untyped-calls
 # (mutagen is marked as typed but leaves its constructors without annotations)
 """A WAV's metadata -> the ID3v2.4 tag that stands in front of its MP3.
 
