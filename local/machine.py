@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # it comes without types
+import psutil
 
 
 class StackError(Exception):

@@ -1,0 +1,59 @@
+"""How fast, how small and how lean the service converts, beside the same ffmpeg run by hand: `make bench`.
+
+Each figure is a ratio or a bound, the median of at least five rounds in which both sides take turns, warmed up. The table
+goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench long clips ...` measures only what is named.
+"""
+
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import psutil
+
+from local.stack import Stack
+from tests.bench import measures
+from tests.bench.measures import Bench, Figure
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
+    "long": measures.long_recordings,
+    "clips": measures.many_clips,
+    "short": measures.one_short_clip,
+    "wait": measures.wait_beside_a_long_recording,
+    "memory": measures.memory,
+    "size": measures.size,
+}
+
+
+def main(names: list[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="wav2mp3-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with (
+            Stack.on_free_ports(Path(folder) / "stack") as stack,
+            Bench(stack, Path(folder)) as bench,
+        ):
+            figures = []
+            for name in names or MEASURES:
+                for figure in MEASURES[name](bench):
+                    print(figure.row(), flush=True)
+                    figures.append(figure)
+    table = "\n".join([measures.HEADING, *(figure.row() for figure in figures)])
+    print(f"\n{table}")
+    if not names:
+        RESULTS.write_text(f"# What was measured\n\n{_machine()}\n\n{table}\n")
+
+
+def _machine() -> str:
+    system = f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores"
+    memory_gb = psutil.virtual_memory().total / 1e9
+    return (
+        f"On {date.today():%d %B %Y}: {system}, {memory_gb:.0f} GB of memory, "
+        f"Python {platform.python_version()}, {measures.ffmpeg_version()}."
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,304 @@
+"""The measurements. What is timed for the service is timed for ffmpeg by hand in the same round, on the same file."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Event, Thread
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+import imageio_ffmpeg
+import psutil
+
+from local.stack import Stack
+from tests.bench.material import write_music
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+ROUNDS = 5
+TIMEOUT_S = 1800
+HEADING = "| what | measured | limit | rounds |\n|---|---|---|---|"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    what: str
+    measured: str
+    limit: str
+    rounds: str
+
+    def row(self) -> str:
+        return f"| {self.what} | {self.measured} | {self.limit} | {self.rounds} |"
+
+
+class Bench:
+    """A stack, a user of it, and the WAVs to measure with."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack = stack
+        self.folder = folder
+        self._client = httpx.Client(base_url=stack.api_url, timeout=TIMEOUT_S, trust_env=False)
+
+    def __enter__(self) -> Self:
+        user = self._client.post("/users", json={"name": "bench"}).json()
+        self._credentials = {"user_id": user["id"], "token": user["token"]}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def music(self, duration_s: float) -> Path:
+        path = self.folder / f"music-{duration_s:g}.wav"
+        return path if path.exists() else write_music(path, duration_s)
+
+    def upload(self, wav: Path, **options: int) -> dict[str, Any]:
+        with wav.open("rb") as file:
+            answer = self._client.post(
+                "/record",
+                params=self._credentials | {name: str(value) for name, value in options.items()},
+                files={"wav_file": (f"{uuid4()}.wav", file, "audio/wav")},
+            )
+        answer.raise_for_status()
+        accepted: dict[str, Any] = answer.json()
+        return accepted
+
+    def status(self, record: dict[str, Any], wait_s: int = 0) -> dict[str, Any]:
+        answer = self._client.get(record["status_link"], headers={"Prefer": f"wait={wait_s}"})
+        seen: dict[str, Any] = answer.json()
+        return seen
+
+    def wait(self, record: dict[str, Any]) -> dict[str, Any]:
+        while (seen := self.status(record, wait_s=30))["status"] != "done":
+            assert seen["status"] != "failed", seen
+        return seen
+
+    def delete(self, record: dict[str, Any]) -> None:
+        self._client.delete(f"/records/{record['id']}", params=self._credentials)
+
+    def download(self, record: dict[str, Any]) -> bytes:
+        return self._client.get(record["download_link"]).content
+
+    @property
+    def curl_target(self) -> str:
+        return f"{self.stack.api_url}/record?{httpx.QueryParams(self._credentials)}"
+
+
+def by_hand(wav: Path | str, mp3: Path | str, quality: int = 2) -> list[str]:
+    codec = ["-c:a", "libmp3lame", "-q:a", str(quality)]
+    return [FFMPEG, "-nostdin", "-v", "error", "-y", "-i", str(wav), *codec, str(mp3)]
+
+
+def timed_s(action: Callable[[], object]) -> float:
+    started_s = time.perf_counter()
+    action()
+    return time.perf_counter() - started_s
+
+
+def ratios(ours_s: Callable[[], float], theirs_s: Callable[[], float], rounds: int) -> list[float]:
+    """Ours by theirs, each round; they take turns at who is first."""
+    ours_s(), theirs_s()
+    found = []
+    for turn in range(rounds):
+        if turn % 2:
+            theirs, ours = theirs_s(), ours_s()
+        else:
+            ours, theirs = ours_s(), theirs_s()
+        found.append(ours / theirs)
+    return found
+
+
+def ratio_figure(what: str, found: list[float], limit: float) -> Figure:
+    rounds = (
+        ", ".join(f"{ratio:.2f}" for ratio in sorted(found))
+        if len(found) <= 10
+        else str(len(found))
+    )
+    return Figure(what, f"{median(found):.2f}", f"≤ {limit:.2f}", rounds)
+
+
+def long_recordings(bench: Bench) -> list[Figure]:
+    return [
+        ratio_figure(
+            f"a {minutes}-minute recording, from 202 to done, by one ffmpeg pass",
+            _long(bench, minutes),
+            0.6,
+        )
+        for minutes in (10, 60)
+    ]
+
+
+def _long(bench: Bench, minutes: int) -> list[float]:
+    wav, mp3 = bench.music(60 * minutes), bench.folder / "by-hand.mp3"
+
+    def ours_s() -> float:
+        record = bench.upload(wav)
+        took_s = timed_s(lambda: bench.wait(record))
+        bench.delete(record)
+        return took_s
+
+    def theirs_s() -> float:
+        return timed_s(lambda: subprocess.run(by_hand(wav, mp3), check=True))
+
+    return ratios(ours_s, theirs_s, ROUNDS)
+
+
+def many_clips(bench: Bench) -> list[Figure]:
+    """200 clips from 8 clients, each a curl, against `xargs -P2`."""
+    wav = bench.music(10)
+    clips = [wav.with_name(f"clip-{number}.wav") for number in range(200)]
+    for clip in clips:
+        clip.hardlink_to(wav)
+
+    def ours_s() -> float:
+        def post(clip: Path) -> dict[str, Any]:
+            form = f"wav_file=@{clip};type=audio/wav;filename={uuid4()}.wav"
+            done = subprocess.run(
+                ["curl", "-sS", "-F", form, bench.curl_target], check=True, capture_output=True
+            )
+            accepted: dict[str, Any] = json.loads(done.stdout)
+            return accepted
+
+        started_s = time.perf_counter()
+        with ThreadPoolExecutor(8) as clients:
+            records = list(clients.map(post, clips))
+        for record in records:
+            bench.wait(record)
+        took_s = time.perf_counter() - started_s
+        for record in records:
+            bench.delete(record)
+        return took_s
+
+    def theirs_s() -> float:
+        script = by_hand("{}", "{}.mp3")
+        names = "\n".join(map(str, clips)).encode()
+        return timed_s(
+            lambda: subprocess.run(["xargs", "-P2", "-I{}", *script], input=names, check=True)
+        )
+
+    return [
+        ratio_figure(
+            "200 clips of 10 s from 8 clients, by `xargs -P2 ffmpeg`",
+            ratios(ours_s, theirs_s, ROUNDS),
+            1.15,
+        )
+    ]
+
+
+def one_short_clip(bench: Bench) -> list[Figure]:
+    wav, mp3 = bench.music(1), bench.folder / "by-hand.mp3"
+
+    def ours_s() -> float:
+        started_s = time.perf_counter()
+        record = bench.upload(wav)
+        bench.download(record)
+        took_s = time.perf_counter() - started_s
+        bench.delete(record)
+        return took_s
+
+    def theirs_s() -> float:
+        return timed_s(lambda: subprocess.run(by_hand(wav, mp3), check=True))
+
+    return [
+        ratio_figure(
+            "a 1-second clip, from request to MP3, by one ffmpeg call",
+            ratios(ours_s, theirs_s, 30),
+            2.0,
+        )
+    ]
+
+
+def wait_beside_a_long_recording(bench: Bench) -> list[Figure]:
+    clip, recording = bench.music(10), bench.upload(bench.music(5 * 3600))
+    waits_s: list[float] = []
+    while len(waits_s) < 40:
+        record = bench.upload(clip)
+        waits_s.append(timed_s(lambda: bench.wait(record)))  # noqa: B023 -- called at once
+        time.sleep(0.5)
+    still = bench.status(recording)
+    assert still["status"] == "converting", "the recording was done too soon to be beside it"
+    bench.delete(recording)
+    p95_s = quantiles(waits_s, n=20)[-1]
+    what = "a 10-second clip while 5 hours convert, from 202 to done, p95"
+    return [Figure(what, f"{p95_s:.1f} s", "≤ 3 s", f"{len(waits_s)} clips")]
+
+
+def memory(bench: Bench) -> list[Figure]:
+    return [
+        Figure(
+            f"peak memory of a worker process with its ffmpeg, {name}",
+            f"{_peak_memory_mb(bench, duration_s):.0f} MB",
+            "≤ 250 MB",
+            "1",
+        )
+        for name, duration_s in (("10 s", 10), ("10 min", 600), ("5 h", 5 * 3600))
+    ]
+
+
+def _peak_memory_mb(bench: Bench, duration_s: float) -> float:
+    with _watched_memory(bench.stack.pid("worker")) as peak_bytes:
+        record = bench.upload(bench.music(duration_s))
+        bench.wait(record)
+    bench.delete(record)
+    return peak_bytes[0] / 1e6
+
+
+@contextmanager
+def _watched_memory(worker_pid: int) -> Iterator[list[int]]:
+    """The most that any pool process and what it started held at a time."""
+    peak_bytes, stopped = [0], Event()
+
+    def watch() -> None:
+        while not stopped.wait(0.05):
+            for child in psutil.Process(worker_pid).children():
+                peak_bytes[0] = max(peak_bytes[0], _held_bytes(child))
+
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield peak_bytes
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _held_bytes(process: psutil.Process) -> int:
+    held_bytes = 0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            held_bytes += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return held_bytes
+
+
+def size(bench: Bench) -> list[Figure]:
+    return [
+        Figure(
+            f"size of 10 minutes at quality {quality}, by LAME's own VBR",
+            f"{_size_ratio(bench, quality):.4f}",
+            "≤ 1.00",
+            "1",
+        )
+        for quality in (0, 2, 4, 6)
+    ]
+
+
+def _size_ratio(bench: Bench, quality: int) -> float:
+    wav, mp3 = bench.music(600), bench.folder / "by-hand.mp3"
+    subprocess.run(by_hand(wav, mp3, quality), check=True)
+    record = bench.upload(wav, quality=quality)
+    bench.wait(record)
+    ours_bytes = len(bench.download(record))
+    bench.delete(record)
+    return ours_bytes / mp3.stat().st_size
+
+
+def ffmpeg_version() -> str:
+    said = subprocess.run([FFMPEG, "-version"], check=True, capture_output=True, text=True)
+    return " ".join(said.stdout.split()[:3])
