@@ -1,6 +1,8 @@
 """A worker reports itself to the database while it runs, so that a health check can tell whether any is alive."""
 
 import time
+from contextlib import suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -10,6 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, queue, workers
 
+ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
+"""For a container's health check, which must cost nothing; where there is no such folder, nothing is written."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -17,6 +22,13 @@ log = structlog.get_logger(__name__)
 def _start(sender: Any, **_: object) -> None:
     if queue.CLIPS in sender.app.amqp.queues.consume_from:
         Thread(target=_report_for_ever, args=(sender.hostname,), daemon=True).start()
+
+
+@signals.heartbeat_sent.connect
+def _touch(**_: object) -> None:
+    # Celery sends heartbeats from the loop that takes tasks: one that has lost Redis, or hangs, sends none.
+    with suppress(OSError):
+        ALIVE_FILE.touch()
 
 
 @signals.worker_process_init.connect
