@@ -54,14 +54,14 @@ def _convert(client: httpx.Client, chosen: str) -> str:
         record = _follow(client, _upload(client, wav))
     link = str(record["download_link"])
     mp3 = _download(client, link, wav.stem)
-    print(f"Saved   {mp3.name} ({record['duration_s']:.1f} s, {mp3.stat().st_size / 1000:.0f} kB)")
+    print(f"Saved   {mp3.name} ({record['duration_s']:.1f} s, {_size(mp3)})")
     return link
 
 
 def _upload(client: httpx.Client, wav: Path) -> str:
     try:
         with wav.open("rb") as file:
-            print(f"Uploading {wav.name} ({wav.stat().st_size / 1e6:.1f} MB)", flush=True)
+            print(f"Uploading {wav.name} ({_size(wav)})", flush=True)
             return _post(client, wav.name, file)
     except OSError as error:
         raise DemoError(f"{wav} cannot be read: {error.strerror}.") from error
@@ -116,6 +116,11 @@ class _Line:
     def end(self) -> None:
         if self._in_place:
             print()
+
+
+def _size(path: Path) -> str:
+    size_bytes = path.stat().st_size
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _download(client: httpx.Client, link: str, stem: str) -> Path:
