@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 """Cue points that have a label -> ID3 chapters.
 
 In: the payloads of a `cue ` chunk and of LIST/adtl chunks, the byte order ("<", or ">" for RIFX), and the length of

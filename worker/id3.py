@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 """The ID3v2 tag inside a WAV's `id3 ` chunk -> mutagen frames, text repaired.
 
 In: a chunk's bytes, whatever they are. Out: frames added to a tag, all text as UTF-8; a frame already in the tag

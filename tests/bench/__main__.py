@@ -1,14 +1,14 @@
 """How fast, how small and how lean the service converts, beside the same ffmpeg run by hand: `make bench`.
 
-Each figure is a ratio or a bound, the median of at least five rounds in which both sides take turns, warmed up. The table
-goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench long clips ...` measures only what is named.
+Each figure is a ratio or a bound, the median of at least five rounds in which both sides take turns, warmed up. The
+table goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench long clips` measures only what is named.
 """
 
 import platform
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -50,7 +50,7 @@ def _machine() -> str:
     system = f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores"
     memory_gb = psutil.virtual_memory().total / 1e9
     return (
-        f"On {date.today():%d %B %Y}: {system}, {memory_gb:.0f} GB of memory, "
+        f"On {datetime.now().astimezone():%d %B %Y}: {system}, {memory_gb:.0f} GB of memory, "
         f"Python {platform.python_version()}, {measures.ffmpeg_version()}."
     )
 

@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 """RIFF metadata chunks built by hand, and the tag that becomes of them as mutagen reads it."""
 
 import struct

@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 from mutagen.id3 import ID3, CTOCFlags
 
 from tests.worker.tag_material import (

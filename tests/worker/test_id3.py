@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 import zlib
 
 import pytest

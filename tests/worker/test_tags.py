@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 import subprocess
 import time
 import tracemalloc
