@@ -1,0 +1,27 @@
+"""What README.md says is so."""
+
+import re
+
+from shared.settings import Settings
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_table_of_settings_is_the_settings_class() -> None:
+    told = re.findall(r"^\| `([A-Z_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
+    fields = Settings.model_fields.items()
+    assert told == [
+        (name.upper(), _default(field.default, required=field.is_required()), field.description)
+        for name, field in fields
+    ]
+
+
+def test_every_file_that_it_links_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def _default(value: object, *, required: bool) -> str:
+    return "" if required else "unset" if value is None else str(value)
