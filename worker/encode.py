@@ -6,20 +6,21 @@ left is packed into the reservoir. So the parts of a record, joined, are what on
 would have made. CBR, and sources that are compressed themselves, are one segment.
 """
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from shared.encoding import Grid, Stretch, Target, grid, resampled
-from shared.errors import BadWav
+from shared.errors import BadWav, EncodeFailed
 from shared.wav import WavInfo
 from worker import ffmpeg, mpeg, pcm
 from worker.mixing import pan_filter
 
 RUN_IN_FRAMES = 64
 LOOKAHEAD_FRAMES = 4
-_AT_MOST_16_BITS = frozenset({"u8", "s16le", "s16be", "alaw", "mulaw"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,26 @@ class Job:
         """How many frames so many source samples make, on the grid."""
         return samples // self.grid.samples * self.grid.frames
 
+    def frames_of_all(self, samples: int) -> int:
+        """How many frames the MP3 of a source of so many samples has."""
+        length = resampled(samples, self.info.sample_rate_hz, self.target)
+        return mpeg.frames_needed(length, self.target.samples_per_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Where the frames of a job go, and who is told how many source samples they are."""
+
+    job: Job
+    part: BinaryIO
+    report: Callable[[int], None]
+
+    def write(self, frames: Iterator[bytes]) -> None:
+        packed = frames if self.job.target.quality is None else mpeg.pack(frames)
+        for count, frame in enumerate(packed, start=1):
+            self.part.write(frame)
+            self.report(min(self.job.samples_in(count), self.job.stretch.samples))
+
 
 def write_part(
     source: BinaryIO, job: Job, part: BinaryIO, limits: ffmpeg.Limits, report: Callable[[int], None]
@@ -50,65 +71,74 @@ def write_part(
 
     `report` is told how many are encoded so far. Raises EncodeFailed, BadWav, and what `limits.check` raises.
     """
-    if job.info.raw:
-        _write(_raw_frames(source, job, limits), job, part, report)
-        return job.stretch.samples
+    output = _Output(job, part, report)
+    if job.info.samples is None:
+        return _write_compressed(source, job, output, limits)
+    _write_raw(source, job, job.info.samples, output, limits)
+    return job.stretch.samples
+
+
+def _write_raw(
+    source: BinaryIO, job: Job, source_samples: int, output: _Output, limits: ffmpeg.Limits
+) -> None:
+    start, end = job.stretch.start_sample, job.stretch.start_sample + job.stretch.samples
+    run_in = min(start, -(-RUN_IN_FRAMES // job.grid.frames) * job.grid.samples)
+    seen = end + job.samples_in(LOOKAHEAD_FRAMES)
+    there = min(seen, source_samples)
+    form = pcm.raw_format(job.info)
+    samples = pcm.read_samples(source, job.info, Stretch(start - run_in, there - start + run_in))
+    end_frame = job.frames_in(end) if end < source_samples else job.frames_of_all(source_samples)
+    with _encoding(_then(samples, form.silence(seen - there)), form, job, limits) as frames:
+        output.write(mpeg.cut(frames, job.frames_in(run_in), end_frame - job.frames_in(start)))
+
+
+def _write_compressed(source: BinaryIO, job: Job, output: _Output, limits: ffmpeg.Limits) -> int:
     decoder = _Decoder(source, job.info, limits)
-    _write(_encode(decoder.chunks(), pcm.decoded_format(job.info), job, limits), job, part, report)
+    form = pcm.decoded_format(job.info)
+    after = form.silence(job.samples_in(LOOKAHEAD_FRAMES))
+    with _encoding(_then(decoder.chunks(), after), form, job, limits) as frames:
+        output.write(_first(frames, lambda: job.frames_of_all(decoder.samples)))
     return decoder.samples
 
 
-def _write(
-    frames: Iterator[bytes], job: Job, part: BinaryIO, report: Callable[[int], None]
-) -> None:
-    packed = frames if job.target.quality is None else mpeg.pack(frames)
-    for count, frame in enumerate(packed, start=1):
-        part.write(frame)
-        report(job.samples_in(count))
+def _then(samples: Iterator[bytes], more: bytes) -> Generator[bytes]:
+    yield from samples
+    yield more
 
 
-def _raw_frames(source: BinaryIO, job: Job, limits: ffmpeg.Limits) -> Iterator[bytes]:
-    """Exactly the frames of the stretch."""
-    info, stretch = job.info, job.stretch
-    assert info.samples is not None
-    end = stretch.start_sample + stretch.samples
-    run_in = min(stretch.start_sample, -(-RUN_IN_FRAMES // job.grid.frames) * job.grid.samples)
-    if end < info.samples:
-        keep = job.frames_in(stretch.samples)
-    else:
-        whole = resampled(info.samples, info.sample_rate_hz, job.target)
-        needed = mpeg.frames_needed(whole, job.target.samples_per_frame)
-        keep = needed - job.frames_in(stretch.start_sample)
-    fed = Stretch(
-        stretch.start_sample - run_in, run_in + stretch.samples + job.samples_in(LOOKAHEAD_FRAMES)
-    )
-    frames = _encode(_feed(source, info, fed), pcm.raw_format(info), job, limits)
-    return mpeg.cut(frames, job.frames_in(run_in), keep)
+def _first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]:
+    """The first `count()` frames, asked for once they are all there; it may leave out a few of them."""
+    held: deque[bytes] = deque()
+    given = 0
+    for frame in frames:
+        held.append(frame)
+        if len(held) > 2 * LOOKAHEAD_FRAMES:
+            yield held.popleft()
+            given += 1
+    rest = count() - given
+    if not 0 <= rest <= len(held):
+        raise EncodeFailed
+    yield from islice(held, rest)
 
 
-def _feed(source: BinaryIO, info: WavInfo, stretch: Stretch) -> Generator[bytes]:
-    """The samples of a stretch, with silence where it reaches beyond the source's end."""
-    assert info.samples is not None
-    there = min(stretch.samples, info.samples - stretch.start_sample)
-    yield from pcm.read_samples(source, info, Stretch(stretch.start_sample, there))
-    yield pcm.raw_format(info).silence(stretch.samples - there)
-
-
-def _encode(
+@contextmanager
+def _encoding(
     samples: Generator[bytes], form: pcm.PcmFormat, job: Job, limits: ffmpeg.Limits
-) -> Iterator[bytes]:
-    arguments = [*form.input_arguments, *_filter(form, job), *_codec(job.target)]
+) -> Iterator[Iterator[bytes]]:
+    arguments = ["-xerror", *form.input_arguments, *_filters(form, job), *_codec(job.target)]
     with closing(ffmpeg.run(arguments, samples, limits)) as stream:
-        yield from mpeg.frames(stream)
+        yield mpeg.frames(stream)
 
 
-def _filter(form: pcm.PcmFormat, job: Job) -> list[str]:
-    pan = pan_filter(form.channels, job.info.channel_mask, job.target.channels)
-    # LAME aborts on floats far beyond full scale; integers clip on the way.
-    sample_format = "s16p" if form.name in _AT_MOST_16_BITS else "s32p"
-    chain = ([pan] if pan else []) + [
+def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
+    mix = pan_filter(form.channels, job.info.channel_mask, job.target.channels)
+    layout = "mono" if job.target.channels == 1 else "stereo"
+    chain = [
+        "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
+        *([mix] if mix else []),
+        "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
         f"aresample={job.target.sample_rate_hz}",
-        f"aformat=sample_fmts={sample_format}:channel_layouts={'mono' if job.target.channels == 1 else 'stereo'}",
+        f"aformat=sample_fmts=s32p:channel_layouts={layout}",
     ]
     return ["-af", ",".join(chain)]
 
@@ -136,12 +166,11 @@ class _Decoder:
         return self._decoded_bytes // pcm.decoded_format(self._info).block_align
 
     def chunks(self) -> Generator[bytes]:
-        form = pcm.decoded_format(self._info)
-        arguments = ["-f", "wav", "-codec_whitelist", str(self._info.encoding), "-i", "pipe:0"]
-        arguments += ["-map", "0:a:0", "-f", form.name]
         compressed = pcm.compressed_file(self._source, self._info)
-        for chunk in ffmpeg.run(arguments, compressed, self._limits):
-            self._decoded_bytes += len(chunk)
-            yield chunk
+        arguments = pcm.decoding_arguments(self._info)
+        with closing(ffmpeg.run(arguments, compressed, self._limits)) as stream:
+            for chunk in stream:
+                self._decoded_bytes += len(chunk)
+                yield chunk
         if self._decoded_bytes == 0:
             raise BadWav("The WAV's audio cannot be decoded. Export it again, as PCM if you can.")

@@ -5,10 +5,8 @@ It dies with us: with both ends on pipes it ends within seconds of our death. Wh
 `EncodeFailed` whose message says nothing of ffmpeg; what it wrote to stderr goes to the log.
 """
 
-import os
 import resource
 import select
-import signal
 import subprocess
 import tempfile
 import time
@@ -28,6 +26,9 @@ CHECK_EVERY_S = 0.25
 _EXIT_WITHIN_S = 10
 _READ_BYTES = 1 << 16
 _MESSAGES_BYTES = 1 << 16
+_ALWAYS = ["-nostdin", "-hide_banner", "-loglevel", "error"]
+# One filter thread is as fast, and the stacks of one for every core would not fit into the address space.
+_ALWAYS += ["-filter_threads", "1", "-protocol_whitelist", "pipe"]
 
 log = structlog.get_logger(__name__)
 
@@ -46,22 +47,12 @@ def run(arguments: list[str], stdin: Generator[bytes], limits: Limits) -> Genera
 
     Raises EncodeFailed when ffmpeg fails or takes too long. Closing the generator kills ffmpeg.
     """
-    deadline = time.monotonic() + limits.timeout_s
-    with tempfile.TemporaryFile() as messages, _started(arguments, messages, limits) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        feeder = _Feeder(process.stdin, stdin)
-        feeder.start()
-        for chunk in _chunks(process.stdout):
-            limits.check()
-            if time.monotonic() > deadline:
-                raise EncodeFailed
-            if chunk:
-                yield chunk
-        feeder.join(_EXIT_WITHIN_S)
+    with tempfile.TemporaryFile() as messages:
+        with _started(arguments, messages, limits) as process, _fed(process, stdin) as feeder:
+            yield from _output(process, limits)
         if feeder.error is not None:
             raise feeder.error
-        if process.wait(_EXIT_WITHIN_S) != 0:
+        if process.returncode != 0:
             messages.seek(0)
             said = messages.read(_MESSAGES_BYTES).decode(errors="replace")
             log.warning("ffmpeg failed", returncode=process.returncode, stderr=said)
@@ -73,24 +64,38 @@ def _started(
     arguments: list[str], messages: IO[bytes], limits: Limits
 ) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [EXECUTABLE, "-nostdin", "-hide_banner", "-loglevel", "error", *arguments, "pipe:1"],
+        [EXECUTABLE, *_ALWAYS, *arguments, "pipe:1"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=messages,
         env={},
         cwd="/",
         start_new_session=True,
+        restore_signals=False,  # SIGXFSZ stays ignored: too many messages are no reason to die
         bufsize=0,
     )
     try:
         _limit(process.pid, limits)
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def _fed(process: subprocess.Popen[bytes], chunks: Generator[bytes]) -> Iterator["_Feeder"]:
+    assert process.stdin is not None
+    feeder = _Feeder(process.stdin, chunks)
+    feeder.start()
+    try:
+        yield feeder
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_EXIT_WITHIN_S)
+    finally:
+        process.kill()
+        feeder.join(_EXIT_WITHIN_S)
 
 
 def _limit(pid: int, limits: Limits) -> None:
@@ -107,14 +112,21 @@ def _limit(pid: int, limits: Limits) -> None:
             resource.prlimit(pid, kind, (most, most))
 
 
-def _chunks(stdout: IO[bytes]) -> Iterator[bytes]:
-    """What comes, until the end; an empty chunk when nothing has come for a while."""
+def _output(process: subprocess.Popen[bytes], limits: Limits) -> Iterator[bytes]:
+    """What comes, until the end."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + limits.timeout_s
     while True:
-        readable, _, _ = select.select([stdout], [], [], CHECK_EVERY_S)
-        chunk = stdout.read(_READ_BYTES) if readable else b""
-        if readable and not chunk:
-            return
-        yield chunk
+        readable, _, _ = select.select([process.stdout], [], [], CHECK_EVERY_S)
+        limits.check()
+        if time.monotonic() > deadline:
+            log.warning("ffmpeg took too long", timeout_s=limits.timeout_s)
+            raise EncodeFailed
+        if readable:
+            chunk = process.stdout.read(_READ_BYTES)
+            if not chunk:
+                return
+            yield chunk
 
 
 class _Feeder(Thread):

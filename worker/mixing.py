@@ -41,10 +41,7 @@ def pan_filter(channels: int, channel_mask: int, target_channels: int) -> str | 
         return None
     if channels == 1:
         return "pan=stereo|c0=c0|c1=c0"
-    mask = (
-        channel_mask if channels > 2 else 0
-    )  # two channels are left and right, whatever they are called
-    gains = _gains(channels, mask or _USUAL_MASKS.get(channels, 0))
+    gains = _gains(channels, channel_mask)
     if target_channels == 1:
         return f"pan=mono|c0={_mix(_scaled([[left + right for left, right in gains]])[0])}"
     left, right = map(_mix, _scaled([list(side) for side in zip(*gains, strict=True)]))
@@ -52,6 +49,8 @@ def pan_filter(channels: int, channel_mask: int, target_channels: int) -> str | 
 
 
 def _gains(channels: int, mask: int) -> list[tuple[float, float]]:
+    # Two channels are left and right, whatever a mask calls them.
+    mask = mask if mask and channels > 2 else _USUAL_MASKS.get(channels, 0)
     named = (gain for bit, gain in enumerate(_SPEAKERS) if mask >> bit & 1)
     gains = [gain for gain, _ in zip(chain(named, repeat(_MIDDLE)), range(channels), strict=False)]
     only_lfe = all(gain == _LFE for gain in gains)

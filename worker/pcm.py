@@ -2,13 +2,16 @@
 
 Raw sources (PCM, float, A-law, µ-law) are read from the file as they are. Compressed ones go through a decoder
 first, in a process of its own that sees a header which we wrote, and come out as 32-bit samples. Either way an
-encoder gets `Pcm`.
+encoder gets a `PcmFormat`.
 """
 
 import os
 import struct
+import sys
+from array import array
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from math import isnan
 from typing import BinaryIO
 
 from shared.encoding import Stretch
@@ -52,6 +55,14 @@ def decoded_format(info: WavInfo) -> PcmFormat:
     return PcmFormat("s32le", 4, info.channels, info.sample_rate_hz)
 
 
+def decoding_arguments(info: WavInfo) -> list[str]:
+    """Tells ffmpeg to make `decoded_format` of `compressed_file`, whatever the stream says beside its header."""
+    form, decoder = decoded_format(info), str(info.encoding)
+    source = ["-f", "wav", "-codec_whitelist", decoder, "-c:a", decoder, "-i", "pipe:0"]
+    rate, channels = str(form.sample_rate_hz), str(form.channels)
+    return [*source, "-map", "0:a:0", "-ar", rate, "-ac", channels, "-f", form.name]
+
+
 def _raw_name(info: WavInfo) -> tuple[str, int]:
     byte_order = "be" if info.big_endian else "le"
     match info.encoding, info.bits_per_sample:
@@ -72,18 +83,41 @@ def read_samples(file: BinaryIO, info: WavInfo, stretch: Stretch) -> Iterator[by
     position = info.data_offset + stretch.start_sample * info.block_align
     end = position + stretch.samples * info.block_align
     step = CHUNK_BYTES // info.block_align * info.block_align
-    narrow = info.encoding == Encoding.PCM and info.bits_per_sample == 64
     while position < end:
         chunk = os.pread(file.fileno(), min(step, end - position), position)
         if not chunk:
             return
         position += len(chunk)
-        yield _upper_half(chunk, big_endian=info.big_endian) if narrow else chunk
+        yield _readable(chunk, info)
+
+
+def _readable(chunk: bytes, info: WavInfo) -> bytes:
+    match info.encoding, info.bits_per_sample:
+        case Encoding.PCM, 64:
+            return _upper_half(chunk, big_endian=info.big_endian)
+        case Encoding.FLOAT, bits:
+            return _without_nan(chunk, bits // 8, big_endian=info.big_endian)
+    return chunk
 
 
 def _upper_half(chunk: bytes, *, big_endian: bool) -> bytes:
     """64-bit samples as 32-bit ones: ffmpeg reads no raw format of 64-bit integers."""
     return memoryview(chunk).cast("I")[0 if big_endian else 1 :: 2].tobytes()
+
+
+def _without_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
+    """Silence for what is not a number: ffmpeg would make full scale of it."""
+    top_bytes = chunk[0 if big_endian else sample_bytes - 1 :: sample_bytes]
+    if b"\x7f" not in top_bytes and b"\xff" not in top_bytes:
+        return chunk  # none has the exponent of NaN, and no sane one comes near it
+    samples = array("f" if sample_bytes == 4 else "d", chunk)
+    swapped = big_endian == (sys.byteorder == "little")
+    if swapped:
+        samples.byteswap()
+    samples = array(samples.typecode, (0.0 if isnan(sample) else sample for sample in samples))
+    if swapped:
+        samples.byteswap()
+    return samples.tobytes()
 
 
 def compressed_file(file: BinaryIO, info: WavInfo) -> Generator[bytes]:
