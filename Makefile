@@ -12,6 +12,11 @@ export UV_PROJECT_ENVIRONMENT = .venv
 run_python = .venv/bin/python -m
 docker_answers = docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 compose_runs = $(docker_answers) && test -n "$$(docker compose ps --quiet 2>/dev/null)"
+# the last lines of each service that neither is healthy nor has done its work nor waits for another
+show_what_failed = docker compose ps --all; for service in $$( \
+	docker compose ps --all --format '{{.Service}} {{.State}}{{.Health}}{{.ExitCode}}' \
+	| grep -v -E ' (runninghealthy0|exited0|created0)$$' | cut -d ' ' -f 1 | sort -u); \
+	do docker compose logs --no-color --tail 20 $$service; done
 # from the command line or the shell, else from .env, else $(2)
 value_of = $${$(1):-$$(sed -n 's/^$(1)=//p' .env | grep . || echo $(2))}
 
@@ -59,7 +64,7 @@ run: ## start the service: in Docker Compose where Docker answers, else embedded
 
 run-docker: .env ## start the service in Docker Compose
 	@docker compose up --build --detach --wait --wait-timeout $(READY_TIMEOUT_S) \
-		|| { docker compose ps --all; docker compose logs --tail 20; exit 1; } >&2
+		|| { $(show_what_failed); exit 1; } >&2
 	$(print_links)
 
 run-local: .venv/synced .env ## start the service without Docker: PostgreSQL, Valkey and ffmpeg from packages
