@@ -15,6 +15,7 @@ SAMPLE_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _MPEG1_BITRATES_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG2_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _MPEG25_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
+_LEAST_BYTES_PER_S = 1000  # of compressed sources: 8 kbit/s
 DEFAULT_QUALITY = 2
 MAX_STEP_FRAMES = 64
 """A source whose grid is coarser, such as one of 44,056 Hz, is one segment: its run-ins would cost too much."""
@@ -60,7 +61,7 @@ def bitrates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
 
 
 def best_sample_rate_hz(source_rate_hz: int) -> int:
-    """The MP3 rate for a source: its own, else the next one up, else the highest that divides it."""
+    """The MP3 rate for a source: its own, else the next one up; beyond 48 kHz that of its family, 44.1 or 48 kHz."""
     higher = [rate for rate in SAMPLE_RATES_HZ if rate >= source_rate_hz]
     if higher:
         return higher[0]
@@ -121,9 +122,11 @@ def cut(info: WavInfo, target: Target, segment_s: float) -> list[Stretch]:
     """The segments of a record, in order: equal stretches of about `segment_s`, on the grid but for the end.
 
     CBR carries its bit reservoir, and compressed sources their decoder's state, from end to end: those are one segment.
+    The length of a compressed one is an estimate, and the most that it can be where its header does not say.
     """
     if info.samples is None:
-        return [Stretch(0, round((info.duration_s or 0) * info.sample_rate_hz))]
+        duration_s = info.duration_s or info.data_bytes / _LEAST_BYTES_PER_S
+        return [Stretch(0, round(duration_s * info.sample_rate_hz))]
     step = grid(info.sample_rate_hz, target)
     if target.quality is None or step.frames > MAX_STEP_FRAMES:
         return [Stretch(0, info.samples)]
