@@ -1,4 +1,4 @@
-"""The engine and its sessions. Every connection, statement and lock wait has a limit."""
+"""The engine and its sessions. Every connection, statement, lock wait and idle transaction has a limit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,9 @@ def get_engine() -> Engine:
         pool_timeout=STATEMENT_TIMEOUT_S,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms} -c timezone=UTC",
+            "options": f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms}"
+            # a process that is stopped or cut off amid a transaction must not keep its locks
+            f" -c idle_in_transaction_session_timeout={limit_ms} -c timezone=UTC",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

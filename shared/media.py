@@ -4,8 +4,9 @@
     <media_dir>/<user_id>/<record_id>.parts/<index>.<attempt>   the parts, until the record is done
     <media_dir>/<user_id>/<record_id>.mp3                       the finished MP3
 
-Names come from ids alone, never from what a user typed. A file under its final name is whole and fsynced: it is written
-under another name first and renamed (POSIX rename is atomic). Errors are OSError.
+Names come from ids alone, never from what a user typed. A part or an MP3 under its name is whole and fsynced: it is
+written under another name first and renamed (POSIX rename is atomic). A source is whole once its record is queued.
+Errors are OSError.
 """
 
 import os
@@ -50,7 +51,7 @@ def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles
 @contextmanager
 def publishing(path: Path) -> Iterator[BinaryIO]:
     """A file to write; when the block ends without an error, it stands durably under `path`, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     unfinished = path.with_name(f"{path.name}.{uuid4().hex}{UNFINISHED}")
     try:
         with unfinished.open("xb") as file:
@@ -61,6 +62,14 @@ def publishing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """A folder that stands durably, with those above it: what is in it must not vanish with it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync(file: BinaryIO) -> None:

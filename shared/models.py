@@ -87,7 +87,11 @@ class Record(Base):
             "created_at",
             postgresql_where=text("status IN ('uploading', 'queued', 'converting')"),
         ),
-        Index("ix_records_expires_at", "expires_at"),
+        Index(
+            "ix_records_expires_at",
+            "expires_at",
+            postgresql_where=text("status IN ('done', 'failed')"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

@@ -3,9 +3,12 @@
 So nothing here tries to make delivery reliable: a message may be lost or come twice, and publishing may fail. Claims in
 the database keep work from being done twice, and the sweeper publishes again what was lost.
 
-Queues: `clips` for short records, `segments` for the segments of long ones, `sweep` for the sweeper. A worker
-takes from `clips` first, so a clip never waits behind a long recording's segments.
+Queues: `clips` for short records, for assembling and for what a dead worker left; `segments` for the segments of long
+records; `sweep` for the sweeper. A worker takes from `clips` first, so a clip never waits behind a long recording's
+segments.
 """
+
+from typing import Any
 
 from celery import Celery, signals
 from kombu.exceptions import OperationalError
@@ -29,53 +32,56 @@ VISIBILITY_TIMEOUT_S = 24 * 3600
 """Redelivery is the sweeper's business, so Redis waits longer than any task may take."""
 
 
-def _make_app() -> Celery:
+app = Celery("wav2mp3")
+
+
+@app.add_defaults
+def _configuration() -> dict[str, Any]:
     settings = get_settings()
-    app = Celery("wav2mp3", broker=settings.redis_url.get_secret_value(), set_as_current=True)
-    app.conf.update(
-        task_serializer="json",
-        accept_content=["json"],
-        task_ignore_result=True,
-        task_acks_late=True,
-        task_default_queue=SEGMENTS,
-        worker_prefetch_multiplier=1,
-        worker_send_task_events=True,
-        task_send_sent_event=True,
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,
-        broker_connection_timeout=SOCKET_TIMEOUT_S,
-        broker_transport_options={
+    return {
+        "broker_url": settings.redis_url.get_secret_value(),
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_default_queue": SEGMENTS,
+        "task_publish_retry": False,
+        "task_send_sent_event": True,
+        "worker_send_task_events": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        # an encoder works on while Redis is away: its lease is in the database
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": SOCKET_TIMEOUT_S,
+        "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "queue_order_strategy": "priority",
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": SOCKET_TIMEOUT_S,
             "health_check_interval": 10,
         },
-        task_publish_retry=False,
-        beat_schedule={
-            task: {
-                "task": task,
-                "schedule": interval_s,
-                "options": {"queue": SWEEP, "expires": interval_s},
-            }
-            for task, interval_s in (
-                (SWEEP_ROWS, settings.sweep_interval_s),
-                (SWEEP_FILES, SWEEP_FILES_INTERVAL_S),
-            )
+        "beat_schedule": {
+            SWEEP_ROWS: _every(settings.sweep_interval_s, SWEEP_ROWS, SWEEP),
+            # its time grows with the volume, so it is ordinary work: the sweeper of rows must never wait for it
+            SWEEP_FILES: _every(SWEEP_FILES_INTERVAL_S, SWEEP_FILES, SEGMENTS),
         },
-    )
-    return app
+    }
+
+
+def _every(interval_s: float, task: str, queue: str) -> dict[str, Any]:
+    return {
+        "task": task,
+        "schedule": interval_s,
+        "options": {"queue": queue, "expires": interval_s},
+    }
 
 
 @signals.setup_logging.connect
 def _configure_logging(**_: object) -> None:
     log.configure(get_settings().log_level)
-
-
-app = _make_app()
 
 
 def publish(task: str, identifier: str | int, queue: str) -> bool:

@@ -209,15 +209,8 @@ def complete(
 def fail(
     session: Session, record_id: UUID, error: Wav2mp3Error, *, retention_h: float | None
 ) -> bool:
-    """Give a record up, with the reason for its user."""
-    unfinished = (SegmentState.QUEUED, SegmentState.ENCODING)
-    session.execute(
-        update(Segment)
-        .where(Segment.record_id == record_id, Segment.state.in_(unfinished))
-        .values(state=SegmentState.FAILED, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
-    return change(
+    """Give a record up, with the reason for its user. False when it is finished or gone."""
+    failed = change(
         session,
         record_id,
         Record.status.in_(ACTIVE),
@@ -228,6 +221,14 @@ def fail(
         finished_at=func.now(),
         expires_at=_expiry(retention_h),
     )
+    if failed:
+        session.execute(
+            update(Segment)
+            .where(Segment.record_id == record_id, Segment.state != SegmentState.DONE)
+            .values(state=SegmentState.FAILED, lease_until=None)
+            .execution_options(synchronize_session=False)
+        )
+    return failed
 
 
 def bury(session: Session, record_id: UUID, status: RecordStatus) -> bool:

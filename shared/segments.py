@@ -4,19 +4,22 @@
 
 A claim counts an attempt and gives a lease; every later change by its holder is guarded by that attempt, so a
 worker that lost its lease, or whose record was deleted, changes nothing. Functions take the session of a
-running transaction.
+running transaction. Whatever changes both locks the record before its segments, so that no two can block each other.
 """
 
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared import records
 from shared.encoding import Options, Stretch
 from shared.models import Record, RecordStatus, Segment, SegmentState
+
+ABANDONED = and_(Segment.state == SegmentState.ENCODING, Segment.lease_until < func.now())
+"""Its worker is dead, or has not been able to renew its lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +37,27 @@ class SegmentClaim:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What follows when a segment is done: the record is to be assembled, or another segment's turn has come."""
+    """What follows when a segment is done: the record is to be assembled, or another segment is due."""
 
     all_done: bool
-    next_segment_id: int | None
+    due: Segment | None
 
 
 def claim(
     session: Session, segment_id: int, *, max_attempts: int, lease_s: float
 ) -> SegmentClaim | None:
     """Take a segment that waits or whose holder is dead; None when there is nothing to take."""
-    waits = Segment.state == SegmentState.QUEUED
-    abandoned = and_(Segment.state == SegmentState.ENCODING, Segment.lease_until < func.now())
-    claimed = session.execute(
+    record = session.scalar(
+        _locked().join(Segment, Segment.record_id == Record.id).where(Segment.id == segment_id)
+    )
+    if record is None or record.status not in records.ACTIVE:
+        return None
+    segment = session.scalar(
         update(Segment)
         .where(
             Segment.id == segment_id,
             Segment.attempt < max_attempts,
-            or_(waits, abandoned),
-            Record.id == Segment.record_id,
-            Record.status.in_(records.ACTIVE),
+            or_(Segment.state == SegmentState.QUEUED, ABANDONED),
         )
         .values(
             state=SegmentState.ENCODING,
@@ -61,21 +65,20 @@ def claim(
             lease_until=records.from_now(lease_s),
             encoded_samples=0,
         )
-        .returning(Segment, Record.user_id, Record.options)
+        .returning(Segment)
         .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if claimed is None:
+    )
+    if segment is None:
         return None
-    segment, user_id, options = claimed
     is_queued = Record.status == RecordStatus.QUEUED
-    records.change(session, segment.record_id, is_queued, status=RecordStatus.CONVERTING)
+    records.change(session, record.id, is_queued, status=RecordStatus.CONVERTING)
     return SegmentClaim(
         segment_id=segment.id,
-        record_id=segment.record_id,
-        user_id=user_id,
+        record_id=record.id,
+        user_id=record.user_id,
         index=segment.index,
         stretch=Stretch(segment.start_sample, segment.samples),
-        options=Options(**options),
+        options=Options(**record.options),
         attempt=segment.attempt,
     )
 
@@ -90,26 +93,26 @@ def finish(
     session: Session, held: SegmentClaim, *, samples: int, in_flight: int
 ) -> Finished | None:
     """The part is durable and holds `samples` of the source. None when the lease was lost."""
-    # Two workers may finish the last two segments at once; the row lock lets one of them see that all are done.
-    session.execute(select(Record.id).where(Record.id == held.record_id).with_for_update())
+    # Two workers may finish the last two segments at once; the lock lets one of them see that all are done.
+    _lock(session, held)
     done = {"state": SegmentState.DONE, "samples": samples, "encoded_samples": samples}
-    if not _change(session, held, **done):
+    if not _change(session, held, lease_until=None, **done):
         return None
     siblings = Segment.record_id == held.record_id
-    unfinished = select(Segment.id).where(siblings, Segment.state != SegmentState.DONE)
-    next_segment_id = session.scalar(
-        select(Segment.id).where(
+    undone = select(Segment.id).where(siblings, Segment.state != SegmentState.DONE)
+    due = session.scalar(
+        select(Segment).where(
             siblings,
             Segment.index == held.index + in_flight,
             Segment.state == SegmentState.QUEUED,
         )
     )
-    all_done = not session.scalars(select(unfinished.exists())).one()
-    return Finished(all_done, next_segment_id)
+    return Finished(all_done=not session.scalars(select(undone.exists())).one(), due=due)
 
 
 def give_back(session: Session, held: SegmentClaim) -> bool:
-    """Put a segment back on the queue, to be tried again; False when the lease was lost."""
+    """Let a segment wait again, to be tried once more; False when the lease was lost."""
+    _lock(session, held)
     return _change(session, held, state=SegmentState.QUEUED, lease_until=None)
 
 
@@ -117,6 +120,14 @@ def done(session: Session, record_id: UUID) -> list[Segment]:
     """A record's segments that are done, in order. `attempt` is the one whose part counts."""
     of_record = (Segment.record_id == record_id, Segment.state == SegmentState.DONE)
     return list(session.scalars(select(Segment).where(*of_record).order_by(Segment.index)))
+
+
+def _locked() -> Select[Record]:
+    return select(Record).with_for_update(of=Record, key_share=True)
+
+
+def _lock(session: Session, held: SegmentClaim) -> None:
+    session.execute(_locked().where(Record.id == held.record_id))
 
 
 def _change(session: Session, held: SegmentClaim, **values: Any) -> bool:

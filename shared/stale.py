@@ -1,20 +1,20 @@
 """What a crash or a lost message left behind, for the sweeper. Rows that another sweeper has locked are skipped.
 
-Functions take the session of a running transaction, and give at most `limit` rows.
+Functions take the session of a running transaction.
 """
 
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from shared.models import Record, RecordStatus, Segment, SegmentState
 from shared.records import ACTIVE, FINISHED, bury
+from shared.segments import ABANDONED
 
-_ABANDONED = and_(Segment.state == SegmentState.ENCODING, Segment.lease_until < func.now())
-_UNLEASED = or_(Record.lease_until.is_(None), Record.lease_until < func.now())
-_IS_ASSEMBLED_NEXT = and_(
+_UNASSEMBLED = and_(
     Record.status == RecordStatus.CONVERTING,
+    or_(Record.lease_until.is_(None), Record.lease_until < func.now()),
     ~select(Segment.id)
     .where(Segment.record_id == Record.id, Segment.state != SegmentState.DONE)
     .exists(),
@@ -22,17 +22,17 @@ _IS_ASSEMBLED_NEXT = and_(
 
 
 def worn_out_records(session: Session, max_attempts: int, limit: int) -> list[Record]:
-    """Records that nobody works on, and whose attempts at a segment, or at assembling, are used up."""
+    """Records that nobody works on, and whose attempts at a segment, or at assembling, are used up. They are locked."""
     worn_out_segment = (
         select(Segment.id)
         .where(
             Segment.record_id == Record.id,
             Segment.attempt >= max_attempts,
-            or_(Segment.state == SegmentState.QUEUED, _ABANDONED),
+            or_(Segment.state == SegmentState.QUEUED, ABANDONED),
         )
         .exists()
     )
-    worn_out_assembly = and_(_IS_ASSEMBLED_NEXT, _UNLEASED, Record.attempt >= max_attempts)
+    worn_out_assembly = and_(_UNASSEMBLED, Record.attempt >= max_attempts)
     found = (
         select(Record)
         .where(Record.status.in_(ACTIVE), or_(worn_out_segment, worn_out_assembly))
@@ -42,48 +42,43 @@ def worn_out_records(session: Session, max_attempts: int, limit: int) -> list[Re
     return list(session.scalars(found))
 
 
-def take_back_segments(session: Session, limit: int) -> list[int]:
-    """Queue the segments again whose worker is dead."""
-    abandoned = select(Segment.id).where(_ABANDONED).limit(limit).with_for_update(skip_locked=True)
+def take_back_segments(session: Session, queue: str, limit: int) -> list[int]:
+    """Let the segments whose worker is dead wait again, on this queue."""
+    abandoned = select(Segment.id).where(ABANDONED).limit(limit).with_for_update(skip_locked=True)
     return list(
         session.scalars(
             update(Segment)
             .where(Segment.id.in_(abandoned))
-            .values(state=SegmentState.QUEUED, lease_until=None)
+            .values(state=SegmentState.QUEUED, lease_until=None, queue=queue)
             .returning(Segment.id)
             .execution_options(synchronize_session=False)
         )
     )
 
 
-def unassembled_records(session: Session, limit: int) -> list[UUID]:
+def unassembled_records(session: Session) -> list[UUID]:
     """Records whose segments are all done and that nobody assembles."""
-    return list(
-        session.scalars(select(Record.id).where(_IS_ASSEMBLED_NEXT, _UNLEASED).limit(limit))
-    )
+    return list(session.scalars(select(Record.id).where(_UNASSEMBLED)))
 
 
-def waiting_segments(session: Session, queue: str, in_flight: int, limit: int) -> list[int]:
-    """The segments of a queue that wait, the first `in_flight` of each record, oldest records first."""
-    place = func.row_number().over(partition_by=Segment.record_id, order_by=Segment.index)
-    waiting = (
-        select(Segment.id, Segment.index, Record.created_at, place.label("place"))
-        .join(Record, Record.id == Segment.record_id)
-        .where(
-            Segment.queue == queue,
-            Segment.state == SegmentState.QUEUED,
-            Record.status.in_(ACTIVE),
-        )
-        .subquery()
+def due_segments(session: Session, queue: str, in_flight: int) -> list[int]:
+    """The segments that should be on a queue, oldest first.
+
+    They wait, and are among the first `in_flight` of their record or that many behind one that is done: that is when
+    `segments.finish` calls for them.
+    """
+    waiting = (Segment.queue == queue, Segment.state == SegmentState.QUEUED, _turn(in_flight))
+    return list(session.scalars(select(Segment.id).where(*waiting).order_by(Segment.id)))
+
+
+def _turn(in_flight: int) -> ColumnElement[bool]:
+    earlier = aliased(Segment)
+    its_turn = select(earlier.id).where(
+        earlier.record_id == Segment.record_id,
+        earlier.index == Segment.index - in_flight,
+        earlier.state == SegmentState.DONE,
     )
-    return list(
-        session.scalars(
-            select(waiting.c.id)
-            .where(waiting.c.place <= in_flight)
-            .order_by(waiting.c.place, waiting.c.created_at)
-            .limit(limit)
-        )
-    )
+    return or_(Segment.index < in_flight, its_turn.exists())
 
 
 def end_abandoned_uploads(session: Session, limit: int) -> list[tuple[UUID, UUID]]:

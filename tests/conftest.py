@@ -1,15 +1,23 @@
 """The real service for the tests: one embedded stack for the whole run, or the one that SERVICE_URL names."""
 
 import os
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, make_url, text
 
 from local.stack import Stack
+from shared import db
+from shared.models import Base
+from shared.settings import get_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
@@ -77,3 +85,63 @@ class User:
 def user(client: httpx.Client) -> User:
     created = client.post("/users", json={"name": "alexander"}).json()
     return User(client, created["id"], created["token"])
+
+
+@pytest.fixture(scope="session")
+def database_url(stack: Stack) -> str:
+    """An empty database beside the service's, whose workers and sweeper know nothing of it."""
+    return new_database(stack)
+
+
+@pytest.fixture(scope="session")
+def redis(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
+    """A Valkey beside the service's, which no worker listens to and which may be stopped."""
+    socket = stack.runtime_dir / "test.sock"
+    arguments = ("--port", "0", "--unixsocket", str(socket), "--save", "")
+    with subprocess.Popen([stack.environment["VALKEY"], *arguments], stdout=-3) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def database(
+    database_url: str,
+    redis: subprocess.Popen[bytes],
+    stack: Stack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """Settings and sessions of this process, for a migrated database without rows, an empty Redis and volume."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("REDIS_URL", f"redis+socket://{stack.runtime_dir}/test.sock")
+    monkeypatch.setenv("MEDIA_DIR", str(tmp_path))
+    with fresh_settings():
+        migrate()
+        with db.transaction() as session:
+            tables = ", ".join(Base.metadata.tables)
+            session.execute(text(f"TRUNCATE {tables}"))
+        yield
+
+
+@contextmanager
+def fresh_settings() -> Iterator[None]:
+    get_settings.cache_clear()
+    db.get_engine.cache_clear()
+    yield
+    db.get_engine().dispose()
+    get_settings.cache_clear()
+    db.get_engine.cache_clear()
+
+
+def new_database(stack: Stack) -> str:
+    url = make_url(stack.environment["DATABASE_URL"])
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+def migrate(revision: str = "head") -> None:
+    command.upgrade(Config(toml_file=ROOT / "pyproject.toml"), revision)

@@ -1,10 +1,11 @@
 """Puts right whatever a crash, a lost message or a wiped Redis left behind. Safe to run at any time, twice at once.
 
-What was begun once goes to the front, on the `clips` queue: a dead worker's segment must not wait a second time.
+What a dead worker had begun goes to the front, on the `clips` queue: it must not wait a second time.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -19,47 +20,68 @@ from shared.settings import Settings
 
 BATCH = 500
 FILE_GRACE_S = 3600
-"""A younger file may belong to a row that is not committed yet."""
+"""A younger file may be one that is being written."""
+
+Task = tuple[str, str | int]
 
 log = structlog.get_logger(__name__)
 
 
 def sweep_rows(settings: Settings) -> None:
-    _take_back(settings)
-    _publish_waiting(settings)
+    _fail_worn_out(settings)
+    _take_back()
+    _publish_due(settings)
     _end_records(settings)
     with db.transaction() as session:
         workers.forget_dead(session)
 
 
-def _take_back(settings: Settings) -> None:
-    """Segments and assemblies whose worker is dead: again, or the record fails."""
+def _fail_worn_out(settings: Settings) -> None:
     with db.transaction() as session:
-        for record in stale.worn_out_records(session, settings.max_attempts, BATCH):
-            log.error("record failed", record_id=str(record.id), reason="its attempts are used up")
+        failed = stale.worn_out_records(session, settings.max_attempts, BATCH)
+        for record in failed:
             records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
-        expired = stale.take_back_segments(session, BATCH)
-        unassembled = stale.unassembled_records(session, BATCH)
-    for segment_id in expired:
+    for record in failed:
+        log.error("record failed", record_id=str(record.id), reason="its attempts are used up")
+        delete_unneeded(settings, record.user_id, record.id)
+
+
+def _take_back() -> None:
+    with db.transaction() as session:
+        taken_back = stale.take_back_segments(session, queue.CLIPS, BATCH)
+    for segment_id in taken_back:
         log.warning("segment taken back", segment_id=segment_id)
-        queue.publish(queue.ENCODE_SEGMENT, segment_id, queue.CLIPS)
-    for record_id in unassembled:
-        queue.publish(queue.ASSEMBLE, str(record_id), queue.CLIPS)
 
 
-def _publish_waiting(settings: Settings) -> None:
-    """Segments that wait while their queue is empty: their messages were lost, or never sent."""
-    for name in (queue.CLIPS, queue.SEGMENTS):
-        try:
-            if queue.length(name):
-                continue
-        except RedisError as error:
-            log.warning("queue not read", queue=name, error=type(error).__name__)
+def _publish_due(settings: Settings) -> None:
+    with db.transaction() as session:
+        due: dict[str, list[Task]] = {
+            name: [
+                (queue.ENCODE_SEGMENT, segment_id)
+                for segment_id in stale.due_segments(session, name, settings.segments_in_flight)
+            ]
+            for name in (queue.CLIPS, queue.SEGMENTS)
+        }
+        unassembled = stale.unassembled_records(session)
+    due[queue.CLIPS][:0] = [(queue.ASSEMBLE, str(record_id)) for record_id in unassembled]
+    try:
+        for name, tasks in due.items():
+            _publish_missing(name, tasks)
+    except RedisError as error:
+        log.warning("queue not read", error=type(error).__name__)
+
+
+def _publish_missing(name: str, due: Sequence[Task]) -> None:
+    """As many of the due tasks as the queue lacks, oldest first: their messages were lost, or never sent.
+
+    Nobody can tell which ones. But what is lost becomes the oldest one day, and a task that comes twice does nothing.
+    """
+    if not due:
+        return
+    missing = len(due) - queue.length(name)
+    for task, identifier in due[: max(0, missing)]:
+        if not queue.publish(task, identifier, name):
             return
-        with db.transaction() as session:
-            waiting = stale.waiting_segments(session, name, settings.segments_in_flight, BATCH)
-        for segment_id in waiting:
-            queue.publish(queue.ENCODE_SEGMENT, segment_id, name)
 
 
 def _end_records(settings: Settings) -> None:
@@ -68,32 +90,50 @@ def _end_records(settings: Settings) -> None:
         ended = stale.end_abandoned_uploads(session, BATCH)
         ended += stale.expire_records(session, BATCH)
     for user_id, record_id in ended:
-        media.delete_all(media.record_files(settings.media_dir, user_id, record_id))
+        delete_unneeded(settings, user_id, record_id)
+
+
+def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
+    """Delete the files of a record that its row no longer needs. What cannot be deleted now is found again."""
+    with db.transaction() as session:
+        status = session.scalar(select(Record.status).where(Record.id == record_id))
+    files = media.record_files(settings.media_dir, user_id, record_id)
+    try:
+        if status == RecordStatus.DONE:
+            media.delete_work(files)
+        elif status not in PENDING:
+            media.delete_all(files)
+    except OSError as error:
+        log.warning("files not deleted", record_id=str(record_id), error=str(error))
 
 
 def sweep_files(settings: Settings) -> None:
-    """Delete files that no row needs."""
-    for folder in settings.media_dir.iterdir():
-        if not folder.is_dir():
-            continue
-        old = {path: record_id for path, record_id in _record_ids(folder) if _is_old(path)}
-        with db.transaction() as session:
-            rows = session.execute(
-                select(Record.id, Record.status).where(Record.id.in_(set(old.values())))
-            ).all()
-        statuses = dict(rows)
-        for path, record_id in old.items():
-            if not _is_needed(path, statuses.get(record_id)):
-                log.warning("orphan file deleted", path=str(path))
-                media.delete(path)
-
-
-def _record_ids(folder: Path) -> Iterator[tuple[Path, UUID]]:
-    for path in folder.iterdir():
+    """Delete old files that no row needs. What does not carry a name of ours is let alone."""
+    for user_id, folder in _named_by_id(settings.media_dir):
         try:
-            yield path, UUID(path.name.partition(".")[0])
-        except ValueError:
-            log.warning("file that is not ours on the volume", path=str(path))
+            _sweep_folder(user_id, folder)
+        except OSError as error:
+            log.warning("folder not swept", path=str(folder), error=str(error))
+
+
+def _sweep_folder(user_id: UUID, folder: Path) -> None:
+    old = [(record_id, path) for record_id, path in _named_by_id(folder) if _is_old(path)]
+    with db.transaction() as session:
+        statuses = dict(
+            session.execute(select(Record.id, Record.status).where(Record.user_id == user_id)).all()
+        )
+    for record_id, path in old:
+        if _is_unneeded(path, statuses.get(record_id)):
+            log.warning("orphan file deleted", path=str(path))
+            media.delete(path)
+
+
+def _named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
+    for path in folder.iterdir():
+        name = path.name.partition(".")[0]
+        with suppress(ValueError):
+            if str(UUID(name)) == name:
+                yield UUID(name), path
 
 
 def _is_old(path: Path) -> bool:
@@ -103,9 +143,12 @@ def _is_old(path: Path) -> bool:
         return False
 
 
-def _is_needed(path: Path, status: str | None) -> bool:
-    if path.name.endswith(media.UNFINISHED):
-        return False
-    if path.suffix == ".mp3":
-        return status in (*PENDING, RecordStatus.DONE)
-    return status in PENDING
+def _is_unneeded(path: Path, status: str | None) -> bool:
+    match path.suffix:
+        case media.UNFINISHED:
+            return True
+        case ".mp3":
+            return status not in (*PENDING, RecordStatus.DONE)
+        case ".wav" | ".parts":
+            return status not in PENDING
+    return False

@@ -7,7 +7,8 @@ reason.
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from worker.lease import Lease
 
 __all__ = ["app", "heartbeat"]
 
+Claim = SegmentClaim | AssemblyClaim
+
 LEAST_TIMEOUT_S = 60
 """Encoding may take this and as long as the audio lasts: dozens of times what it needs."""
 
@@ -42,18 +45,9 @@ def encode_segment(segment_id: str) -> None:
         claim = segments.claim(
             session, int(segment_id), max_attempts=settings.max_attempts, lease_s=settings.lease_s
         )
-    if claim is None:
-        return
-    try:
-        samples = _encode(claim, settings)
-        _finish_segment(claim, samples, settings)
-    except LeaseLost:
-        log.info("segment lost or cancelled", record_id=str(claim.record_id), index=claim.index)
-    except Exception as error:
-        log.exception("segment failed", record_id=str(claim.record_id), index=claim.index)
-        with db.transaction() as session:
-            if segments.give_back(session, claim):
-                _fail_if_hopeless(session, claim, error, settings)
+    if claim is not None:
+        with _giving_back(claim, settings):
+            _finish_segment(claim, _encode(claim, settings), settings)
 
 
 @app.task(name=queue.ASSEMBLE)
@@ -63,17 +57,9 @@ def assemble(record_id: str) -> None:
         claim = records.claim_assembly(
             session, UUID(record_id), max_attempts=settings.max_attempts, lease_s=settings.lease_s
         )
-    if claim is None:
-        return
-    try:
-        _assemble(claim, settings)
-    except LeaseLost:
-        log.info("record lost or cancelled", record_id=record_id)
-    except Exception as error:
-        log.exception("assembling failed", record_id=record_id)
-        with db.transaction() as session:
-            if records.give_back_assembly(session, claim):
-                _fail_if_hopeless(session, claim, error, settings)
+    if claim is not None:
+        with _giving_back(claim, settings):
+            _assemble(claim, settings)
 
 
 @app.task(name=queue.SWEEP_ROWS, send_events=False)
@@ -87,7 +73,7 @@ def sweep_files() -> None:
 
 
 def _encode(claim: SegmentClaim, settings: Settings) -> int:
-    files = media.record_files(settings.media_dir, claim.user_id, claim.record_id)
+    files = _files(claim, settings)
     encoded_samples = 0
 
     def renew() -> bool:
@@ -115,14 +101,14 @@ def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> No
         )
     if finished is None:
         raise LeaseLost
-    if finished.next_segment_id is not None:
-        queue.publish(queue.ENCODE_SEGMENT, finished.next_segment_id, queue.SEGMENTS)
+    if finished.due is not None:
+        queue.publish(queue.ENCODE_SEGMENT, finished.due.id, finished.due.queue)
     if finished.all_done:
         assemble(str(claim.record_id))
 
 
 def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
-    files = media.record_files(settings.media_dir, claim.user_id, claim.record_id)
+    files = _files(claim, settings)
 
     def renew() -> bool:
         with db.transaction() as session:
@@ -147,24 +133,50 @@ def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
         )
     if not done:
         raise LeaseLost
-    media.delete_work(files)
+    sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
 
 
-def _read(source: BinaryIO, claim: SegmentClaim | AssemblyClaim) -> tuple[wav.WavInfo, Target]:
+def _files(claim: Claim, settings: Settings) -> media.RecordFiles:
+    return media.record_files(settings.media_dir, claim.user_id, claim.record_id)
+
+
+def _read(source: BinaryIO, claim: Claim) -> tuple[wav.WavInfo, Target]:
     info = wav.read_wav(source, os.fstat(source.fileno()).st_size)
     return info, choose_target(info, claim.options)
 
 
-def _fail_if_hopeless(
-    session: Session, claim: SegmentClaim | AssemblyClaim, error: Exception, settings: Settings
-) -> None:
-    hopeless = isinstance(error, BadWav | NotAWav)
-    if not hopeless and claim.attempt < settings.max_attempts:
+@contextmanager
+def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
+    """Work on a claim; whatever goes wrong with it, it may be tried again, or its record fails."""
+    about = {"record_id": str(claim.record_id), "index": getattr(claim, "index", None)}
+    try:
+        yield
+    except LeaseLost:
+        log.info("lost or cancelled", **about)
+        if isinstance(claim, SegmentClaim):
+            media.delete(_files(claim, settings).part(claim.index, claim.attempt))
+    except Exception as error:
+        log.exception("attempt failed", **about)
+        with db.transaction() as session:
+            if _give_back(session, claim) and _is_hopeless(claim, error, settings):
+                reason = _reason(error)
+                records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+    else:
         return
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        error = NoSpace()
-    reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
-    records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
-    files = media.record_files(settings.media_dir, claim.user_id, claim.record_id)
-    with suppress(OSError):  # the sweeper looks again
-        media.delete_work(files)
+    sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+
+
+def _give_back(session: Session, claim: Claim) -> bool:
+    if isinstance(claim, SegmentClaim):
+        return segments.give_back(session, claim)
+    return records.give_back_assembly(session, claim)
+
+
+def _is_hopeless(claim: Claim, error: Exception, settings: Settings) -> bool:
+    return isinstance(error, BadWav | NotAWav) or claim.attempt >= settings.max_attempts
+
+
+def _reason(error: Exception) -> Wav2mp3Error:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoSpace()
+    return error if isinstance(error, Wav2mp3Error) else EncodeFailed()

@@ -65,7 +65,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_records_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_records")),
     )
-    op.create_index("ix_records_expires_at", "records", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_records_expires_at",
+        "records",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('done', 'failed')"),
+    )
     op.create_index(
         "ix_records_pending",
         "records",
