@@ -26,6 +26,7 @@ CHECK_EVERY_S = 0.25
 _EXIT_WITHIN_S = 10
 _READ_BYTES = 1 << 16
 _MESSAGES_BYTES = 1 << 16
+_LOGGED_BYTES = 1 << 12
 _ALWAYS = ["-nostdin", "-hide_banner", "-loglevel", "error"]
 # One filter thread is as fast, and the stacks of one for every core would not fit into the address space.
 _ALWAYS += ["-filter_threads", "1", "-protocol_whitelist", "pipe"]
@@ -54,7 +55,7 @@ def run(arguments: list[str], stdin: Generator[bytes], limits: Limits) -> Genera
             raise feeder.error
         if process.returncode != 0:
             messages.seek(0)
-            said = messages.read(_MESSAGES_BYTES).decode(errors="replace")
+            said = messages.read(_LOGGED_BYTES).decode(errors="replace")
             log.warning("ffmpeg failed", returncode=process.returncode, stderr=said)
             raise EncodeFailed
 
