@@ -39,6 +39,8 @@ class SegmentState(StrEnum):
 
 PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
+UNDONE = (SegmentState.QUEUED, SegmentState.ENCODING)
+"""of a record that has not failed"""
 HOLDS_FILENAME = text("status IN ('uploading', 'queued', 'converting', 'done')")
 
 

@@ -18,7 +18,16 @@ from sqlalchemy.orm import Session
 
 from shared.encoding import Options, Stretch
 from shared.errors import FilenameTaken, TooManyPending, Wav2mp3Error
-from shared.models import GONE, HOLDS_FILENAME, PENDING, Record, RecordStatus, Segment, SegmentState
+from shared.models import (
+    GONE,
+    HOLDS_FILENAME,
+    PENDING,
+    UNDONE,
+    Record,
+    RecordStatus,
+    Segment,
+    SegmentState,
+)
 
 CHANGES = "record_changes"
 """the NOTIFY channel; a payload is the id of the record that changed"""
@@ -149,9 +158,7 @@ def claim_assembly(
     session: Session, record_id: UUID, *, max_attempts: int, lease_s: float
 ) -> AssemblyClaim | None:
     """Take a record whose segments are all done and that nobody assembles; None when there is nothing to take."""
-    undone = select(Segment.id).where(
-        Segment.record_id == record_id, Segment.state != SegmentState.DONE
-    )
+    undone = select(Segment.id).where(Segment.record_id == record_id, Segment.state.in_(UNDONE))
     record = session.scalar(
         update(Record)
         .where(
@@ -224,7 +231,7 @@ def fail(
     if failed:
         session.execute(
             update(Segment)
-            .where(Segment.record_id == record_id, Segment.state != SegmentState.DONE)
+            .where(Segment.record_id == record_id, Segment.state.in_(UNDONE))
             .values(state=SegmentState.FAILED, lease_until=None)
             .execution_options(synchronize_session=False)
         )

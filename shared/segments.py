@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from shared import records
 from shared.encoding import Options, Stretch
-from shared.models import Record, RecordStatus, Segment, SegmentState
+from shared.models import UNDONE, Record, RecordStatus, Segment, SegmentState
 
 ABANDONED = and_(Segment.state == SegmentState.ENCODING, Segment.lease_until < func.now())
 """Its worker is dead, or has not been able to renew its lease."""
@@ -99,7 +99,7 @@ def finish(
     if not _change(session, held, lease_until=None, **done):
         return None
     siblings = Segment.record_id == held.record_id
-    undone = select(Segment.id).where(siblings, Segment.state != SegmentState.DONE)
+    undone = select(Segment.id).where(siblings, Segment.state.in_(UNDONE))
     due = session.scalar(
         select(Segment).where(
             siblings,

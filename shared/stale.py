@@ -8,16 +8,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from shared.models import Record, RecordStatus, Segment, SegmentState
+from shared.models import UNDONE, Record, RecordStatus, Segment, SegmentState
 from shared.records import ACTIVE, FINISHED, bury
 from shared.segments import ABANDONED
 
 _UNASSEMBLED = and_(
     Record.status == RecordStatus.CONVERTING,
     or_(Record.lease_until.is_(None), Record.lease_until < func.now()),
-    ~select(Segment.id)
-    .where(Segment.record_id == Record.id, Segment.state != SegmentState.DONE)
-    .exists(),
+    ~select(Segment.id).where(Segment.record_id == Record.id, Segment.state.in_(UNDONE)).exists(),
 )
 
 

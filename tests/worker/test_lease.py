@@ -1,0 +1,85 @@
+"""A worker knows when it has lost what it works on."""
+
+import time
+from collections.abc import Callable
+from threading import Event
+
+import pytest
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import OperationalError
+
+from shared.errors import LeaseLost
+from worker.lease import RENEW_EVERY_S, Lease
+
+SOON_S = RENEW_EVERY_S + 1
+LEASE_S = 0.3
+
+
+def _lost_within(seconds: float, lease: Lease) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            lease.check()
+        except LeaseLost:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_lease_that_is_renewed_holds_beyond_its_time() -> None:
+    renewed = Event()
+
+    def renew() -> bool:
+        renewed.set()
+        return True
+
+    with Lease(renew, RENEW_EVERY_S + LEASE_S) as lease:
+        assert renewed.wait(SOON_S)
+        assert not _lost_within(2 * LEASE_S, lease)
+
+
+def test_a_lease_that_is_refused_is_lost_at_the_next_renewal() -> None:
+    with Lease(lambda: False, lease_s=60) as lease:
+        lease.check()
+        assert _lost_within(SOON_S, lease)
+
+
+def _cannot_connect() -> bool:
+    engine = create_engine("postgresql+psycopg2://nobody@/none?host=/nonexistent")
+    with engine.connect() as connection:
+        return bool(connection.scalar(select(1)))
+
+
+def _hangs() -> bool:
+    time.sleep(SOON_S)
+    return True
+
+
+@pytest.mark.parametrize("renew", [_cannot_connect, _hangs])
+def test_a_lease_is_lost_when_the_database_is_away_for_longer_than_it_lasts(
+    renew: Callable[[], bool],
+) -> None:
+    with Lease(renew, RENEW_EVERY_S + LEASE_S) as lease:
+        assert not _lost_within(RENEW_EVERY_S, lease)
+        assert _lost_within(2 * LEASE_S, lease)
+
+
+def test_a_lease_survives_a_database_that_is_back_in_time() -> None:
+    answered = Event()
+    outages = iter([OperationalError("SELECT 1", {}, OSError()), None])
+
+    def renew() -> bool:
+        if error := next(outages, None):
+            raise error
+        answered.set()
+        return True
+
+    with Lease(renew, 3 * RENEW_EVERY_S) as lease:
+        assert answered.wait(2 * SOON_S)
+        assert not _lost_within(0.1, lease)
+
+
+def test_a_lease_is_not_renewed_after_its_work() -> None:
+    with Lease(lambda: True, lease_s=60) as lease:
+        assert lease._thread.is_alive()
+    assert not lease._thread.is_alive()
