@@ -56,11 +56,15 @@ def decoded_format(info: WavInfo) -> PcmFormat:
 
 
 def decoding_arguments(info: WavInfo) -> list[str]:
-    """Tells ffmpeg to make `decoded_format` of `compressed_file`, whatever the stream says beside its header."""
+    """Tells ffmpeg to make `decoded_format` of `compressed_file`, whatever the stream says beside its header.
+
+    What is damaged is left out, be it most of it.
+    """
     form, decoder = decoded_format(info), str(info.encoding)
-    source = ["-f", "wav", "-codec_whitelist", decoder, "-c:a", decoder, "-i", "pipe:0"]
+    only = ["-codec_whitelist", decoder, "-c:a", decoder]
     rate, channels = str(form.sample_rate_hz), str(form.channels)
-    return [*source, "-map", "0:a:0", "-ar", rate, "-ac", channels, "-f", form.name]
+    source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0", "-map", "0:a:0"]
+    return [*source, "-ar", rate, "-ac", channels, "-f", form.name]
 
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
