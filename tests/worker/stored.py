@@ -1,0 +1,80 @@
+"""Records whose WAV lies on the volume, ready for tasks that run in this process, and the ffmpeg that they start."""
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from uuid import UUID
+
+import psutil
+
+from shared import db, media, records
+from shared.encoding import Options, choose_target, cut
+from shared.media import RecordFiles
+from shared.queue import SEGMENTS
+from shared.settings import get_settings
+from shared.wav import read_wav
+from tests.shared import rows
+from worker import ffmpeg
+
+WAIT_S = 10
+
+
+def store(
+    wav: bytes,
+    *,
+    segment_s: float = 5,
+    filename: str = "a.wav",
+    user_id: UUID | None = None,
+    **asked: int,
+) -> tuple[RecordFiles, list[int]]:
+    """A record that waits: its files, of which the source is there, and its segments' ids."""
+    user_id = user_id or rows.add_user()
+    options = Options(**asked)
+    info = read_wav(BytesIO(wav), len(wav))
+    with db.transaction() as session:
+        record_id = records.reserve(
+            session, user_id, filename, options, {}, max_pending=100, lease_s=60
+        )
+        files = media.record_files(get_settings().media_dir, user_id, record_id)
+        with media.publishing(files.source) as source:
+            source.write(wav)
+        segment_ids = records.accept(
+            session,
+            record_id,
+            source_bytes=len(wav),
+            duration_s=info.duration_s,
+            warnings=[],
+            stretches=cut(info, choose_target(info, options), segment_s),
+            queue=SEGMENTS,
+        )
+    return files, segment_ids
+
+
+def names(files: RecordFiles) -> set[str]:
+    """What is on the volume of the user, without the record's id."""
+    found = (path for path in files.folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(files.folder)).removeprefix(str(files.record_id)) for path in found
+    }
+
+
+def ffmpegs(process: psutil.Process | None = None) -> list[psutil.Process]:
+    """The ffmpeg processes that a process and its children run."""
+    running = (process or psutil.Process()).children(recursive=True)
+    return [child for child in running if _is_ffmpeg(child)]
+
+
+def _is_ffmpeg(process: psutil.Process) -> bool:
+    try:
+        return process.exe() == ffmpeg.EXECUTABLE and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def until(condition: Callable[[], object], within_s: float = WAIT_S) -> float:
+    """Seconds until it holds; an AssertionError when it does not in time."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < within_s, f"not within {within_s} s"
+        time.sleep(0.005)
+    return time.monotonic() - began

@@ -1,0 +1,263 @@
+"""The sweeper on a real database, Valkey and volume, with nobody else at work."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, text
+
+from shared import db, media, queue, records, workers
+from shared.media import RecordFiles
+from shared.models import RecordStatus, SegmentState, Worker
+from shared.settings import get_settings
+from tests.shared import rows
+from tests.shared.rows import OVER_S, db_call
+from worker import sweep
+
+IN_FLIGHT = 2
+Task = tuple[str, str]
+
+
+@pytest.fixture(autouse=True)
+def _settings(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGMENTS_IN_FLIGHT", str(IN_FLIGHT))
+    monkeypatch.setenv("MAX_ATTEMPTS", str(rows.MAX_ATTEMPTS))
+    get_settings.cache_clear()
+    with queue.connect() as redis:
+        redis.flushall()
+
+
+def _sweep() -> None:
+    sweep.sweep_rows(get_settings())
+
+
+def _queued(name: str = queue.SEGMENTS) -> list[Task]:
+    """What is on a queue, oldest first."""
+    with queue.connect() as redis:
+        messages = [json.loads(each) for each in redis.lrange(name, 0, -1)[::-1]]
+    bodies = [json.loads(b64decode(message["body"])) for message in messages]
+    return [
+        (message["headers"]["task"], body[0][0])
+        for message, body in zip(messages, bodies, strict=True)
+    ]
+
+
+def _segments(*segment_ids: int) -> list[Task]:
+    return [(queue.ENCODE_SEGMENT, str(segment_id)) for segment_id in segment_ids]
+
+
+def test_what_waits_is_published_when_redis_was_wiped() -> None:
+    _, long = rows.add_record(5)
+    _, clip = rows.add_record(queue=queue.CLIPS)
+    _sweep()
+    assert _queued() == _segments(*long[:IN_FLIGHT])
+    assert _queued(queue.CLIPS) == _segments(*clip)
+
+
+def test_what_is_on_the_queue_is_not_published_again() -> None:
+    rows.add_record(5)
+    _sweep()
+    before = _queued()
+    _sweep()
+    assert _queued() == before
+
+
+def test_a_lost_task_comes_again_although_the_queue_is_never_empty() -> None:
+    waiting = [rows.add_record()[1][0] for _ in range(3)]
+    _sweep()
+    with queue.connect() as redis:
+        assert redis.lpop(queue.SEGMENTS)  # the newest
+    (lost,) = set(_segments(*waiting)) - set(_queued())
+    for _ in range(20):
+        _, (segment_id,) = rows.add_record()
+        queue.publish(queue.ENCODE_SEGMENT, segment_id, queue.SEGMENTS)
+        _sweep()
+        if lost in _queued():
+            return
+        _take_oldest()
+    pytest.fail("the lost task never came again")
+
+
+def _take_oldest() -> None:
+    """What a worker does."""
+    with queue.connect() as redis:
+        message = json.loads(str(redis.rpop(queue.SEGMENTS), "utf-8"))
+    db_call(rows.try_claim, int(json.loads(b64decode(message["body"]))[0][0]))
+
+
+def test_a_dead_workers_segment_goes_to_the_front() -> None:
+    _, (segment_id, *_) = rows.add_record(5)
+    _sweep()
+    rows.claim(segment_id, lease_s=OVER_S)
+    _sweep()
+    assert rows.segment(segment_id).state == SegmentState.QUEUED
+    assert _queued(queue.CLIPS) == _segments(segment_id)
+
+
+def test_a_record_that_nobody_assembles_is_assembled_and_asked_for_once() -> None:
+    record_id = rows.add_encoded()
+    for _ in range(3):
+        _sweep()
+    assert _queued(queue.CLIPS) == [(queue.ASSEMBLE, str(record_id))]
+
+
+def test_rows_are_swept_while_redis_hangs(redis: subprocess.Popen[bytes]) -> None:
+    _, (segment_id,) = rows.add_record()
+    rows.claim(segment_id, lease_s=OVER_S)
+    redis.send_signal(signal.SIGSTOP)
+    try:
+        _sweep()
+    finally:
+        redis.send_signal(signal.SIGCONT)
+    assert rows.segment(segment_id).state == SegmentState.QUEUED
+    _sweep()
+    assert _queued(queue.CLIPS) == _segments(segment_id)
+
+
+def _write(*paths: Path, old: bool = True) -> None:
+    began_at = time.time() - (2 * sweep.FILE_GRACE_S if old else 0)
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        os.utime(path, (began_at, began_at))
+        if path.parent.suffix == ".parts":
+            os.utime(path.parent, (began_at, began_at))
+
+
+def _files(record_id: UUID) -> RecordFiles:
+    user_id = rows.record(record_id).user_id
+    return media.record_files(get_settings().media_dir, user_id, record_id)
+
+
+def _write_all(files: RecordFiles) -> None:
+    _write(files.source, files.part(0, 1), files.mp3)
+
+
+def _volume() -> set[Path]:
+    return {path for path in get_settings().media_dir.rglob("*") if path.is_file()}
+
+
+def test_a_record_whose_attempts_are_used_up_fails_and_leaves_no_files() -> None:
+    user_id = rows.add_user()
+    record_id, (segment_id,) = rows.add_record(user_id=user_id)
+    _write(_files(record_id).source)
+    for _ in range(rows.MAX_ATTEMPTS):
+        rows.claim(segment_id, lease_s=OVER_S)
+        _sweep()
+    assert rows.record(record_id).status == RecordStatus.FAILED
+    assert rows.record(record_id).error_code == "encode_failed"
+    assert _volume() == set()
+    assert len(_queued(queue.CLIPS)) == rows.MAX_ATTEMPTS - 1
+    db_call(rows.reserve, user_id)
+
+
+def test_an_abandoned_upload_leaves_no_row_no_file_and_its_name_free() -> None:
+    user_id = rows.add_user()
+    record_id = db_call(lambda session: rows.reserve(session, user_id, lease_s=OVER_S))
+    alive = db_call(rows.reserve, user_id, "b.wav")
+    _write(_files(record_id).source, _files(alive).source)
+    _sweep()
+    assert _volume() == {_files(alive).source}
+    db_call(rows.reserve, user_id)
+
+
+def test_an_expired_record_leaves_no_bytes() -> None:
+    expired, kept = rows.add_done(retention_h=-1), rows.add_done()
+    _write_all(_files(expired))
+    _write_all(_files(kept))
+    _sweep()
+    assert rows.record(expired).status == RecordStatus.EXPIRED
+    assert not list(_files(expired).folder.iterdir())
+    assert _files(kept).mp3 in _volume()
+
+
+def test_workers_that_are_long_dead_are_forgotten() -> None:
+    with db.transaction() as session:
+        for name in ("alive", "dead"):
+            workers.report_alive(session, name)
+        dead = "UPDATE workers SET seen_at = now() - interval '1 day' WHERE name = 'dead'"
+        session.execute(text(dead))
+    _sweep()
+    with db.transaction() as session:
+        assert list(session.scalars(select(Worker.name))) == ["alive"]
+
+
+def test_several_sweeps_at_once_end_as_one_would() -> None:
+    taken = [rows.add_record()[1][0] for _ in range(8)]
+    for segment_id in taken:
+        rows.claim(segment_id, lease_s=OVER_S)
+    expired = [rows.add_done(retention_h=-1) for _ in range(8)]
+    for record_id in expired:
+        _write_all(_files(record_id))
+    with ThreadPoolExecutor(4) as threads:
+        for sweeping in [threads.submit(_sweep) for _ in range(4)]:
+            sweeping.result()
+    assert set(_queued(queue.CLIPS)) == set(_segments(*taken))
+    assert {rows.segment(segment_id).state for segment_id in taken} == {SegmentState.QUEUED}
+    assert {rows.record(record_id).status for record_id in expired} == {RecordStatus.EXPIRED}
+    assert _volume() == set()
+
+
+def _orphans() -> set[Path]:
+    """Old files of which no row knows, or which their row no longer needs."""
+    done, failed, gone = rows.add_done(), rows.add_record()[0], rows.add_done()
+    db_call(rows.fail, failed)
+    db_call(records.bury, gone, RecordStatus.DELETED)
+    never = RecordFiles(_files(done).folder, uuid4())
+    nobodys = media.record_files(get_settings().media_dir, uuid4(), uuid4())
+    for files in (_files(failed), _files(gone), never, nobodys):
+        _write_all(files)
+    _write_all(_files(done))
+    unfinished = _files(done).mp3.with_name(f"{done}.mp3.{uuid4().hex}{media.UNFINISHED}")
+    _write(unfinished)
+    return _volume() - {_files(done).mp3}
+
+
+def test_old_files_that_no_row_needs_are_deleted() -> None:
+    orphans = _orphans()
+    assert len(orphans) == 4 * 3 + 2 + 1
+    sweep.sweep_files(get_settings())
+    assert len(_volume()) == 1
+    assert not _volume() & orphans
+
+
+def test_young_files_are_left_alone() -> None:
+    never = media.record_files(get_settings().media_dir, uuid4(), uuid4())
+    _write(never.source, never.part(0, 1), never.mp3, old=False)
+    before = _volume()
+    sweep.sweep_files(get_settings())
+    assert _volume() == before
+
+
+def test_files_of_records_that_are_uploading_or_converting_are_left_alone() -> None:
+    uploading = db_call(rows.reserve, rows.add_user())
+    queued, encoded = rows.add_record()[0], rows.add_encoded()
+    rows.claim_assembly(encoded)
+    for record_id in (uploading, queued, encoded):
+        _write_all(_files(record_id))
+    before = _volume()
+    sweep.sweep_files(get_settings())
+    assert _volume() == before
+
+
+def test_files_that_are_not_ours_are_left_alone() -> None:
+    volume, files = get_settings().media_dir, _files(rows.add_done())
+    _write(
+        volume / "notes.txt",
+        volume / str(uuid4()),
+        volume / f"lost+found/{uuid4()}.wav",
+        files.folder / "cover.jpg",
+        files.folder / f"{uuid4()}.jpg",
+        files.folder / f"{uuid4().hex}.wav",
+        files.folder / f"{uuid4()}.wav.bak",
+    )
+    before = _volume()
+    sweep.sweep_files(get_settings())
+    assert _volume() == before
