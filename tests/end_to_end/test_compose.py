@@ -33,10 +33,10 @@ PUBLISHED = ("api", "flower")
 SECRETS = {"POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "FLOWER_BASIC_AUTH": "c:d"}
 OF_THE_STACK = {"DATABASE_URL", "REDIS_URL", "MEDIA_DIR"}
 
-pytestmark = pytest.mark.skipif(
-    not (PROJECT and os.environ.get("SERVICE_URL")),
-    reason="SERVICE_URL and COMPOSE_PROJECT_NAME name no composed stack",
-)
+if not (PROJECT and os.environ.get("SERVICE_URL")):
+    pytest.skip(
+        "SERVICE_URL and COMPOSE_PROJECT_NAME name no composed stack", allow_module_level=True
+    )
 
 of_services = partial(pytest.mark.parametrize, "service")
 
