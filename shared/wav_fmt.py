@@ -40,6 +40,17 @@ class Encoding(StrEnum):
 
 RAW = frozenset({Encoding.PCM, Encoding.FLOAT, Encoding.ALAW, Encoding.MULAW})
 
+# what ffmpeg's decoders take
+_MAX_CHANNELS_OF = {
+    Encoding.MS_ADPCM: 2,
+    Encoding.IMA_ADPCM: 2,
+    Encoding.YAMAHA_ADPCM: 2,
+    Encoding.G722: 1,
+    Encoding.G726: 1,
+    Encoding.GSM: 1,
+    Encoding.TRUESPEECH: 1,
+}
+_GSM_BLOCK_BYTES = 65
 _EXTENSIBLE = 0xFFFE
 _MP3 = 0x0055
 _ENCODINGS = {
@@ -112,7 +123,7 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
     if tag == _EXTENSIBLE:
         tag, mask = _extension(fmt)
     encoding = _encoding(tag)
-    _check_bounds(channels, rate_hz)
+    _check_bounds(_MAX_CHANNELS_OF.get(encoding, MAX_CHANNELS), channels, rate_hz)
     block_align, bits = _layout(encoding, channels, block_align, bits)
     mended = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
     return Format(encoding, channels, rate_hz, block_align, bits, mask, mended)
@@ -155,10 +166,11 @@ def _encoding(tag: int) -> Encoding:
     )
 
 
-def _check_bounds(channels: int, rate_hz: int) -> None:
-    if not 1 <= channels <= MAX_CHANNELS:
+def _check_bounds(max_channels: int, channels: int, rate_hz: int) -> None:
+    if not 1 <= channels <= max_channels:
+        allowed = "1" if max_channels == 1 else f"1 to {max_channels}"
         raise BadWav(
-            f"The WAV says it has {channels} channels; 1 to {MAX_CHANNELS} can be converted. Export it again."
+            f"The WAV says it has {channels} channels; in its format {allowed} can be converted. Export it as PCM."
         )
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
         raise BadWav(
@@ -174,7 +186,9 @@ def _layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> t
         case Encoding.PCM | Encoding.FLOAT:
             return _raw_layout(encoding, channels, block_align or channels * -(-bits // 8), bits)
         case Encoding.GSM:
-            return block_align or 65, bits
+            if block_align not in (0, _GSM_BLOCK_BYTES):
+                raise _contradiction(channels, block_align, bits)
+            return _GSM_BLOCK_BYTES, bits
         case Encoding.IMA_ADPCM | Encoding.MS_ADPCM:
             header_bytes = 4 if encoding is Encoding.IMA_ADPCM else 7
             if block_align <= header_bytes * channels or bits not in (0, 3, 4):

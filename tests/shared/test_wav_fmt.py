@@ -83,6 +83,9 @@ def test_ambisonic_files_are_read(tag: int) -> None:
     [
         (wavs.fmt_payload(channels=0, block_align=2), "0 channels"),
         (wavs.fmt_payload(channels=65), "65 channels"),
+        (wavs.fmt_payload(tag=0x11, channels=3, bits=4, block_align=256), "3 channels"),
+        (wavs.fmt_payload(tag=0x31, channels=2, bits=0, block_align=65), "2 channels"),
+        (wavs.fmt_payload(tag=0x31, bits=0, block_align=64), "contradicts"),
         (wavs.fmt_payload(sample_rate_hz=0), "0 Hz"),
         (wavs.fmt_payload(sample_rate_hz=999), "999 Hz"),
         (wavs.fmt_payload(sample_rate_hz=768_001), "768001 Hz"),
