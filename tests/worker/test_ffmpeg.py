@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import EncodeFailed, LeaseLost
+from tests.worker.processes import children
 from worker.ffmpeg import Limits, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,20 +40,6 @@ def these(*chunks: bytes) -> Generator[bytes]:
 def silent_for(seconds: float) -> Generator[bytes]:
     time.sleep(seconds)
     yield b""
-
-
-def children(parent: int | None = None) -> list[int]:
-    """The processes that we, or another, started and that have not ended."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, rest = stat.read_text().split(" (", 1)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        state, ppid = rest.rsplit(") ", 1)[1].split()[:2]
-        if int(ppid) == (parent or os.getpid()) and state != "Z":
-            found.append(int(pid))
-    return found
 
 
 def started_since(before: list[int]) -> list[int]:
