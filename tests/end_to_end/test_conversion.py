@@ -1,0 +1,59 @@
+"""A few conversions through the whole running service; `tests/worker` has all the others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.encoding import Options
+from tests import wavs
+from tests.conftest import User
+from tests.worker.conversion import Voices, convert, snr_db, sweep
+from tests.worker.mp3_material import decode, extremes, music
+
+
+def decoded(folder: Path, mp3: bytes, channels: int) -> Voices:
+    path = folder / "downloaded.mp3"
+    path.write_bytes(mp3)
+    return decode(path, channels)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bits", "container"),
+    [("pcm", 24, "RF64"), ("float", 64, "RIFX"), ("mulaw", 8, "W64"), ("pcm", 8, "RIFF")],
+)
+def test_the_service_gives_back_exactly_the_samples_that_it_was_given(
+    user: User, tmp_path: Path, encoding: str, bits: int, container: str
+) -> None:
+    samples = sweep(50_001, 2, 44100)
+    mp3 = user.convert(wavs.build(samples, encoding=encoding, bits=bits, container=container))
+    assert snr_db(samples, decoded(tmp_path, mp3, 2)) > 30
+
+
+def test_the_options_are_those_of_the_upload(user: User, tmp_path: Path) -> None:
+    wav = wavs.build(sweep(96000, 6, 96000), sample_rate_hz=96000)
+    mp3 = user.convert(wav, bitrate_kbps=64, channels=1, sample_rate_hz=22050)
+    expected = convert(
+        tmp_path, wav, Options(bitrate_kbps=64, channels=1, sample_rate_hz=22050)
+    ).mp3.read_bytes()
+    assert mp3 == expected
+    assert decoded(tmp_path, mp3, 1).shape == (22050, 1)
+
+
+def test_a_long_wav_in_several_segments_is_the_same_mp3_every_time(
+    user: User, tmp_path: Path
+) -> None:
+    wav = wavs.build(music(100, 22050, 1).samples, sample_rate_hz=22050)
+    first, second = user.convert(wav), user.convert(wav)
+    here = convert(tmp_path, wav)
+    assert len(here.parts) > 1
+    assert first == second == here.mp3.read_bytes()
+    one_pass = convert(tmp_path, wav, segment_s=1000).by_ffmpeg()
+    assert np.array_equal(decoded(tmp_path, first, 1), one_pass)
+
+
+def test_wild_floats_are_converted_by_the_service_too(user: User, tmp_path: Path) -> None:
+    samples = 1e30 * extremes(2, 48000, 2).samples.astype(np.float64)
+    samples[1000:2000] = np.nan
+    wav = wavs.build(samples, encoding="float", bits=64, sample_rate_hz=48000)
+    assert decoded(tmp_path, user.convert(wav), 2).shape == samples.shape
