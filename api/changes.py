@@ -16,12 +16,14 @@ import psycopg2
 import psycopg2.extensions
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.records import CHANGES
 
 RECHECK_S = 2.0
 RECONNECT_S = 1.0
+MAX_WAIT_S = 30.0
+"""how long an answer is held"""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -78,7 +80,7 @@ class Changes:
         while True:
             try:
                 await self._listen()
-            except (psycopg2.Error, OperationalError) as error:
+            except (psycopg2.Error, SQLAlchemyError) as error:
                 log.warning("listening for changes broke off", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_S)
 

@@ -23,10 +23,17 @@ def _session() -> Iterator[Session]:
 
 # The scope ends the transaction before the answer is sent: a slow download must not hold a connection.
 DbSession = Annotated[Session, Depends(_session, scope="function")]
-AppSettings = Annotated[Settings, Depends(get_settings)]
 
 
-def _changes(request: Request) -> Changes:
+# `async`, though nothing is awaited: FastAPI would call each of the trivial ones in a thread.
+async def _settings() -> Settings:
+    return get_settings()
+
+
+AppSettings = Annotated[Settings, Depends(_settings)]
+
+
+async def _changes(request: Request) -> Changes:
     changes: Changes = request.app.state.changes
     return changes
 
@@ -38,7 +45,7 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _token(
+async def _token(
     token: Annotated[str | None, Query(description="the user's token")] = None,
     token_header: Annotated[str | None, Header(alias="token")] = None,
     authorization: Annotated[str | None, Header(description="Bearer <token>")] = None,

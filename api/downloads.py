@@ -1,26 +1,36 @@
 """The MP3 itself: `GET /record`, which waits while it is not ready yet."""
 
 import re
+from pathlib import PurePath
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api import views
+from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges
 from api.problems import answer, problem, responses
+from api.ranges import satisfiable
 from shared import db, errors, media, records
 from shared.models import Record, RecordStatus
 
 router = APIRouter(tags=["records"])
 
-MAX_WAIT_S = 30.0
+MAX_NAME_BYTES = 255
+"""what file systems take"""
+WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
+
+
+class Mp3Response(FileResponse):
+    chunk_size = 2**18
 
 
 @router.get(
     "/record",
-    response_class=FileResponse,
+    response_class=Mp3Response,
     responses=responses(
         errors.RecordNotFound,
         errors.RecordNotReady,
@@ -45,10 +55,7 @@ async def download(
 
     def load() -> Record:
         with db.transaction() as session:
-            record = views.find(session, record_id)
-        if record.user_id != owner:
-            raise errors.RecordNotFound
-        return record
+            return views.find(session, record_id, owner)
 
     def is_finished(record: Record) -> bool:
         return record.status in records.FINISHED
@@ -62,27 +69,41 @@ async def download(
 
 
 def _mp3(request: Request, record: Record, settings: AppSettings) -> Response:
-    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3).
-    headers = {"ETag": f'"{record.id}"', "Cache-Control": "private, max-age=31536000, immutable"}
+    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It may
+    # be deleted, though: whoever keeps a copy has to ask before each use.
+    headers = {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
-    _heed_range(request, record.mp3_bytes or 0)
-    return FileResponse(
+    _heed_range(request, record.mp3_bytes or 0, headers["ETag"])
+    return Mp3Response(
         media.record_files(settings.media_dir, record.user_id, record.id).mp3,
         media_type="audio/mpeg",
-        filename=views.mp3_name(record.filename),
-        headers=headers,
+        headers={**headers, "Content-Disposition": _disposition(_mp3_name(record.filename))},
     )
 
 
-def _heed_range(request: Request, size_bytes: int) -> None:
-    """Drop a Range that means nothing, as RFC 9110 14.2 has it; raise BadRange for one behind the end."""
-    ranges = re.fullmatch(r"bytes=\s*(\d+-\d*|-\d+)(\s*,.*)?", request.headers.get("range", ""))
-    if ranges is None:
-        kept = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
-        request.scope["headers"] = kept
-    elif ranges[2] is None and (
-        ranges[1] == "-0" or int(ranges[1].partition("-")[0] or 0) >= size_bytes
-    ):
+def _heed_range(request: Request, size_bytes: int, etag: str) -> None:
+    """Leave in Range what FileResponse is to send, or nothing. Raises BadRange."""
+    headers = request.headers
+    wanted = headers.get("range", "")
+    is_meant = request.method == "GET" and headers.get("if-range", etag) == etag
+    spans = satisfiable(wanted, size_bytes) if is_meant else None
+    if spans == []:
         raise errors.BadRange(size_bytes)
+    request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
+    if spans:
+        kept = ",".join(f"{span.start}-{span.stop - 1}" for span in spans)
+        request.scope["headers"].append((b"range", f"bytes={kept}".encode()))
+
+
+def _mp3_name(filename: str) -> str:
+    path = PurePath(filename)
+    stem = path.stem if path.suffix.lower() in WAV_SUFFIXES else filename
+    return f"{stem.encode()[: MAX_NAME_BYTES - len('.mp3')].decode(errors='ignore')}.mp3"
+
+
+def _disposition(name: str) -> str:
+    """Both forms of the name, as RFC 6266 (appendix D) advises: curl, among others, knows the first one only."""
+    plain = re.sub(r'[^ -~]|["\\%]', "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

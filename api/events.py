@@ -17,6 +17,8 @@ from shared import db, errors, records
 router = APIRouter(tags=["records"])
 
 KEEP_ALIVE_S = 15.0
+# The second asks nginx not to hold the events back.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get(
@@ -47,6 +49,4 @@ async def follow_record(
             except (errors.RecordGone, errors.RecordNotFound):
                 return
 
-    return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-    )
+    return StreamingResponse(events(), media_type="text/event-stream", headers=HEADERS)

@@ -7,9 +7,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import downloads, events, health, problems, records, users
 from api.access_log import AccessLog
+from api.body import Linger
 from api.changes import Changes
 from shared import db, log
 from shared.settings import get_settings
@@ -31,12 +33,23 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.changes = Changes(db.get_engine())
-    app.add_middleware(AccessLog)
     problems.install(app)
     for resource in (users, records, downloads, events, health):
         app.include_router(resource.router)
-    app.mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True))
+    app.router.default = _page_or(app.router.not_found)
     return app
 
 
-app = create_app()
+def _page_or(not_found: ASGIApp) -> ASGIApp:
+    """The web page where no resource answers. A mount at "/" would take the place of their 405s."""
+    page = StaticFiles(directory=Path(__file__).parent / "static", html=True)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_for_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        await (page if is_for_page else not_found)(scope, receive, send)
+
+    return answer
+
+
+# Around everything, to see the answers to unexpected errors as well.
+app = AccessLog(Linger(create_app()))

@@ -1,5 +1,6 @@
 """A multipart/form-data body (RFC 7578), parsed as it arrives: the heads of its parts and the bytes between them."""
 
+import re
 from typing import NamedTuple
 
 from python_multipart.exceptions import FormParserError
@@ -9,6 +10,9 @@ from shared.errors import BadUpload, NotMultipart
 
 MAX_FILENAME_CHARS = 500
 """PostgreSQL's index over (user_id, filename) takes 2.7 kB; a character may have four bytes."""
+# C0, C1, line and paragraph separators, and what turns the direction of text. The joiners stay: emoji, Persian and
+# Hindi are written with them.
+_CONTROLS = re.compile("[\\0-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]")
 
 
 class PartHead(NamedTuple):
@@ -93,7 +97,7 @@ def _decode(value: bytes) -> str:
 def clean_filename(sent: str) -> str:
     """The last part of a path, without control characters. It is a label, never a path on disk."""
     base = sent.replace("\\", "/").rpartition("/")[2]
-    name = "".join(character if character.isprintable() else " " for character in base).strip()
+    name = _CONTROLS.sub(" ", base).strip()
     if name in ("", ".", ".."):
         raise BadUpload("The file has no name. Send one: curl -F 'wav_file=@song.wav'.")
     if len(name) > MAX_FILENAME_CHARS:

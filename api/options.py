@@ -9,7 +9,7 @@ from shared.encoding import SAMPLE_RATES_HZ, Options, check_options
 Tag = Annotated[str | None, Query(max_length=1000)]
 
 
-def _options(
+async def _options(
     quality: Annotated[
         int | None, Query(ge=0, le=9, description="VBR, 0 best to 9 smallest; 2 if nothing is said")
     ] = None,
@@ -29,7 +29,7 @@ def _options(
     return options
 
 
-def _tags(
+async def _tags(
     title: Tag = None,
     artist: Tag = None,
     album: Tag = None,
@@ -38,7 +38,6 @@ def _tags(
     genre: Tag = None,
     comment: Tag = None,
 ) -> dict[str, str]:
-    """Raises BadRequest for what PostgreSQL's JSON cannot hold."""
     given = {
         "title": title,
         "artist": artist,
@@ -48,6 +47,7 @@ def _tags(
         "genre": genre,
         "comment": comment,
     }
+    # PostgreSQL's JSON cannot hold a NUL.
     return {name: value.replace("\0", "") for name, value in given.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.schemas import Problem
+from api.schemas import FilenameTakenProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
 
@@ -43,6 +43,7 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.TooManyPending: {"Retry-After": "30"},
     errors.Unavailable: {"Retry-After": "5"},
 }
+SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {errors.FilenameTaken: FilenameTakenProblem}
 STATUS_OF_CODE = {error.code: status for error, status in STATUS.items()}
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,11 @@ def responses(
     described: dict[int | str, dict[str, Any]] = {
         STATUS[error].value: {
             "description": STATUS[error].phrase,
-            "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+            "content": {
+                "application/problem+json": {
+                    "schema": SCHEMA.get(error, Problem).model_json_schema()
+                }
+            },
         }
         for error in (*raised, errors.BadRequest)
     }
@@ -81,7 +86,7 @@ def install(app: FastAPI) -> None:
 
 def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
-        body.model_dump(mode="json", exclude_none=True),
+        body.model_dump(mode="json"),
         body.status,
         headers,
         media_type="application/problem+json",
@@ -92,7 +97,7 @@ def _answer_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Wav2mp3Error)
     body = problem(error.code, error.detail)
     if isinstance(error, errors.FilenameTaken):
-        body.record_id = error.record_id
+        body = FilenameTakenProblem(**body.model_dump(), record_id=error.record_id)
     headers = dict(HEADERS.get(type(error), {}))
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"

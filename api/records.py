@@ -1,4 +1,4 @@
-"""Records: upload a WAV, follow it, download its MP3, delete it."""
+"""Records: upload a WAV, follow it, list it, delete it."""
 
 import asyncio
 import re
@@ -9,12 +9,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select, tuple_
 
 from api import views
+from api.body import arriving
+from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
 from api.multipart import Multipart
 from api.options import ConversionOptions, TagOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
-from api.upload import Upload
+from api.upload import MAX_FORM_BYTES, Upload
 from api.views import RecordLinks
 from shared import db, errors, media, records
 from shared.models import GONE, Record, RecordStatus
@@ -22,7 +24,7 @@ from shared.models import GONE, Record, RecordStatus
 router = APIRouter(tags=["records"])
 
 POLL_AFTER_S = 1
-MAX_WAIT_S = 30.0
+WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 BODY = {
     "requestBody": {
@@ -48,6 +50,7 @@ BODY = {
         errors.BadCredentials,
         errors.UploadTimeout,
         errors.FilenameTaken,
+        errors.RecordGone,
         errors.UploadTooLarge,
         errors.NotAWav,
         errors.BadWav,
@@ -69,7 +72,7 @@ async def create_record(
     _check_announced_size(request.headers.get("content-length"), settings)
     upload = Upload(user_id, options, tags, settings)
     try:
-        await upload.receive(request.stream(), form)
+        await upload.receive(arriving(request, settings.upload_idle_timeout_s), form)
         record_id = await asyncio.to_thread(upload.accept)
     except BaseException:
         await asyncio.to_thread(upload.abandon)
@@ -86,7 +89,7 @@ async def create_record(
 
 def _check_announced_size(content_length: str | None, settings: AppSettings) -> None:
     size_bytes = int(content_length or 0)
-    if size_bytes > settings.max_upload_bytes:
+    if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
         raise errors.UploadTooLarge
     if media.free_bytes(settings.media_dir) - size_bytes < settings.min_free_bytes:
         raise errors.NoSpace
@@ -110,11 +113,15 @@ async def show_record(
         with db.transaction() as session:
             return views.view(session, views.find(session, record_id), links)
 
-    wait = re.search(r"\bwait=(\d{1,5})\b", prefer or "")
-    wait_s = min(float(wait[1]), MAX_WAIT_S) if wait else 0
     return await changes.wait_until(
-        record_id, load, lambda seen: seen.status in records.FINISHED, wait_s
+        record_id, load, lambda seen: seen.status in records.FINISHED, _preferred_wait_s(prefer)
     )
+
+
+def _preferred_wait_s(prefer: str | None) -> float:
+    """`wait` of a Prefer header (RFC 7240, 4.3); what cannot be understood is ignored, as section 2 has it."""
+    wait = WAIT.search(prefer or "")
+    return min(float(wait[1]), MAX_WAIT_S) if wait else 0
 
 
 @router.get("/records", responses=responses(errors.BadCredentials))
@@ -136,7 +143,7 @@ def list_records(
     ).all()
     page = found[:limit]
     return RecordPage(
-        records=[views.view(session, record, links) for record in page],
+        records=views.view_all(session, page, links),
         next=links.page(page[-1].id, limit) if len(found) > limit else None,
     )
 
@@ -149,7 +156,6 @@ def list_records(
 def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record: what converts it stops, its bytes go, its filename is free."""
     with db.transaction() as session:
-        if views.find(session, record_id).user_id != user_id:
-            raise errors.RecordNotFound
+        views.find(session, record_id, user_id)
         records.bury(session, record_id, RecordStatus.DELETED)
     media.delete_all(media.record_files(settings.media_dir, user_id, record_id))

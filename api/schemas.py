@@ -38,9 +38,10 @@ class Problem(BaseModel):
     status: int
     code: str
     detail: str
-    record_id: UUID | None = Field(
-        None, description="with `filename_taken`: the record that has the name"
-    )
+
+
+class FilenameTakenProblem(Problem):
+    record_id: UUID | None = Field(description="the record that has the name, unless it just went")
 
 
 class RecordView(BaseModel):

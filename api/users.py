@@ -1,18 +1,52 @@
 """Users: whoever has a token may upload."""
 
 import secrets
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
-from api.deps import DbSession, hash_token
+from api.body import arriving
+from api.deps import AppSettings, DbSession, hash_token
+from api.problems import responses
 from api.schemas import NewUser, UserCreated
+from shared import errors
 from shared.models import User
 
 router = APIRouter(tags=["users"])
 
+MAX_BODY_BYTES = 16 * 2**10
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": NewUser.model_json_schema()}},
+    }
+}
 
-@router.post("/users", status_code=201)
-def create_user(new_user: NewUser, session: DbSession) -> UserCreated:
+
+async def _new_user(request: Request, settings: AppSettings) -> NewUser:
+    # Read here, because FastAPI would hold a body of any size in memory.
+    body = bytearray()
+    async for chunk in arriving(request, settings.upload_idle_timeout_s):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise errors.UploadTooLarge('The body is too large. Send {"name": "your name"}.')
+    try:
+        return NewUser.model_validate_json(bytes(body))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+@router.post(
+    "/users",
+    status_code=201,
+    openapi_extra=BODY,
+    responses=responses(errors.UploadTooLarge, errors.UploadTimeout),
+)
+def create_user(
+    new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
+) -> UserCreated:
     """Create a user. The token is shown this once: only its hash is kept."""
     token = secrets.token_urlsafe(32)
     user = User(name=new_user.name, token_hash=hash_token(token))

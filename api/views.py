@@ -1,28 +1,25 @@
-"""A record as its user sees it, and the links to it."""
+"""Records as their users see them, and the links to them."""
 
-from pathlib import PurePath
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from api.deps import AppSettings
 from api.problems import problem
-from api.schemas import RecordView
+from api.schemas import Problem, RecordView
 from shared.errors import RecordGone, RecordNotFound
 from shared.models import GONE, Record, RecordStatus, Segment
-
-MAX_NAME_BYTES = 255
-"""what file systems take"""
 
 
 class Links:
     """Absolute links, to the host that the client used or to PUBLIC_URL."""
 
-    def __init__(self, request: Request, settings: AppSettings) -> None:
-        self._base = str(settings.public_url or request.base_url).rstrip("/")
+    def __init__(self, base_url: str) -> None:
+        self._base = base_url.rstrip("/")
 
     def status(self, record_id: UUID) -> str:
         return f"{self._base}/records/{record_id}"
@@ -34,13 +31,17 @@ class Links:
         return f"{self._base}/records?before={before}&limit={limit}"
 
 
-RecordLinks = Annotated[Links, Depends(Links)]
+async def _links(request: Request, settings: AppSettings) -> Links:
+    return Links(str(settings.public_url or request.base_url))
 
 
-def find(session: Session, record_id: UUID) -> Record:
-    """Raises RecordNotFound, RecordGone."""
+RecordLinks = Annotated[Links, Depends(_links)]
+
+
+def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Record:
+    """A record, of this user if one is named. Raises RecordNotFound, RecordGone."""
     record = session.get(Record, record_id)
-    if record is None:
+    if record is None or user_id not in (None, record.user_id):
         raise RecordNotFound
     if record.status in GONE:
         raise RecordGone
@@ -48,42 +49,72 @@ def find(session: Session, record_id: UUID) -> Record:
 
 
 def view(session: Session, record: Record, links: Links) -> RecordView:
-    is_done = record.status == RecordStatus.DONE
-    is_queued = record.status == RecordStatus.QUEUED
-    return RecordView(
-        id=record.id,
-        status=RecordStatus(record.status),
-        progress=1.0 if is_done else _progress(session, record),
-        queue_position=_queue_position(session, record) if is_queued else None,
-        filename=record.filename,
-        duration_s=record.duration_s,
-        source_bytes=record.source_bytes,
-        mp3_bytes=record.mp3_bytes,
-        warnings=record.warnings,
-        error=problem(record.error_code, record.error_detail or "") if record.error_code else None,
-        created_at=record.created_at,
-        finished_at=record.finished_at,
-        expires_at=record.expires_at,
-        download_link=links.download(record.id, record.user_id) if is_done else None,
-    )
+    return view_all(session, [record], links)[0]
 
 
-def mp3_name(filename: str) -> str:
-    stem = PurePath(filename).stem.encode()[: MAX_NAME_BYTES - len(".mp3")].decode(errors="ignore")
-    return f"{stem}.mp3"
-
-
-def _progress(session: Session, record: Record) -> float:
-    encoded, samples = session.execute(
-        select(func.sum(Segment.encoded_samples), func.sum(Segment.samples)).where(
-            Segment.record_id == record.id
+def view_all(session: Session, records: Sequence[Record], links: Links) -> list[RecordView]:
+    progress = _progress(session, records)
+    positions = _queue_positions(session, records)
+    return [
+        RecordView(
+            id=record.id,
+            status=RecordStatus(record.status),
+            progress=1.0 if record.status == RecordStatus.DONE else progress.get(record.id, 0.0),
+            queue_position=positions.get(record.id),
+            filename=record.filename,
+            duration_s=record.duration_s,
+            source_bytes=record.source_bytes,
+            mp3_bytes=record.mp3_bytes,
+            warnings=record.warnings,
+            error=_error(record),
+            created_at=record.created_at,
+            finished_at=record.finished_at,
+            expires_at=record.expires_at,
+            download_link=_download_link(record, links),
         )
-    ).one()
-    return round(min(float(encoded / samples), 1.0), 4) if samples else 0.0
+        for record in records
+    ]
 
 
-def _queue_position(session: Session, record: Record) -> int:
-    waiting = Record.status == RecordStatus.QUEUED
-    return session.scalars(
-        select(func.count()).where(waiting, Record.created_at <= record.created_at)
-    ).one()
+def _error(record: Record) -> Problem | None:
+    return problem(record.error_code, record.error_detail or "") if record.error_code else None
+
+
+def _download_link(record: Record, links: Links) -> str | None:
+    is_done = record.status == RecordStatus.DONE
+    return links.download(record.id, record.user_id) if is_done else None
+
+
+def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
+    """Of those that were begun but are not done, the share that is encoded."""
+    begun = [
+        record.id
+        for record in records
+        if record.status in (RecordStatus.CONVERTING, RecordStatus.FAILED)
+    ]
+    if not begun:
+        return {}
+    sums = session.execute(
+        select(Segment.record_id, func.sum(Segment.encoded_samples), func.sum(Segment.samples))
+        .where(Segment.record_id.in_(begun))
+        .group_by(Segment.record_id)
+    )
+    return {
+        record_id: round(min(float(encoded / samples), 1.0), 4)
+        for record_id, encoded, samples in sums
+        if samples
+    }
+
+
+def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, int]:
+    waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
+    if not waiting:
+        return {}
+    other = aliased(Record)
+    up_to_this = select(func.count()).where(
+        other.status == RecordStatus.QUEUED, other.created_at <= Record.created_at
+    )
+    found = session.execute(
+        select(Record.id, up_to_this.scalar_subquery()).where(Record.id.in_(waiting))
+    )
+    return dict(found.tuples().all())

@@ -1,0 +1,75 @@
+"""A second API beside the stack's own, with settings that a test chooses."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.machine import free_port
+from local.stack import Stack
+from tests.api.wire import eventually
+from tests.conftest import ROOT, TIMEOUT_S, User
+
+UVICORN = ["-m", "uvicorn", "api.main:app", "--no-access-log", "--http", "api.protocol:Protocol"]
+StartApi = Callable[[dict[str, str]], "AnotherApi"]
+
+
+class AnotherApi:
+    """It shares the stack's database, queue and volume."""
+
+    def __init__(self, stack: Stack, settings: dict[str, str], log: Path) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = log.open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, *UVICORN, "--port", str(port)],
+            cwd=ROOT,
+            env=stack.environment | settings,
+            stdout=self._log,
+            stderr=self._log,
+        )
+        self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
+        eventually(self._is_live, within_s=20)
+
+    def _is_live(self) -> bool:
+        with suppress(httpx.ConnectError):
+            return self.client.get("/health/live").is_success
+        return False
+
+    def user(self) -> User:
+        created = self.client.post("/users", json={"name": "another"}).json()
+        return User(self.client, created["id"], created["token"])
+
+    def stop(self) -> None:
+        self.client.close()
+        self._process.terminate()
+        self._process.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def start_api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartApi]:
+    started: list[AnotherApi] = []
+
+    def start(settings: dict[str, str]) -> AnotherApi:
+        started.append(AnotherApi(stack, settings, tmp_path_factory.mktemp("api") / "log"))
+        return started[-1]
+
+    yield start
+    for api in started:
+        api.stop()
+
+
+@pytest.fixture
+def left_behind(stack: Stack, user: User) -> Callable[[], list[object]]:
+    """What there is of the user's: rows and files."""
+
+    def look() -> list[object]:
+        listed = user.client.get("/records", params=user.credentials).json()["records"]
+        return [*listed, *(stack.data_dir / "media" / user.id).glob("*")]
+
+    return look

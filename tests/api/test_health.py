@@ -1,0 +1,46 @@
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from local.stack import Stack
+from tests.api.wire import SHORT_WAV, eventually
+from tests.conftest import User
+
+
+def test_a_live_process_says_so(client: httpx.Client) -> None:
+    answer = client.get("/health/live")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok"}
+
+
+def test_a_ready_service_names_its_parts(client: httpx.Client) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"postgresql", "redis", "volume", "workers"}
+    assert set(answer.json().values()) == {"ok"}
+
+
+def test_without_redis_the_service_is_not_ready_but_takes_uploads(stack: Stack, user: User) -> None:
+    stack.supervisor.stopProcess("valkey")
+    try:
+        answer = user.client.get("/health/ready")
+        accepted = user.upload(SHORT_WAV)
+    finally:
+        stack.supervisor.startProcess("valkey")
+    assert answer.status_code == 503
+    assert answer.json()["redis"] == "not ready"
+    assert answer.json()["postgresql"] == "ok"
+    assert accepted.status_code == 202
+    eventually(stack.is_ready)
+    assert user.wait(accepted.json()["id"])["status"] == "done"
+
+
+def test_metrics_count_what_there_is(client: httpx.Client, user: User) -> None:
+    user.wait(user.upload(SHORT_WAV).json()["id"])
+    answer = client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    assert {sample.labels["status"] for sample in families["wav2mp3_records"].samples} >= {"done"}
+    (alive,) = families["wav2mp3_workers"].samples
+    assert alive.value >= 1
+    (free,) = families["wav2mp3_media_free_bytes"].samples
+    assert free.value > 0

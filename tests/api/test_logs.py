@@ -1,0 +1,23 @@
+import json
+
+from local.stack import Stack
+from tests.api.wire import SHORT_WAV
+from tests.conftest import User
+
+
+def test_tokens_are_in_no_log(stack: Stack, user: User) -> None:
+    user.wait(user.upload(SHORT_WAV, "logged.wav").json()["id"])
+    user.client.get("/records", headers={"Authorization": f"Bearer {user.token}"})
+    user.client.post("/record", params=user.credentials | {"quality": "x"})
+    user.client.get(f"/nothing/{user.id}", params=user.credentials)
+    logs = {path.name: path.read_text(errors="replace") for path in stack.data_dir.glob("logs/*")}
+    assert f"/nothing/{user.id}" in logs["api.log"]
+    assert {name for name, text in logs.items() if user.token in text} == set()
+
+
+def test_the_api_logs_one_json_object_a_line(stack: Stack, user: User) -> None:
+    user.client.get("/nothing")
+    lines = (stack.data_dir / "logs" / "api.log").read_text().splitlines()
+    # uvicorn's first line comes before our configuration.
+    for line in lines[1:]:
+        assert json.loads(line)["event"]

@@ -1,0 +1,74 @@
+"""What holds for every path."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.api.wire import SHORT_WAV, refused, wire
+from tests.conftest import User
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/users/1", "/record/x", "/..%2f..%2fetc%2fpasswd", "/%00", "/.env"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PATCH"])
+def test_an_unknown_path_is_not_found(client: httpx.Client, method: str, path: str) -> None:
+    answer = client.request(method, path)
+    if method == "HEAD":
+        assert answer.status_code == 404
+    else:
+        refused(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/users"),
+        ("PUT", "/record"),
+        ("POST", "/records"),
+        ("PATCH", "/records/3f0e6f2c-0000-4000-8000-000000000000"),
+        ("POST", "/health/live"),
+        ("DELETE", "/metrics"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(
+    client: httpx.Client, method: str, path: str
+) -> None:
+    answer = client.request(method, path)
+    refused(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"]
+
+
+def test_the_page_and_the_description_of_the_calls_are_served_from_here(
+    client: httpx.Client,
+) -> None:
+    assert "<html" in client.get("/").text
+    for path in ("/docs", "/redoc"):
+        page = client.get(path)
+        assert page.status_code == 200
+        scripts = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', page.text)
+        assert scripts
+        for script in scripts:
+            assert client.get(script).is_success
+    assert set(client.get("/openapi.json").json()["paths"]) >= {
+        "/users",
+        "/record",
+        "/records/{record_id}",
+    }
+
+
+@pytest.mark.parametrize("host", ["audio.example", "audio.example:8443", "[::1]:80"])
+def test_links_lead_to_the_host_that_the_client_used(user: User, host: str) -> None:
+    files = {"wav_file": ("x.wav", SHORT_WAV)}
+    answer = user.client.post(
+        "/record", params=user.credentials, files=files, headers={"Host": host}
+    )
+    assert answer.json()["status_link"].startswith(f"http://{host}/records/")
+
+
+@pytest.mark.parametrize("host", [b"", b"a b", b"<script>", b"\xff", b"x:y", b"a/b@c#"])
+def test_an_odd_host_harms_nothing(service_url: str, host: bytes) -> None:
+    with wire(service_url) as connection:
+        connection.send(b"GET /records/x HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
+        refused(connection.answer(), 422, "bad_request")

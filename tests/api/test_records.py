@@ -1,0 +1,250 @@
+"""GET /records/{id}, GET /records and DELETE /records/{id}."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from uuid import uuid4
+
+import httpx
+import numpy as np
+import pytest
+
+from local.stack import Stack
+from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
+from tests.conftest import User
+from tests.wavs import build, chunk, fmt_payload, wrap
+
+FIELDS = {
+    "id", "status", "progress", "queue_position", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
+    "error", "created_at", "finished_at", "expires_at", "download_link",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def long_wav() -> bytes:
+    """Five minutes of noise: some seconds of work."""
+    noise = np.random.default_rng(1).integers(-20_000, 20_000, (48_000, 2), dtype=np.int16)
+    return build(np.tile(noise, (300, 1)), sample_rate_hz=48_000)
+
+
+def upload(user: User, wav: bytes, filename: str = "x.wav", **options: str | int) -> str:
+    answer = user.upload(wav, filename, **options)
+    assert answer.status_code == 202, answer.text
+    record_id: str = answer.json()["id"]
+    return record_id
+
+
+def listed(user: User, **query: str) -> dict[str, list[dict[str, str]]]:
+    page: dict[str, list[dict[str, str]]]
+    page = user.client.get("/records", params=user.credentials | query).json()
+    return page
+
+
+def test_a_done_record_tells_all_there_is_to_know(user: User) -> None:
+    record_id = upload(user, SHORT_WAV, "all.wav")
+    record = user.wait(record_id)
+    assert set(record) == FIELDS
+    mp3 = user.client.get(str(record["download_link"]))
+    assert mp3.is_success
+    created, finished = (
+        datetime.fromisoformat(str(record[f"{each}_at"])) for each in ("created", "finished")
+    )
+    assert created.tzinfo
+    assert created < finished
+    assert {name: record[name] for name in FIELDS - {"created_at", "finished_at", "download_link"}} == {
+        "id": record_id,
+        "status": "done",
+        "progress": 1.0,
+        "queue_position": None,
+        "filename": "all.wav",
+        "duration_s": 0.1,
+        "source_bytes": len(SHORT_WAV),
+        "mp3_bytes": len(mp3.content),
+        "warnings": [],
+        "error": None,
+        "expires_at": None,
+    }  # fmt: skip
+
+
+def test_an_unfinished_record_has_no_download_link(user: User, long_wav: bytes) -> None:
+    record_id = upload(user, long_wav, bitrate_kbps=320)
+    record = user.client.get(f"/records/{record_id}").json()
+    user.client.delete(f"/records/{record_id}", params=user.credentials)
+    assert set(record) == FIELDS
+    assert record["status"] in ("queued", "converting")
+    assert record["download_link"] is None
+    assert 0 <= record["progress"] < 1
+
+
+def test_a_failed_record_says_why_and_frees_its_filename(user: User) -> None:
+    # MP3 inside, says the header, and it is noise: that shows only when it is decoded.
+    noise = np.random.default_rng(2).integers(0, 255, 20_000, np.uint8).tobytes()
+    wav = wrap([chunk(b"fmt ", fmt_payload(tag=0x55, bits=0)), chunk(b"data", noise)])
+    record = user.wait(upload(user, wav))
+    assert record["status"] == "failed"
+    error = record["error"]
+    assert isinstance(error, dict)
+    assert error["code"]
+    assert error["detail"].endswith(".")
+    download = user.client.get("/record", params={"id": str(record["id"]), "user_id": user.id})
+    refused(download, error["status"], error["code"])
+    assert download.json() == error
+    user.wait(upload(user, SHORT_WAV))
+
+
+@pytest.mark.parametrize("prefer", ["wait=20", 'respond-async, Wait = "20"', "wait=999999999"])
+def test_an_answer_is_held_until_the_record_is_done(user: User, prefer: str) -> None:
+    record_id = upload(user, SHORT_WAV)
+    answer = user.client.get(f"/records/{record_id}", headers={"Prefer": prefer})
+    assert answer.json()["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    "prefer",
+    ["wait=", "wait=soon", "wait=-5", "wait=0", "wait=1e9", "await=20", "wait=20s", "\xb2"],
+)
+def test_a_wish_that_cannot_be_understood_is_ignored(
+    user: User, service_url: str, prefer: str
+) -> None:
+    with wire(service_url) as uploading:
+        uploading.begin(user, ("Transfer-Encoding", "chunked"))
+        uploading.send_chunks([part(wav_head(10**6))])
+        eventually(lambda: bool(listed(user)["records"]))
+        (record,) = listed(user)["records"]
+        before_s = time.monotonic()
+        answer = user.client.get(
+            f"/records/{record['id']}", headers=[(b"Prefer", prefer.encode("latin-1"))]
+        )
+        assert answer.json()["status"] == "uploading"
+        assert time.monotonic() - before_s < 1
+
+
+def test_an_answer_is_held_no_longer_than_asked(user: User, service_url: str) -> None:
+    with wire(service_url) as uploading:
+        uploading.begin(user, ("Transfer-Encoding", "chunked"))
+        uploading.send_chunks([part(wav_head(10**6))])
+        eventually(lambda: bool(listed(user)["records"]))
+        (record,) = listed(user)["records"]
+        before_s = time.monotonic()
+        answer = user.client.get(f"/records/{record['id']}", headers={"Prefer": "wait=1"})
+        assert answer.json()["status"] == "uploading"
+        assert 0.9 < time.monotonic() - before_s < 2
+
+
+@pytest.mark.parametrize("tail", ["", "/events"])
+def test_an_unknown_record_is_not_found(client: httpx.Client, tail: str) -> None:
+    refused(client.get(f"/records/{uuid4()}{tail}"), 404, "record_not_found")
+
+
+@pytest.mark.parametrize("record_id", ["x", "..%2f..%2fetc%2fpasswd", "%00", "0" * 5000])
+def test_a_malformed_id_is_refused(client: httpx.Client, record_id: str) -> None:
+    for tail in ("", "/events"):
+        answer = client.get(f"/records/{record_id}{tail}")
+        refused(answer, *((404, "not_found") if "%2f" in record_id else (422, "bad_request")))
+
+
+def test_pages_go_from_the_newest_record_to_the_oldest(user: User) -> None:
+    uploaded = [upload(user, SHORT_WAV, f"{number}.wav") for number in range(5)]
+    sizes: list[int] = []
+    seen: list[str] = []
+    link: str | None = "/records?limit=2"
+    while link:
+        page = user.client.get(link, headers={"Authorization": f"Bearer {user.token}"}).json()
+        sizes.append(len(page["records"]))
+        seen += [record["id"] for record in page["records"]]
+        link = page["next"]
+    assert sizes == [2, 2, 1]
+    assert seen == uploaded[::-1]
+
+
+def test_a_page_of_many_records_tells_each_its_own(user: User) -> None:
+    ids = [upload(user, SHORT_WAV, f"{number}.wav") for number in range(4)]
+    alone = [user.wait(record_id) for record_id in ids]
+    assert listed(user)["records"] == alone[::-1]
+
+
+def test_records_are_listed_for_their_user_only(user: User, client: httpx.Client) -> None:
+    upload(user, SHORT_WAV)
+    refused(client.get("/records"), 401, "bad_credentials")
+    refused(client.get("/records", params={"user_id": user.id}), 401, "bad_credentials")
+    created = client.post("/users", json={"name": "eve"}).json()
+    assert listed(User(client, created["id"], created["token"]))["records"] == []
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"before": "x"}]
+)
+def test_a_page_that_cannot_be_is_refused(user: User, query: dict[str, str]) -> None:
+    refused(user.client.get("/records", params=user.credentials | query), 422, "bad_request")
+
+
+def test_nothing_is_older_than_an_unknown_record(user: User) -> None:
+    upload(user, SHORT_WAV)
+    assert listed(user, before=str(uuid4()))["records"] == []
+
+
+def test_a_deleted_record_is_gone_with_its_bytes_and_its_filename_free(
+    user: User, left_behind: Callable[[], list[object]]
+) -> None:
+    record_id = upload(user, SHORT_WAV, "again.wav")
+    link = str(user.wait(record_id)["download_link"])
+    deleted = user.client.delete(f"/records/{record_id}", params=user.credentials)
+    assert deleted.status_code == 204
+    assert deleted.content == b""
+    assert not left_behind()
+    refused(user.client.get(f"/records/{record_id}"), 410, "record_gone")
+    refused(user.client.get(f"/records/{record_id}/events"), 410, "record_gone")
+    refused(user.client.get(link), 410, "record_gone")
+    again = user.client.delete(f"/records/{record_id}", params=user.credentials)
+    refused(again, 410, "record_gone")
+    user.wait(upload(user, SHORT_WAV, "again.wav"))
+
+
+def test_only_its_user_may_delete_a_record(user: User, client: httpx.Client) -> None:
+    record_id = upload(user, SHORT_WAV)
+    created = client.post("/users", json={"name": "eve"}).json()
+    eve = User(client, created["id"], created["token"])
+    refused(client.delete(f"/records/{record_id}"), 401, "bad_credentials")
+    refused(client.delete(f"/records/{record_id}", params=eve.credentials), 404, "record_not_found")
+    assert client.delete(f"/records/{record_id}", params=user.credentials).is_success
+    refused(client.delete(f"/records/{record_id}", params=eve.credentials), 404, "record_not_found")
+    link = f"/record?id={record_id}&user_id={eve.id}"
+    refused(client.get(link), 404, "record_not_found")
+
+
+def test_deleting_an_unknown_record_is_refused(user: User) -> None:
+    answer = user.client.delete(f"/records/{uuid4()}", params=user.credentials)
+    refused(answer, 404, "record_not_found")
+
+
+def test_deleting_a_record_stops_its_ffmpeg(
+    stack: Stack, user: User, left_behind: Callable[[], list[object]], long_wav: bytes
+) -> None:
+    record_id = upload(user, long_wav, bitrate_kbps=320, sample_rate_hz=32000)
+    eventually(lambda: bool(_ffmpegs(stack)))
+    assert user.client.delete(f"/records/{record_id}", params=user.credentials).is_success
+    eventually(lambda: not _ffmpegs(stack), within_s=3)
+    eventually(lambda: not left_behind())
+
+
+def test_whoever_waits_for_a_deleted_record_hears_of_it(user: User, long_wav: bytes) -> None:
+    record_id = upload(user, long_wav, bitrate_kbps=320)
+    with ThreadPoolExecutor(1) as thread:
+        status = f"/records/{record_id}"
+        waiting = thread.submit(user.client.get, status, headers={"Prefer": "wait=20"})
+        time.sleep(0.3)
+        user.client.delete(status, params=user.credentials)
+        refused(waiting.result(timeout=3), 410, "record_gone")
+
+
+def _ffmpegs(stack: Stack) -> list[int]:
+    """What the stack's worker runs now."""
+    command = ["ps", "-A", "-o", "pid=,ppid=,comm="]
+    listing = subprocess.run(command, check=True, capture_output=True)
+    processes = [line.split(None, 2) for line in listing.stdout.decode().splitlines()]
+    family = {stack.pid("worker")}
+    for _ in range(5):
+        family |= {int(pid) for pid, parent, _ in processes if int(parent) in family}
+    return [int(pid) for pid, _, name in processes if int(pid) in family and "ffmpeg" in name]
