@@ -19,7 +19,8 @@ from shared.wav import WavInfo
 from worker import ffmpeg, mpeg, pcm
 from worker.mixing import pan_filter
 
-RUN_IN_FRAMES = 64
+RUN_IN_FRAMES = 100
+"""LAME's adaptation to loudness fades over so many frames; ordinary material needs a third of them."""
 LOOKAHEAD_FRAMES = 4
 
 
@@ -131,13 +132,17 @@ def _encoding(
 
 
 def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
-    mix = pan_filter(form.channels, job.info.channel_mask, job.target.channels)
-    layout = "mono" if job.target.channels == 1 else "stereo"
+    target, info = job.target, job.info
+    same_channels = info.channels == target.channels
+    if form.is_integer and same_channels and info.sample_rate_hz == target.sample_rate_hz:
+        return []
+    mix = pan_filter(form.channels, info.channel_mask, target.channels)
+    layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
         *([mix] if mix else []),
         "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
-        f"aresample={job.target.sample_rate_hz}",
+        f"aresample={target.sample_rate_hz}",
         f"aformat=sample_fmts=s32p:channel_layouts={layout}",
     ]
     return ["-af", ",".join(chain)]

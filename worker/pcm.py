@@ -36,9 +36,14 @@ class PcmFormat:
         return self.sample_bytes * self.channels
 
     @property
+    def is_integer(self) -> bool:
+        return not self.name.startswith("f")
+
+    @property
     def input_arguments(self) -> list[str]:
         """Tells ffmpeg what comes on stdin. `NC` is N channels in no particular layout: mixing is ours to say."""
-        rate, layout = str(self.sample_rate_hz), f"{self.channels}C"
+        rate = str(self.sample_rate_hz)
+        layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels}C")
         return ["-f", self.name, "-sample_rate", rate, "-ch_layout", layout, "-i", "pipe:0"]
 
     def silence(self, samples: int) -> bytes:
