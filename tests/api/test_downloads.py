@@ -1,4 +1,6 @@
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import unquote
@@ -7,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.api.wire import SHORT_WAV, refused
+from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
 from tests.conftest import User
 from tests.wavs import build, sine
 
@@ -175,3 +177,32 @@ def test_a_link_to_nothing_is_not_found(mp3: Mp3, client: httpx.Client) -> None:
 
 def test_a_deleted_mp3_must_not_be_played_from_a_cache(mp3: Mp3) -> None:
     assert "no-cache" in mp3.get().headers["Cache-Control"]
+
+
+def test_no_answer_is_held_for_longer_than_half_a_minute(user: User, service_url: str) -> None:
+    with wire(service_url) as uploading, ThreadPoolExecutor(2) as threads:
+        uploading.begin(user, ("Transfer-Encoding", "chunked"))
+        uploading.send_chunks([part(wav_head(10**6))])
+        eventually(lambda: bool(_records(user)))
+        record_id = _records(user)[0]["id"]
+        link = f"/record?id={record_id}&user_id={user.id}"
+        status = f"/records/{record_id}"
+        before_s = time.monotonic()
+        answers = [
+            threads.submit(user.client.get, link),
+            threads.submit(user.client.get, status, headers={"Prefer": "wait=600"}),
+        ]
+        while not all(answer.done() for answer in answers):
+            uploading.send_chunks([b"a"])
+            time.sleep(1)
+        assert 29 < time.monotonic() - before_s < 35
+    download, held = (answer.result() for answer in answers)
+    refused(download, 409, "record_not_ready")
+    assert int(download.headers["Retry-After"]) > 0
+    assert held.json()["status"] == "uploading"
+
+
+def _records(user: User) -> list[dict[str, str]]:
+    records: list[dict[str, str]]
+    records = user.client.get("/records", params=user.credentials).json()["records"]
+    return records

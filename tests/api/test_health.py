@@ -1,8 +1,10 @@
+from uuid import uuid4
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from local.stack import Stack
-from tests.api.wire import SHORT_WAV, eventually
+from tests.api.wire import SHORT_WAV, eventually, refused
 from tests.conftest import User
 
 
@@ -32,6 +34,23 @@ def test_without_redis_the_service_is_not_ready_but_takes_uploads(stack: Stack, 
     assert accepted.status_code == 202
     eventually(stack.is_ready)
     assert user.wait(accepted.json()["id"])["status"] == "done"
+
+
+def test_without_postgresql_every_call_says_so_and_comes_back(stack: Stack, user: User) -> None:
+    stack.supervisor.stopProcess("postgres")
+    try:
+        ready = user.client.get("/health/ready")
+        answers = [user.upload(SHORT_WAV), user.client.get(f"/records/{uuid4()}")]
+        assert user.client.get("/health/live").is_success
+    finally:
+        stack.supervisor.startProcess("postgres")
+    assert ready.status_code == 503
+    assert ready.json()["postgresql"] == "not ready"
+    for answer in answers:
+        refused(answer, 503, "unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+    eventually(stack.is_ready, within_s=30)
+    assert user.wait(user.upload(SHORT_WAV).json()["id"])["status"] == "done"
 
 
 def test_metrics_count_what_there_is(client: httpx.Client, user: User) -> None:
