@@ -43,16 +43,17 @@ def _configuration() -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
-        "task_acks_late": True,
         "task_default_queue": SEGMENTS,
         "task_publish_retry": False,
         "task_send_sent_event": True,
         "worker_send_task_events": True,
+        # a task is acknowledged when it begins, and none is taken before a process is free: Celery 5.7 exits when Redis
+        # goes away while it holds messages that are not acknowledged
+        "task_acks_late": False,
+        "worker_disable_prefetch": True,
         "worker_prefetch_multiplier": 1,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        # an encoder works on while Redis is away: its lease is in the database
-        "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": SOCKET_TIMEOUT_S,
@@ -62,6 +63,8 @@ def _configuration() -> dict[str, Any]:
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": SOCKET_TIMEOUT_S,
             "health_check_interval": 10,
+            # of a first connection: who publishes does not wait, and a worker has retries of its own
+            "max_retries": 0,
         },
         "beat_schedule": {
             SWEEP_ROWS: _every(settings.sweep_interval_s, SWEEP_ROWS, SWEEP),

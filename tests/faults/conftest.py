@@ -22,6 +22,8 @@ from tests.worker.stored import ffmpegs, until
 
 RATE_HZ = 44100
 CLIP_SAMPLES = 60 * RATE_HZ + 123
+SLOTS = 2
+"""what the worker of the test stack encodes at a time"""
 RESTARTED_WITHIN_S = 30
 GONE_WITHIN_S = 5
 
@@ -54,8 +56,8 @@ class Service:
         frozen: list[psutil.Process] = []
 
         def freeze() -> bool:
-            for process in ffmpegs(psutil.Process(self.stack.pid("worker"))):
-                with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess):
+                for process in ffmpegs(psutil.Process(self.stack.pid("worker"))):
                     if process not in frozen:
                         process.suspend()
                         frozen.append(process)

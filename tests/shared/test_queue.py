@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 from redis import RedisError
 
 from shared import queue
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -51,6 +53,20 @@ def test_publishing_to_a_redis_that_hangs_gives_up_soon(redis: subprocess.Popen[
     finally:
         redis.send_signal(signal.SIGCONT)
     assert queue.publish(queue.ENCODE_SEGMENT, 3, queue.CLIPS)
+
+
+def test_publishing_to_a_redis_that_is_not_there_gives_up_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    script = (
+        "import time; from shared import queue; began = time.monotonic();"
+        " assert not queue.publish('task', 1, queue.CLIPS); print(time.monotonic() - began)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 1
 
 
 def test_publishing_to_a_redis_that_is_full_fails_quietly() -> None:

@@ -1,0 +1,44 @@
+"""Whose turn it is: long recordings take turns, and clips go first."""
+
+from tests.conftest import User
+from tests.faults.conftest import SLOTS, Service
+from tests.wavs import build, sine
+
+LOW_RATE_HZ = 8000
+LONG_S = 50 * 60
+"""more segments than are in flight at a time"""
+SHORT_S = 3 * 60
+IN_FLIGHT = 16
+
+
+def _wav(seconds: int) -> bytes:
+    samples = sine(seconds * LOW_RATE_HZ, sample_rate_hz=LOW_RATE_HZ)
+    return build(samples, sample_rate_hz=LOW_RATE_HZ)
+
+
+def test_a_long_recording_keeps_neither_a_clip_nor_another_recording_waiting(
+    service: Service, clip: bytes
+) -> None:
+    client = service.user.client
+    created = client.post("/users", json={"name": "another"}).json()
+    another = User(client, created["id"], created["token"])
+    service.stack.supervisor.stopProcess("worker")
+    long = service.upload(_wav(LONG_S), "long.wav")
+    assert service.redis.llen("segments") == IN_FLIGHT
+    short = another.upload(_wav(SHORT_S), "short.wav").json()["id"]
+    early = another.upload(clip, "clip.wav").json()["id"]
+    service.stack.supervisor.startProcess("worker")
+    frozen = service.frozen_ffmpegs(SLOTS)
+    assert service.attempts(early) == [1]
+    for ffmpeg in frozen:
+        ffmpeg.resume()
+    for record_id in (early, short):
+        assert another.wait(record_id)["status"] == "done"
+    assert len(_done(service, long)) < LONG_S / 60 - IN_FLIGHT
+    client.delete(f"/records/{long}", params=service.user.credentials).raise_for_status()
+
+
+def _done(service: Service, record_id: str) -> list[int]:
+    return service.ask(
+        "SELECT index FROM segments WHERE record_id = :id AND state = 'done'", record_id
+    )
