@@ -3,16 +3,17 @@
     uploading -> queued -> converting -> done | failed;  any of these -> deleted;  done | failed -> expired
 
 Functions take the session of a running transaction and do not commit. Leases are in seconds. Whoever waits for a record
-hears of each change by PostgreSQL's NOTIFY, on commit. The states of segments are `shared/segments.py`'s.
+hears of each change by PostgreSQL's NOTIFY, on commit. `shared/segments.py` and `shared/assemblies.py` change what
+workers hold.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import Session
 
@@ -34,17 +35,6 @@ CHANGES = "record_changes"
 
 ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
 FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
-
-
-@dataclass(frozen=True, slots=True)
-class AssemblyClaim:
-    """A record whose parts its holder joins. Later changes are guarded by the attempt."""
-
-    record_id: UUID
-    user_id: UUID
-    options: Options
-    tags: dict[str, str]
-    attempt: int
 
 
 def from_now(seconds: float) -> ColumnElement[Any]:
@@ -154,65 +144,6 @@ def accept(
     )
 
 
-def claim_assembly(
-    session: Session, record_id: UUID, *, max_attempts: int, lease_s: float
-) -> AssemblyClaim | None:
-    """Take a record whose segments are all done and that nobody assembles; None when there is nothing to take."""
-    undone = select(Segment.id).where(Segment.record_id == record_id, Segment.state.in_(UNDONE))
-    record = session.scalar(
-        update(Record)
-        .where(
-            Record.id == record_id,
-            Record.status == RecordStatus.CONVERTING,
-            Record.attempt < max_attempts,
-            or_(Record.lease_until.is_(None), Record.lease_until < func.now()),
-            ~undone.exists(),
-        )
-        .values(attempt=Record.attempt + 1, lease_until=from_now(lease_s))
-        .returning(Record)
-        .execution_options(synchronize_session=False)
-    )
-    if record is None:
-        return None
-    return AssemblyClaim(
-        record_id=record.id,
-        user_id=record.user_id,
-        options=Options(**record.options),
-        tags=record.tags,
-        attempt=record.attempt,
-    )
-
-
-def renew_assembly(session: Session, claim: AssemblyClaim, lease_s: float) -> bool:
-    return change(session, claim.record_id, *_held(claim), lease_until=from_now(lease_s))
-
-
-def give_back_assembly(session: Session, claim: AssemblyClaim) -> bool:
-    return change(session, claim.record_id, *_held(claim), lease_until=None)
-
-
-def complete(
-    session: Session,
-    claim: AssemblyClaim,
-    *,
-    mp3_bytes: int,
-    duration_s: float,
-    retention_h: float | None,
-) -> bool:
-    """The MP3 is durable. False when the lease was lost or the record is gone."""
-    return change(
-        session,
-        claim.record_id,
-        *_held(claim),
-        status=RecordStatus.DONE,
-        mp3_bytes=mp3_bytes,
-        duration_s=duration_s,
-        lease_until=None,
-        finished_at=func.now(),
-        expires_at=_expiry(retention_h),
-    )
-
-
 def fail(
     session: Session, record_id: UUID, error: Wav2mp3Error, *, retention_h: float | None
 ) -> bool:
@@ -226,7 +157,7 @@ def fail(
         error_detail=error.detail,
         lease_until=None,
         finished_at=func.now(),
-        expires_at=_expiry(retention_h),
+        expires_at=expiry(retention_h),
     )
     if failed:
         session.execute(
@@ -246,9 +177,5 @@ def bury(session: Session, record_id: UUID, status: RecordStatus) -> bool:
     return buried
 
 
-def _held(claim: AssemblyClaim) -> tuple[ColumnElement[bool], ...]:
-    return (Record.attempt == claim.attempt, Record.status == RecordStatus.CONVERTING)
-
-
-def _expiry(retention_h: float | None) -> ColumnElement[Any] | None:
+def expiry(retention_h: float | None) -> ColumnElement[Any] | None:
     return None if retention_h is None else from_now(3600 * retention_h)

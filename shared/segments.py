@@ -116,12 +116,6 @@ def give_back(session: Session, held: SegmentClaim) -> bool:
     return _change(session, held, state=SegmentState.QUEUED, lease_until=None)
 
 
-def done(session: Session, record_id: UUID) -> list[Segment]:
-    """A record's segments that are done, in order. `attempt` is the one whose part counts."""
-    of_record = (Segment.record_id == record_id, Segment.state == SegmentState.DONE)
-    return list(session.scalars(select(Segment).where(*of_record).order_by(Segment.index)))
-
-
 def _locked() -> Select[Record]:
     return select(Record).with_for_update(of=Record, key_share=True)
 

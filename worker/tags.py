@@ -1,4 +1,3 @@
-# (mutagen is marked as typed but leaves its constructors without annotations)
 """A WAV's metadata -> the ID3v2.4 tag that stands in front of its MP3.
 
 In: the WAV, where its metadata chunks stand, its length and rate, and what the user asked for. Out: the bytes of a

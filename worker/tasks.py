@@ -15,11 +15,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from shared import db, media, queue, records, segments, wav
+from shared import assemblies, db, media, queue, records, segments, wav
+from shared.assemblies import AssemblyClaim
 from shared.encoding import Target, choose_target
 from shared.errors import BadWav, EncodeFailed, LeaseLost, NoSpace, NotAWav, Wav2mp3Error
 from shared.queue import app
-from shared.records import AssemblyClaim
 from shared.segments import SegmentClaim
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
@@ -54,9 +54,7 @@ def encode_segment(segment_id: str) -> None:
 def assemble(record_id: str) -> None:
     settings = get_settings()
     with db.transaction() as session:
-        claim = records.claim_assembly(
-            session, UUID(record_id), max_attempts=settings.max_attempts, lease_s=settings.lease_s
-        )
+        claim = _claim_assembly(session, UUID(record_id), settings)
     if claim is not None:
         with _giving_back(claim, settings):
             _assemble(claim, settings)
@@ -99,12 +97,22 @@ def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> No
         finished = segments.finish(
             session, claim, samples=samples, in_flight=settings.segments_in_flight
         )
-    if finished is None:
-        raise LeaseLost
+        if finished is None:
+            raise LeaseLost
+        assembly = (
+            _claim_assembly(session, claim.record_id, settings) if finished.all_done else None
+        )
     if finished.due is not None:
         queue.publish(queue.ENCODE_SEGMENT, finished.due.id, finished.due.queue)
-    if finished.all_done:
-        assemble(str(claim.record_id))
+    if assembly is not None:
+        with _giving_back(assembly, settings):
+            _assemble(assembly, settings)
+
+
+def _claim_assembly(session: Session, record_id: UUID, settings: Settings) -> AssemblyClaim | None:
+    return assemblies.claim(
+        session, record_id, max_attempts=settings.max_attempts, lease_s=settings.lease_s
+    )
 
 
 def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
@@ -112,19 +120,17 @@ def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
 
     def renew() -> bool:
         with db.transaction() as session:
-            return records.renew_assembly(session, claim, settings.lease_s)
+            return assemblies.renew(session, claim, settings.lease_s)
 
-    with db.transaction() as session:
-        parts = segments.done(session, claim.record_id)
-    samples = sum(part.samples for part in parts)
-    paths = [files.part(part.index, part.attempt) for part in parts]
+    samples = sum(part.samples for part in claim.parts)
+    parts = [files.part(part.index, part.attempt) for part in claim.parts]
     with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
         info, target = _read(source, claim)
         with media.publishing(files.mp3) as mp3:
-            write_mp3(source, info, target, samples, paths, claim.tags, mp3, lease.check)
+            write_mp3(source, info, target, samples, parts, claim.tags, mp3, lease.check)
             mp3_bytes = mp3.tell()
     with db.transaction() as session:
-        done = records.complete(
+        done = assemblies.complete(
             session,
             claim,
             mp3_bytes=mp3_bytes,
@@ -169,7 +175,7 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
 def _give_back(session: Session, claim: Claim) -> bool:
     if isinstance(claim, SegmentClaim):
         return segments.give_back(session, claim)
-    return records.give_back_assembly(session, claim)
+    return assemblies.give_back(session, claim)
 
 
 def _is_hopeless(claim: Claim, error: Exception, settings: Settings) -> bool:

@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared import db, records, segments
+from shared import assemblies, db, records, segments
+from shared.assemblies import AssemblyClaim
 from shared.encoding import Options, Stretch
 from shared.errors import EncodeFailed
 from shared.models import Record, Segment, User
 from shared.queue import SEGMENTS
-from shared.records import AssemblyClaim
 from shared.segments import SegmentClaim
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ def add_encoded(count: int = 1) -> UUID:
 def try_claim_assembly(
     session: Session, record_id: UUID, lease_s: float = LEASE_S
 ) -> AssemblyClaim | None:
-    return records.claim_assembly(session, record_id, max_attempts=MAX_ATTEMPTS, lease_s=lease_s)
+    return assemblies.claim(session, record_id, max_attempts=MAX_ATTEMPTS, lease_s=lease_s)
 
 
 def claim_assembly(record_id: UUID, *, lease_s: float = LEASE_S) -> AssemblyClaim:
@@ -106,7 +106,7 @@ def claim_assembly(record_id: UUID, *, lease_s: float = LEASE_S) -> AssemblyClai
 
 
 def complete(session: Session, held: AssemblyClaim, retention_h: float | None = None) -> bool:
-    return records.complete(session, held, mp3_bytes=10, duration_s=1.0, retention_h=retention_h)
+    return assemblies.complete(session, held, mp3_bytes=10, duration_s=1.0, retention_h=retention_h)
 
 
 def add_done(retention_h: float | None = None) -> UUID:

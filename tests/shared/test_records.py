@@ -9,7 +9,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
-from shared import db, records, segments
+from shared import assemblies, db, records, segments
 from shared.encoding import Options
 from shared.errors import FilenameTaken, TooManyPending
 from shared.models import Record, RecordStatus, Segment, SegmentState
@@ -163,10 +163,10 @@ def test_an_assembler_that_lost_its_lease_changes_nothing() -> None:
     zombie = rows.claim_assembly(record_id, lease_s=OVER_S)
     holder = rows.claim_assembly(record_id)
     assert holder.attempt == zombie.attempt + 1
-    assert not db_call(records.renew_assembly, zombie, LEASE_S)
+    assert not db_call(assemblies.renew, zombie, LEASE_S)
     assert not db_call(rows.complete, zombie)
-    assert not db_call(records.give_back_assembly, zombie)
-    assert db_call(records.renew_assembly, holder, LEASE_S)
+    assert not db_call(assemblies.give_back, zombie)
+    assert db_call(assemblies.renew, holder, LEASE_S)
     assert db_call(rows.complete, holder)
     assert not db_call(rows.complete, holder)
 
@@ -174,7 +174,7 @@ def test_an_assembler_that_lost_its_lease_changes_nothing() -> None:
 def test_assembling_is_tried_only_so_often() -> None:
     record_id = rows.add_encoded()
     for _ in range(rows.MAX_ATTEMPTS):
-        assert db_call(records.give_back_assembly, rows.claim_assembly(record_id))
+        assert db_call(assemblies.give_back, rows.claim_assembly(record_id))
     assert db_call(rows.try_claim_assembly, record_id) is None
 
 

@@ -138,8 +138,8 @@ def test_the_parts_that_count_are_those_of_the_attempts_that_finished() -> None:
     db_call(rows.finish, rows.claim(second))
     rows.claim(first, lease_s=OVER_S)
     db_call(rows.finish, rows.claim(first))
-    done = db_call(segments.done, record_id)
-    assert [(part.index, part.attempt, part.samples) for part in done] == [
+    parts = rows.claim_assembly(record_id).parts
+    assert [(part.index, part.attempt, part.samples) for part in parts] == [
         (0, 2, SAMPLES),
         (1, 1, SAMPLES),
     ]

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from shared import db, records, segments, stale
+from shared import assemblies, db, records, segments, stale
 from shared.models import Record, RecordStatus, SegmentState
 from shared.queue import CLIPS, SEGMENTS
 from tests.shared import rows
@@ -63,7 +63,7 @@ def test_a_record_is_worn_out_when_it_was_assembled_too_often_and_nobody_works_o
         assert _worn_out() == []
         held = rows.claim_assembly(record_id, lease_s=OVER_S)
     assert _worn_out() == [record_id]
-    assert db_call(records.renew_assembly, held, LEASE_S)
+    assert db_call(assemblies.renew, held, LEASE_S)
     assert _worn_out() == []
 
 
@@ -87,7 +87,7 @@ def test_a_record_is_to_be_assembled_while_nobody_does() -> None:
     assert db_call(stale.unassembled_records) == [record_id]
     held = rows.claim_assembly(record_id)
     assert db_call(stale.unassembled_records) == []
-    assert db_call(records.renew_assembly, held, OVER_S)
+    assert db_call(assemblies.renew, held, OVER_S)
     assert db_call(stale.unassembled_records) == [record_id]
     assert db_call(rows.complete, held)
     assert db_call(stale.unassembled_records) == []
