@@ -52,20 +52,19 @@ class Service:
         return str(accepted.json()["id"])
 
     def frozen_ffmpegs(self, count: int = 1) -> list[psutil.Process]:
-        """So many of the worker's ffmpegs, each stopped in the midst of its work."""
-        frozen: list[psutil.Process] = []
+        """So many of the worker's ffmpegs that were not seen before, each stopped in the midst of its work."""
+        before = len(self.seen)
 
         def freeze() -> bool:
             with suppress(psutil.NoSuchProcess):
                 for process in ffmpegs(psutil.Process(self.stack.pid("worker"))):
-                    if process not in frozen:
+                    if process not in self.seen:
                         process.suspend()
-                        frozen.append(process)
-            return len(frozen) >= count
+                        self.seen.append(process)
+            return len(self.seen) >= before + count
 
         until(freeze, RESTARTED_WITHIN_S)
-        self.seen += frozen
-        return frozen
+        return self.seen[before:]
 
     def kill(self, program: str) -> None:
         """The program and its children die at once; returns when the supervisor has started it anew."""

@@ -59,13 +59,12 @@ def test_a_task_that_is_delivered_several_times_runs_once(service: Service, clip
     until(lambda: service.redis.llen("clips") == 0)
 
 
-def test_a_restart_of_postgresql_in_the_midst_of_a_conversion_loses_nothing(
+def test_a_crash_of_postgresql_in_the_midst_of_a_conversion_loses_nothing(
     service: Service, clip: bytes
 ) -> None:
     record_id = service.upload(clip)
     (ffmpeg,) = service.frozen_ffmpegs()
-    service.stack.supervisor.stopProcess("postgres")
-    service.stack.supervisor.startProcess("postgres")
+    service.kill("postgres")
     ffmpeg.resume()
     until(service.stack.is_ready, RESTARTED_WITHIN_S)
     service.assert_converted(record_id, CLIP_SAMPLES)
