@@ -1,11 +1,13 @@
 """Whose turn it is: long recordings take turns, and clips go first."""
 
+import psutil
+
 from tests.conftest import User
 from tests.faults.conftest import SLOTS, Service
 from tests.wavs import build, sine
 
 LOW_RATE_HZ = 8000
-LONG_S = 50 * 60
+LONG_S = 40 * 60
 """more segments than are in flight at a time"""
 SHORT_S = 3 * 60
 IN_FLIGHT = 16
@@ -22,16 +24,17 @@ def test_a_long_recording_keeps_neither_a_clip_nor_another_recording_waiting(
     client = service.user.client
     created = client.post("/users", json={"name": "another"}).json()
     another = User(client, created["id"], created["token"])
-    service.stack.supervisor.stopProcess("worker")
+    for index in range(SLOTS):
+        service.upload(clip, f"{index}.wav")
+    busy = service.frozen_ffmpegs(SLOTS)
     long = service.upload(_wav(LONG_S), "long.wav")
     assert service.redis.llen("segments") == IN_FLIGHT
     short = another.upload(_wav(SHORT_S), "short.wav").json()["id"]
-    early = another.upload(clip, "clip.wav").json()["id"]
-    service.stack.supervisor.startProcess("worker")
-    frozen = service.frozen_ffmpegs(SLOTS)
+    early = another.upload(clip, "early.wav").json()["id"]
+    _resume(busy)
+    taken_next = service.frozen_ffmpegs(SLOTS)
     assert service.attempts(early) == [1]
-    for ffmpeg in frozen:
-        ffmpeg.resume()
+    _resume(taken_next)
     for record_id in (early, short):
         assert another.wait(record_id)["status"] == "done"
     assert len(_done(service, long)) < LONG_S / 60 - IN_FLIGHT
@@ -42,3 +45,8 @@ def _done(service: Service, record_id: str) -> list[int]:
     return service.ask(
         "SELECT index FROM segments WHERE record_id = :id AND state = 'done'", record_id
     )
+
+
+def _resume(frozen: list[psutil.Process]) -> None:
+    for process in frozen:
+        process.resume()

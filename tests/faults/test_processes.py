@@ -96,12 +96,3 @@ def test_a_deleted_records_ffmpeg_ends_at_once(service: Service, clip: bytes) ->
     deleted = service.user.client.delete(f"/records/{record_id}", params=service.user.credentials)
     assert deleted.status_code == 204
     until(lambda: not ffmpeg.is_running(), CANCELLED_WITHIN_S)
-
-
-def test_a_dead_beat_is_started_again_and_sweeps(service: Service, clip: bytes) -> None:
-    service.kill("beat")
-    service.stack.supervisor.stopProcess("worker")
-    record_id = service.upload(clip)
-    service.redis.flushall()
-    service.stack.supervisor.startProcess("worker")
-    service.assert_converted(record_id, CLIP_SAMPLES)

@@ -36,10 +36,11 @@ def test_a_worker_survives_a_restart_of_valkey_and_what_it_encodes_is_encoded_on
     assert service.stack.pid("worker") == worker
 
 
-def test_wiping_valkey_loses_nothing(service: Service, clip: bytes) -> None:
+def test_wiping_valkey_and_killing_the_sweeper_loses_nothing(service: Service, clip: bytes) -> None:
     record_ids, frozen = _more_than_the_slots(service, clip)
     assert service.redis.llen("clips") == len(record_ids) - SLOTS
     service.redis.flushall()
+    service.kill("beat")
     for ffmpeg in frozen:
         ffmpeg.resume()
     for record_id in record_ids:
