@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.encoding import Options, Stretch
 from shared.errors import FilenameTaken, TooManyPending, Wav2mp3Error
@@ -43,21 +43,19 @@ def from_now(seconds: float) -> ColumnElement[Any]:
 
 def change(session: Session, record_id: UUID, *guards: ColumnElement[bool], **values: Any) -> bool:
     """Change a record if the guards hold, and tell whoever waits for it."""
-    changed = session.scalar(
+    changed = session.execute(
         update(Record)
         .where(Record.id == record_id, *guards)
         .values(values)
-        .returning(Record.id)
+        .returning(announcing(Record.id))
         .execution_options(synchronize_session=False)
     )
-    if changed is None:
-        return False
-    announce(session, record_id)
-    return True
+    return changed.first() is not None
 
 
-def announce(session: Session, record_id: UUID) -> None:
-    session.execute(select(func.pg_notify(CHANGES, str(record_id))))
+def announcing(record_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> ColumnElement[None]:
+    """Behind RETURNING: tells whoever waits for the record of a changed row."""
+    return func.pg_notify(CHANGES, cast(record_id, Text))
 
 
 def reserve(

@@ -125,7 +125,7 @@ def _lock(session: Session, held: SegmentClaim) -> None:
 
 
 def _change(session: Session, held: SegmentClaim, **values: Any) -> bool:
-    changed = session.scalar(
+    changed = session.execute(
         update(Segment)
         .where(
             Segment.id == held.segment_id,
@@ -133,10 +133,7 @@ def _change(session: Session, held: SegmentClaim, **values: Any) -> bool:
             Segment.state == SegmentState.ENCODING,
         )
         .values(values)
-        .returning(Segment.id)
+        .returning(records.announcing(Segment.record_id))
         .execution_options(synchronize_session=False)
     )
-    if changed is None:
-        return False
-    records.announce(session, held.record_id)
-    return True
+    return changed.first() is not None

@@ -60,9 +60,10 @@ class _Output:
 
     def write(self, frames: Iterator[bytes]) -> None:
         packed = frames if self.job.target.quality is None else mpeg.pack(frames)
+        frame_samples = self.job.grid.samples / self.job.grid.frames
         for count, frame in enumerate(packed, start=1):
             self.part.write(frame)
-            self.report(min(self.job.samples_in(count), self.job.stretch.samples))
+            self.report(min(round(count * frame_samples), self.job.stretch.samples))
 
 
 def write_part(
@@ -154,7 +155,19 @@ def _codec(target: Target) -> list[str]:
         if target.bitrate_kbps is None
         else ["-b:a", f"{target.bitrate_kbps}k"]
     )
-    return ["-c:a", "libmp3lame", *how, "-write_xing", "0", "-id3v2_version", "0", "-f", "mp3"]
+    return [
+        "-c:a",
+        "libmp3lame",
+        *how,
+        "-write_xing",
+        "0",
+        "-id3v2_version",
+        "0",
+        "-f",
+        "mp3",
+        "-flush_packets",
+        "0",
+    ]
 
 
 class _Decoder:

@@ -5,6 +5,7 @@ It dies with us: with both ends on pipes it ends within seconds of our death. Wh
 `EncodeFailed` whose message says nothing of ffmpeg; what it wrote to stderr goes to the log.
 """
 
+import os
 import resource
 import select
 import subprocess
@@ -100,9 +101,12 @@ def _fed(process: subprocess.Popen[bytes], chunks: Generator[bytes]) -> Iterator
 
 
 def _limit(pid: int, limits: Limits) -> None:
-    # Set from outside: a preexec_fn would make Popen copy our whole address space. macOS has no prlimit.
+    # Set from outside: a preexec_fn would make Popen copy our whole address space. macOS has neither of these.
     if not hasattr(resource, "prlimit"):
         return
+    # ffmpeg's threads hand each other every frame; as a batch job they do not wake each other out of turn.
+    with suppress(ProcessLookupError):
+        os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
     for kind, most in (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, int(limits.timeout_s) + 1),

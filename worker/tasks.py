@@ -139,7 +139,7 @@ def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
         )
     if not done:
         raise LeaseLost
-    sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+    media.delete_work(files)
 
 
 def _files(claim: Claim, settings: Settings) -> media.RecordFiles:
