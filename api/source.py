@@ -23,7 +23,7 @@ class SourceWriter:
         self._path = path
         self._settings = settings
         with _noticing_no_space():
-            _make_folder(path.parent)
+            media.make_folder(path.parent)
             self._file = path.open("x+b")
         self.size_bytes = 0
         self._synced_bytes = 0
@@ -64,12 +64,6 @@ class SourceWriter:
     def abandon(self) -> None:
         self._path.unlink(missing_ok=True)
         self._file.close()
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        folder.mkdir(exist_ok=True)
-        media.sync_folder(folder.parent)
 
 
 @contextmanager

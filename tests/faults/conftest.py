@@ -96,8 +96,16 @@ def clip() -> bytes:
     return build(sine(CLIP_SAMPLES), sample_rate_hz=RATE_HZ)
 
 
+@pytest.fixture(scope="package")
+def one_worker(stack: Stack) -> Iterator[None]:
+    """The process that takes clips alone would take what a test means for the worker."""
+    stack.supervisor.stopProcess("clips")
+    yield
+    stack.supervisor.startProcess("clips")
+
+
 @pytest.fixture
-def service(stack: Stack, user: User) -> Iterator[Service]:
+def service(stack: Stack, user: User, one_worker: None) -> Iterator[Service]:
     engine = create_engine(stack.environment["DATABASE_URL"], pool_pre_ping=True)
     socket = stack.environment["REDIS_URL"].removeprefix("redis+socket://")
     with Redis(unix_socket_path=socket) as redis:

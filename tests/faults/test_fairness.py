@@ -3,7 +3,7 @@
 import psutil
 
 from tests.conftest import User
-from tests.faults.conftest import SLOTS, Service
+from tests.faults.conftest import CLIP_SAMPLES, SLOTS, Service
 from tests.wavs import build, sine
 
 LOW_RATE_HZ = 8000
@@ -39,6 +39,19 @@ def test_a_long_recording_keeps_neither_a_clip_nor_another_recording_waiting(
         assert another.wait(record_id)["status"] == "done"
     assert len(_done(service, long)) < LONG_S / 60 - IN_FLIGHT
     client.delete(f"/records/{long}", params=service.user.credentials).raise_for_status()
+
+
+def test_a_clip_is_converted_while_long_cbr_recordings_occupy_every_slot_of_the_worker(
+    service: Service, clip: bytes
+) -> None:
+    service.stack.supervisor.startProcess("clips")
+    long = [service.upload(_wav(SHORT_S), f"{slot}.wav", bitrate_kbps=64) for slot in range(SLOTS)]
+    busy = service.frozen_ffmpegs(SLOTS)
+    service.assert_converted(service.upload(clip), CLIP_SAMPLES)
+    _resume(busy)
+    for record_id in long:
+        service.assert_converted(record_id, SHORT_S * LOW_RATE_HZ)
+    service.stack.supervisor.stopProcess("clips")
 
 
 def _done(service: Service, record_id: str) -> list[int]:
