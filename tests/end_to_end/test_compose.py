@@ -27,7 +27,7 @@ TIMEOUT_S = 180
 
 BASE_IMAGE = "python:3.13-slim-trixie"
 MOST_ADDED_BYTES = 300_000_000
-OURS = ("api", "worker", "beat", "flower")
+OURS = ("api", "worker", "clips", "beat", "flower")
 SERVICES = (*OURS, "db", "redis")
 PUBLISHED = ("api", "flower")
 SECRETS = {"POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "FLOWER_BASIC_AUTH": "c:d"}
@@ -129,7 +129,7 @@ def test_only_the_api_and_flower_have_ports_on_the_host(service: str) -> None:
             assert {host["HostIp"] for host in published} == {"127.0.0.1"}
 
 
-@of_services(("worker", "beat", "db", "redis"))
+@of_services(("worker", "clips", "beat", "db", "redis"))
 def test_what_runs_ffmpeg_or_keeps_data_has_no_way_out(service: str, host_address: str) -> None:
     assert reaches("api", host_address), "else this test could not tell"
     assert not reaches(service, host_address)
@@ -179,13 +179,14 @@ def test_flowers_password_is_known_to_flower_alone() -> None:
 def test_flower_lists_workers_and_tasks_to_whoever_has_the_password(user: User) -> None:
     user.convert(build(sine(44100)))
     port = docker("port", containers("flower")[0], "5555").strip()
-    name, _, password = environment_of("flower")["FLOWER_BASIC_AUTH"].partition(":")
+    visitor, _, password = environment_of("flower")["FLOWER_BASIC_AUTH"].partition(":")
     with httpx.Client(base_url=f"http://{port}", trust_env=False) as anyone:
         assert anyone.get("/workers").status_code == 401
         assert anyone.get("/api/tasks").status_code == 401
-        known = httpx.BasicAuth(name, password)
+        known = httpx.BasicAuth(visitor, password)
         page = anyone.get("/workers", auth=known).text
-        assert all(f"worker@{container}" in page for container in containers("worker"))
+        for name in ("worker", "clips", "beat"):
+            assert all(f"{name}@{container}" in page for container in containers(name))
         tasks = anyone.get("/api/tasks", auth=known).json().values()
         assert "encode_segment" in {task["name"] for task in tasks}
 
