@@ -61,6 +61,8 @@ def _initialise(data_dir: Path) -> None:
         cwd="/",
         user=account().pw_uid,
         group=account().pw_gid,
+        # root's own groups would hide from it what everyone may pass through
+        extra_groups=[] if os.geteuid() == _ROOT_UID else None,
         env={"PATH": os.defpath, "LC_ALL": "C"},
     )
     unfinished.rename(data_dir)

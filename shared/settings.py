@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Read from environment variables of the same names in capitals, such as `DATABASE_URL`."""
 
-    model_config = SettingsConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
+    )
 
     database_url: SecretStr
     """PostgreSQL, as `postgresql+psycopg2://user:password@host/database`"""

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,9 +84,20 @@ class Bench:
     def download(self, record: dict[str, Any]) -> bytes:
         return self._client.get(record["download_link"]).content
 
-    @property
-    def curl_target(self) -> str:
-        return f"{self.stack.api_url}/record?{httpx.QueryParams(self._credentials)}"
+    def upload_by_curl(self, wavs: Sequence[Path]) -> list[dict[str, Any]]:
+        target = f"{self.stack.api_url}/record?{httpx.QueryParams(self._credentials)}"
+        calls = (
+            f'url = "{target}"\nform = "wav_file=@{wav};filename={uuid4()}.wav"\nwrite-out = "\\n"\n'
+            for wav in wavs
+        )
+        said = subprocess.run(
+            ["curl", "-sS", "-K", "-"],
+            input="next\n".join(calls),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [json.loads(line) for line in said.stdout.splitlines()]
 
 
 def by_hand(wav: Path | str, mp3: Path | str, quality: int = 2) -> list[str]:
@@ -149,25 +160,18 @@ def _long(bench: Bench, minutes: int) -> list[float]:
 
 
 def many_clips(bench: Bench) -> list[Figure]:
-    """200 clips from 8 clients, each a curl, against `xargs -P2`."""
+    """200 clips from 8 clients, each a curl that uploads 25 of them one after the other."""
     wav = bench.music(10)
     clips = [wav.with_name(f"clip-{number}.wav") for number in range(200)]
     for clip in clips:
         clip.hardlink_to(wav)
 
     def ours_s() -> float:
-        def post(clip: Path) -> dict[str, Any]:
-            form = f"wav_file=@{clip};type=audio/wav;filename={uuid4()}.wav"
-            done = subprocess.run(
-                ["curl", "-sS", "-F", form, bench.curl_target], check=True, capture_output=True
-            )
-            accepted: dict[str, Any] = json.loads(done.stdout)
-            return accepted
-
         started_s = time.perf_counter()
         with ThreadPoolExecutor(8) as clients:
-            records = list(clients.map(post, clips))
-        for record in records:
+            shares = clients.map(bench.upload_by_curl, (clips[client::8] for client in range(8)))
+        records = [record for share in shares for record in share]
+        for record in reversed(records):
             bench.wait(record)
         took_s = time.perf_counter() - started_s
         for record in records:
@@ -181,13 +185,8 @@ def many_clips(bench: Bench) -> list[Figure]:
             lambda: subprocess.run(["xargs", "-P2", "-I{}", *script], input=names, check=True)
         )
 
-    return [
-        ratio_figure(
-            "200 clips of 10 s from 8 clients, by `xargs -P2 ffmpeg`",
-            ratios(ours_s, theirs_s, ROUNDS),
-            1.15,
-        )
-    ]
+    found = ratios(ours_s, theirs_s, ROUNDS)
+    return [ratio_figure("200 clips of 10 s from 8 clients, by `xargs -P2 ffmpeg`", found, 1.15)]
 
 
 def one_short_clip(bench: Bench) -> list[Figure]:
