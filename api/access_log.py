@@ -1,9 +1,13 @@
 """One line a request, without its query: tokens travel there."""
 
 import time
+from http import HTTPStatus
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+WATCHERS = ("/health/", "/metrics")
+"""asked every few seconds: only a bad answer is worth a line"""
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +31,11 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            took_s = round(time.monotonic() - started_s, 4)
-            log.info(
-                "request", method=scope["method"], path=scope["path"], status=status, took_s=took_s
-            )
+            if status != HTTPStatus.OK or not scope["path"].startswith(WATCHERS):
+                log.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    took_s=round(time.monotonic() - started_s, 4),
+                )

@@ -45,7 +45,6 @@ def _configuration() -> dict[str, Any]:
         "task_ignore_result": True,
         "task_default_queue": SEGMENTS,
         "task_publish_retry": False,
-        "task_send_sent_event": True,
         "worker_send_task_events": True,
         # a task is acknowledged when it begins, and none is taken before a process is free: Celery 5.7 exits when Redis
         # goes away while it holds messages that are not acknowledged

@@ -70,8 +70,8 @@ def claim(
     )
     if segment is None:
         return None
-    is_queued = Record.status == RecordStatus.QUEUED
-    records.change(session, record.id, is_queued, status=RecordStatus.CONVERTING)
+    if record.status == RecordStatus.QUEUED:
+        records.change(session, record.id, status=RecordStatus.CONVERTING)
     return SegmentClaim(
         segment_id=segment.id,
         record_id=record.id,
@@ -100,6 +100,8 @@ def finish(
         return None
     siblings = Segment.record_id == held.record_id
     undone = select(Segment.id).where(siblings, Segment.state.in_(UNDONE))
+    if not session.scalars(select(undone.exists())).one():
+        return Finished(all_done=True, due=None)
     due = session.scalar(
         select(Segment).where(
             siblings,
@@ -107,7 +109,7 @@ def finish(
             Segment.state == SegmentState.QUEUED,
         )
     )
-    return Finished(all_done=not session.scalars(select(undone.exists())).one(), due=due)
+    return Finished(all_done=False, due=due)
 
 
 def give_back(session: Session, held: SegmentClaim) -> bool:

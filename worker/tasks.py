@@ -102,6 +102,7 @@ def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> No
         assembly = (
             _claim_assembly(session, claim.record_id, settings) if finished.all_done else None
         )
+    log.info("segment encoded", **_about(claim))
     if finished.due is not None:
         queue.publish(queue.ENCODE_SEGMENT, finished.due.id, finished.due.queue)
     if assembly is not None:
@@ -139,6 +140,7 @@ def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
         )
     if not done:
         raise LeaseLost
+    log.info("record done", mp3_bytes=mp3_bytes, **_about(claim))
     media.delete_work(files)
 
 
@@ -154,15 +156,14 @@ def _read(source: BinaryIO, claim: Claim) -> tuple[wav.WavInfo, Target]:
 @contextmanager
 def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
     """Work on a claim; whatever goes wrong with it, it may be tried again, or its record fails."""
-    about = {"record_id": str(claim.record_id), "index": getattr(claim, "index", None)}
     try:
         yield
     except LeaseLost:
-        log.info("lost or cancelled", **about)
+        log.info("lost or cancelled", **_about(claim))
         if isinstance(claim, SegmentClaim):
             media.delete(_files(claim, settings).part(claim.index, claim.attempt))
     except Exception as error:
-        log.exception("attempt failed", **about)
+        log.exception("attempt failed", **_about(claim))
         with db.transaction() as session:
             if _give_back(session, claim) and _is_hopeless(claim, error, settings):
                 reason = _reason(error)
@@ -170,6 +171,11 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
     else:
         return
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+
+
+def _about(claim: Claim) -> dict[str, str | int]:
+    about: dict[str, str | int] = {"record_id": str(claim.record_id), "attempt": claim.attempt}
+    return about | ({"index": claim.index} if isinstance(claim, SegmentClaim) else {})
 
 
 def _give_back(session: Session, claim: Claim) -> bool:
