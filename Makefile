@@ -37,7 +37,7 @@ help: ## this list
 	@echo "API_PORT=8001 FLOWER_PORT=5556 DATA_DIR=/somewhere choose other ports and another folder for the data."
 
 demo: .venv/synced .env ## convert FILE=song.wav, or a WAV of its own, and save the MP3 here
-	@$(run_python) local ready || $(MAKE) run
+	@$(run_python) local ready || $(MAKE) run-local
 	@$(run_python) local.demo "$$FILE"
 
 test: .venv/synced ## every test, against the embedded stack

@@ -16,6 +16,8 @@ from shared.errors import BadUpload, UploadTimeout
 
 LINGER_S = 5
 """how long a refused client may be silent before its connection is closed"""
+MOST_LINGER_S = 30
+"""how long it may go on sending all the same"""
 
 
 async def arriving(request: Request, idle_timeout_s: float) -> AsyncIterator[bytes]:
@@ -69,9 +71,10 @@ class _Exchange:
 
     async def _drop_the_rest(self) -> None:
         with suppress(TimeoutError):
-            while not self._is_read:
-                async with asyncio.timeout(LINGER_S):
-                    await self.receive()
+            async with asyncio.timeout(MOST_LINGER_S):
+                while not self._is_read:
+                    async with asyncio.timeout(LINGER_S):
+                        await self.receive()
 
 
 def _has_body(scope: Scope) -> bool:

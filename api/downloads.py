@@ -76,8 +76,14 @@ def _mp3(request: Request, record: Record, settings: AppSettings) -> Response:
     if known.strip() == "*" or headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
     _heed_range(request, record.mp3_bytes or 0, headers["ETag"])
+    path = media.record_files(settings.media_dir, record.user_id, record.id).mp3
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:  # it was deleted since we looked
+        raise errors.RecordGone from error
     return Mp3Response(
-        media.record_files(settings.media_dir, record.user_id, record.id).mp3,
+        path,
+        stat_result=found,
         media_type="audio/mpeg",
         headers={**headers, "Content-Disposition": _disposition(_mp3_name(record.filename))},
     )

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from shared import db, media, queue, workers
-from shared.models import Record, Segment
+from shared.models import UNDONE, Record, Segment
 from shared.settings import get_settings
 
 router = APIRouter(tags=["health"])
@@ -83,13 +83,17 @@ class _Gauges(Collector):
                 select(Record.status, func.count()).group_by(Record.status)
             ).all()
             by_state = session.execute(
-                select(Segment.state, func.count()).group_by(Segment.state)
+                select(Segment.state, func.count())
+                .where(Segment.state.in_(UNDONE))
+                .group_by(Segment.state)
             ).all()
             alive = len(workers.alive(session))
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)
-        segments = GaugeMetricFamily("wav2mp3_segments", "Segments by state", labels=["state"])
+        segments = GaugeMetricFamily(
+            "wav2mp3_segments", "Segments that are not done, by state", labels=["state"]
+        )
         for state, count in by_state:
             segments.add_metric([state], count)
         yield from (records, segments, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))

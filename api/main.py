@@ -1,6 +1,8 @@
 """Builds the API: `uvicorn api.main:app`."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,9 +18,13 @@ from api.changes import Changes
 from shared import db, log
 from shared.settings import get_settings
 
+THREADS = 40
+
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # Of the default executor's few threads, uploads that wait for a slow disk would leave none to answer with.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     async with app.state.changes.listening():
         yield
 

@@ -20,38 +20,44 @@ LINGER_S = 1
 
 class Protocol(HttpToolsProtocol):
     _head_bytes = 0
-    _in_head = True
+    """since the body's last byte: trailers are kept in memory too"""
     _is_refused = False
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
-        super().data_received(data)
-        if not self._in_head:
-            return
         self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
+        super().data_received(data)
+        if self._head_bytes <= MAX_HEAD_BYTES:
+            return
+        if self._is_answering():
+            self._is_refused = True
+            self.transport.close()
+        else:
             self._refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 f"The address and headers are larger than {MAX_HEAD_BYTES} bytes. Send fewer of them.",
             )
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_bytes, self._in_head = 0, True
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._head_bytes = 0
 
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._head_bytes = 0
 
     def send_400_response(self, msg: str) -> None:
-        running = cast("RequestResponseCycle | None", self.cycle)
-        if running is None or running.response_complete:
-            self._refuse(HTTPStatus.BAD_REQUEST, f"{msg} The calls are described at /docs.")
-        else:
+        if self._is_answering():
             # What follows a request is no request. The running one keeps its answer.
-            running.keep_alive = False
+            self.cycle.keep_alive = False
             self._is_refused = True
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"{msg} The calls are described at /docs.")
+
+    def _is_answering(self) -> bool:
+        running = cast("RequestResponseCycle | None", self.cycle)
+        return running is not None and not running.response_complete
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         problem = Problem(

@@ -91,7 +91,8 @@ def _check_announced_size(content_length: str | None, settings: AppSettings) -> 
     size_bytes = int(content_length or 0)
     if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
         raise errors.UploadTooLarge
-    if media.free_bytes(settings.media_dir) - size_bytes < settings.min_free_bytes:
+    # Twice: while a record is assembled, its source, its parts and its MP3 are all there.
+    if media.free_bytes(settings.media_dir) - 2 * size_bytes < settings.min_free_bytes:
         raise errors.NoSpace
 
 

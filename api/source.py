@@ -5,7 +5,7 @@ Everything here blocks: it is for use in a thread. `path` is created; nobody may
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared import media, wav
@@ -63,7 +63,8 @@ class SourceWriter:
 
     def abandon(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._file.close()
+        with suppress(OSError):  # closing writes what a full disk did not take
+            self._file.close()
 
 
 @contextmanager

@@ -71,8 +71,10 @@ def best_sample_rate_hz(source_rate_hz: int) -> int:
 def check_options(options: Options) -> None:
     """Refuse what no source could make right. Raises BadOptions."""
     if options.quality is not None and options.bitrate_kbps is not None:
+        allowed = bitrates_kbps(options.sample_rate_hz or SAMPLE_RATES_HZ[-1])
         raise BadOptions(
-            "quality and bitrate_kbps exclude each other. Send quality (0 to 9, VBR) or bitrate_kbps (CBR)."
+            "quality and bitrate_kbps exclude each other. Send quality, 0 to 9 (VBR), "
+            f"or bitrate_kbps, {_listed(allowed)} (CBR)."
         )
     if options.sample_rate_hz is not None:
         if options.sample_rate_hz not in SAMPLE_RATES_HZ:

@@ -25,6 +25,10 @@ def alive(session: Session) -> list[str]:
     return list(session.scalars(select(Worker.name).where(Worker.seen_at > dead)))
 
 
+def forget(session: Session, name: str) -> None:
+    session.execute(delete(Worker).where(Worker.name == name))
+
+
 def forget_dead(session: Session) -> None:
     long_dead = func.now() - timedelta(seconds=FORGET_AFTER_S)
     session.execute(delete(Worker).where(Worker.seen_at < long_dead))

@@ -37,11 +37,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may take. `check` is called often; what it raises ends the run."""
+    """What one run may take. `check` is called often; what it raises ends the run. `core` is the only one to use."""
 
     memory_bytes: int
     timeout_s: float
     check: Callable[[], None]
+    core: int | None = None
 
 
 def run(arguments: list[str], stdin: Generator[bytes], limits: Limits) -> Generator[bytes]:
@@ -107,6 +108,8 @@ def _limit(pid: int, limits: Limits) -> None:
     # ffmpeg's threads hand each other every frame; as a batch job they do not wake each other out of turn.
     with suppress(ProcessLookupError):
         os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
+        if limits.core is not None:
+            os.sched_setaffinity(pid, {limits.core})
     for kind, most in (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, int(limits.timeout_s) + 1),

@@ -20,8 +20,19 @@ log = structlog.get_logger(__name__)
 
 @signals.worker_ready.connect
 def _start(sender: Any, **_: object) -> None:
-    if queue.CLIPS in sender.app.amqp.queues.consume_from:
+    if _converts_everything(sender):
         Thread(target=_report_for_ever, args=(sender.hostname,), daemon=True).start()
+
+
+@signals.worker_shutdown.connect
+def _say_goodbye(sender: Any, **_: object) -> None:
+    if _converts_everything(sender):
+        with suppress(SQLAlchemyError), db.transaction() as session:
+            workers.forget(session, sender.hostname)
+
+
+def _converts_everything(worker: Any) -> bool:
+    return queue.SEGMENTS in worker.app.amqp.queues.consume_from
 
 
 @signals.heartbeat_sent.connect

@@ -22,7 +22,7 @@ from shared.errors import BadWav, EncodeFailed, LeaseLost, NoSpace, NotAWav, Wav
 from shared.queue import app
 from shared.segments import SegmentClaim
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep
+from worker import cores, heartbeat, sweep
 from worker.assemble import write_mp3
 from worker.encode import Job, write_part
 from worker.ffmpeg import Limits
@@ -87,7 +87,9 @@ def _encode(claim: SegmentClaim, settings: Settings) -> int:
     with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
         job = Job(*_read(source, claim), claim.stretch)
         timeout_s = LEAST_TIMEOUT_S + claim.stretch.samples / job.info.sample_rate_hz
-        limits = Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check)
+        is_split = job.info.samples is not None and claim.stretch.samples < job.info.samples
+        core = cores.own_core() if is_split else None
+        limits = Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
         with media.publishing(files.part(claim.index, claim.attempt)) as part:
             return write_part(source, job, part, limits, report)
 
@@ -165,6 +167,9 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
     except Exception as error:
         log.exception("attempt failed", **_about(claim))
         with db.transaction() as session:
+            # A disk that is full or away may be back soon: the lease that is left is the pause before the next attempt.
+            if isinstance(error, OSError) and not _is_hopeless(claim, error, settings):
+                return
             if _give_back(session, claim) and _is_hopeless(claim, error, settings):
                 reason = _reason(error)
                 records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
