@@ -113,8 +113,8 @@ class Upload:
         target = encoding.choose_target(info, self._options)
         stretches = encoding.cut(info, target, self._settings.segment_s)
         is_clip = (
-            len(stretches) == 1
-            and (info.duration_s or 0) <= CLIP_SEGMENTS * self._settings.segment_s
+            stretches[0].samples / info.sample_rate_hz <= CLIP_SEGMENTS * self._settings.segment_s
+            and len(stretches) == 1
         )
         segment_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:

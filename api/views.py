@@ -12,7 +12,7 @@ from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
 from shared.errors import RecordGone, RecordNotFound
-from shared.models import GONE, Record, RecordStatus, Segment
+from shared.models import GONE, Record, RecordStatus, Segment, SegmentState
 
 
 class Links:
@@ -107,14 +107,18 @@ def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
 
 
 def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, int]:
+    """How many records wait on its queue up to each one that waits, in the order in which they were accepted."""
     waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
     if not waiting:
         return {}
-    other = aliased(Record)
+    other = aliased(Segment)
+    is_first = (other.index == 0, other.state == SegmentState.QUEUED, other.attempt == 0)
     up_to_this = select(func.count()).where(
-        other.status == RecordStatus.QUEUED, other.created_at <= Record.created_at
+        *is_first, other.queue == Segment.queue, other.id <= Segment.id
     )
     found = session.execute(
-        select(Record.id, up_to_this.scalar_subquery()).where(Record.id.in_(waiting))
+        select(Segment.record_id, up_to_this.scalar_subquery()).where(
+            Segment.record_id.in_(waiting), Segment.index == 0
+        )
     )
     return dict(found.tuples().all())

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     retention_h: float | None = Field(None, gt=0)
     """a finished record expires after so many hours; unset: it is kept until it is deleted"""
 
-    segment_s: float = Field(60, ge=5)
+    segment_s: float = Field(100, ge=5)
     """about how much audio one task encodes"""
     segments_in_flight: int = Field(16, gt=0)
     """segments of one record that are on the queue at a time, so that long recordings take turns"""

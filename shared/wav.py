@@ -32,7 +32,8 @@ __all__ = ["MAX_CHUNKS", "Chunk", "Encoding", "WavInfo", "check_start", "read_wa
 MAX_CHUNKS = 10_000  # real files have dozens
 _MAX_METADATA_CHUNKS = 1000
 _NOT_METADATA = frozenset({b"fmt ", b"data", b"ds64", b"fact", b"JUNK", b"junk", b"PAD ", b"FLLR"})
-_MIN_BYTE_RATE = 500  # less is no codec but a wrong header
+_MIN_BYTE_RATE = 500  # less is no codec but a wrong header, and so is
+_MAX_BYTE_RATE = 80_000  # more: 640 kbit/s is AC-3's highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class WavInfo:
         (byte_rate,) = struct.unpack_from("<I", self.fmt, 8)
         return (
             self.sample_rate_hz * self.data_bytes / byte_rate
-            if byte_rate >= _MIN_BYTE_RATE
+            if _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
             else None
         )
 

@@ -26,6 +26,8 @@ _MARKS_MAX = 2048
 _TAG_BYTES = 156
 _LOWPASS_PEAK_AND_GAIN_BYTES = 9
 _ALL_XING_FIELDS = 0xF
+# Where the tag's CRC stands in a frame of MPEG-1 stereo. eyeD3 looks for it there whatever the format.
+_CRC_AT_BYTES = 190
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
@@ -105,8 +107,13 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
     """
     audio = Format.of(summary.first_header)
     mode = _mode(audio, summary.first_header, vbr_quality)
+    least_bytes = 0 if vbr_quality is None else _CRC_AT_BYTES + 2
     slot = next(
-        slot for slot in audio.slots if slot >= mode.least_slot and slot.main_bytes >= _TAG_BYTES
+        slot
+        for slot in audio.slots
+        if slot >= mode.least_slot
+        and slot.main_bytes >= _TAG_BYTES
+        and slot.frame_bytes >= least_bytes
     )
     total_bytes = min(slot.frame_bytes + summary.audio_bytes, _UINT32_MAX)
     frame = audio.empty_head(summary.first_header, slot)
@@ -118,6 +125,9 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
     frame += _delay_and_padding(summary.frames * audio.samples_per_frame - samples)
     frame += struct.pack(">BBHIH", _misc(audio), 0, mode.preset, total_bytes, summary.audio_crc)
     frame += crc16.arc(frame).to_bytes(2)
+    if len(frame) <= _CRC_AT_BYTES <= slot.frame_bytes - 2:
+        frame = frame.ljust(_CRC_AT_BYTES, b"\0")
+        frame += crc16.arc(frame).to_bytes(2)
     return frame.ljust(slot.frame_bytes, b"\0")
 
 

@@ -42,6 +42,8 @@ _INFO_KINDS = {
     b"ISRC": "TXXX:source",  # who supplied it; a recording's code only by mistake
     b"ISRF": "TXXX:source_form",
 }
+_TRACK = re.compile(r"([0-9]+)(?:\s*(?:/|of)\s*([0-9]+))?", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[A-Za-z]{3}")
 _RECORDING_CODE = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?[0-9]{2}-?[0-9]{5}")
 _BEXT_TEXTS = "256s32s32s10s8s"
 _BEXT_BYTES = 602  # what stands before CodingHistory
@@ -80,6 +82,10 @@ def info_pairs(payload: bytes, order: str, code_page: int) -> Iterator[Pair]:
         text = field(data, code_page)
         if kind == "TDRC":
             kind, text = _date_pair(text)
+        elif kind == "TRCK":
+            kind, text = _track_pair(text)
+        elif kind == "TLAN" and not _LANGUAGE.fullmatch(text):
+            kind = "TXXX:language"
         elif name == b"ISRC" and _RECORDING_CODE.fullmatch(text):
             kind = "TSRC"
         yield kind, text
@@ -88,6 +94,12 @@ def info_pairs(payload: bytes, order: str, code_page: int) -> Iterator[Pair]:
 def _date_pair(text: str) -> Pair:
     stamp = timestamp(text)
     return ("TDRC", stamp) if stamp else ("TXXX:date", text)
+
+
+def _track_pair(text: str) -> Pair:
+    """ID3v2.4 allows a number and, behind a slash, how many there are."""
+    track = _TRACK.fullmatch(text)
+    return ("TRCK", "/".join(filter(None, track.groups()))) if track else ("TXXX:track", text)
 
 
 def bext_pairs(payload: bytes, order: str) -> Iterator[Pair]:
