@@ -17,16 +17,23 @@ from sqlalchemy import create_engine, make_url, text
 from local.stack import Stack
 from shared import db
 from shared.models import Base
-from shared.settings import get_settings
+from shared.settings import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
+SEGMENT_S = 60
+"""of the embedded stack; one that SERVICE_URL names has the default"""
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, Valkey, workers and the API, on ports and data of their own. Leases are short, to see them end."""
-    settings = {"LEASE_S": "3", "SWEEP_INTERVAL_S": "1", "UPLOAD_IDLE_TIMEOUT_S": "3"}
+    settings = {
+        "SEGMENT_S": str(SEGMENT_S),
+        "LEASE_S": "3",
+        "SWEEP_INTERVAL_S": "1",
+        "UPLOAD_IDLE_TIMEOUT_S": "3",
+    }
     with Stack.on_free_ports(tmp_path_factory.mktemp("stack"), settings) as stack:
         yield stack
 
@@ -36,6 +43,13 @@ def service_url(request: pytest.FixtureRequest) -> str:
     """Where the service answers: SERVICE_URL, such as the composed stack's, or the embedded stack."""
     named = os.environ.get("SERVICE_URL")
     return named or request.getfixturevalue("stack").api_url
+
+
+@pytest.fixture(scope="session")
+def segment_s() -> float:
+    """How the service cuts."""
+    default: float = Settings.model_fields["segment_s"].default
+    return default if "SERVICE_URL" in os.environ else SEGMENT_S
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ Claim = SegmentClaim | AssemblyClaim
 LEAST_TIMEOUT_S = 60
 """Encoding may take this and as long as the audio lasts: dozens of times what it needs."""
 
+PASSING_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EAGAIN)
+
 log = structlog.get_logger(__name__)
 
 
@@ -168,7 +170,7 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
         log.exception("attempt failed", **_about(claim))
         with db.transaction() as session:
             # A disk that is full or away may be back soon: the lease that is left is the pause before the next attempt.
-            if isinstance(error, OSError) and not _is_hopeless(claim, error, settings):
+            if _may_pass(error) and not _is_hopeless(claim, error, settings):
                 return
             if _give_back(session, claim) and _is_hopeless(claim, error, settings):
                 reason = _reason(error)
@@ -191,6 +193,10 @@ def _give_back(session: Session, claim: Claim) -> bool:
 
 def _is_hopeless(claim: Claim, error: Exception, settings: Settings) -> bool:
     return isinstance(error, BadWav | NotAWav) or claim.attempt >= settings.max_attempts
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in PASSING_TROUBLE
 
 
 def _reason(error: Exception) -> Wav2mp3Error:

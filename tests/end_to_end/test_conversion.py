@@ -41,11 +41,11 @@ def test_the_options_are_those_of_the_upload(user: User, tmp_path: Path) -> None
 
 
 def test_a_long_wav_in_several_segments_is_the_same_mp3_every_time(
-    user: User, tmp_path: Path
+    user: User, tmp_path: Path, segment_s: float
 ) -> None:
-    wav = wavs.build(music(100, 22050, 1).samples, sample_rate_hz=22050)
+    wav = wavs.build(music(170, 22050, 1).samples, sample_rate_hz=22050)
     first, second = user.convert(wav), user.convert(wav)
-    here = convert(tmp_path, wav)
+    here = convert(tmp_path, wav, segment_s=segment_s)
     assert len(here.parts) > 1
     assert first == second == here.mp3.read_bytes()
     one_pass = convert(tmp_path, wav, segment_s=1000).by_ffmpeg()

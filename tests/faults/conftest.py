@@ -21,7 +21,7 @@ from tests.worker import mp3_material
 from tests.worker.stored import ffmpegs, until
 
 RATE_HZ = 44100
-CLIP_SAMPLES = 60 * RATE_HZ + 123
+CLIP_SAMPLES = 85 * RATE_HZ + 123
 SLOTS = 2
 """what the worker of the test stack encodes at a time"""
 RESTARTED_WITHIN_S = 30
