@@ -19,31 +19,33 @@ from tests.bench.measures import Bench, Figure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
-    "long": measures.long_recordings,
-    "clips": measures.many_clips,
-    "short": measures.one_short_clip,
-    "wait": measures.wait_beside_a_long_recording,
-    "memory": measures.memory,
     "size": measures.size,
+    "memory": measures.memory,
+    "wait": measures.wait_beside_a_long_recording,
+    "short": measures.one_short_clip,
+    "clips": measures.many_clips,
+    "long": measures.long_recordings,
 }
 
 
 def main(names: list[str]) -> None:
+    rows = [measures.HEADING]
     with tempfile.TemporaryDirectory(prefix="wav2mp3-bench-") as folder:
-        Path(folder).chmod(0o755)
-        with (
-            Stack.on_free_ports(Path(folder) / "stack") as stack,
-            Bench(stack, Path(folder)) as bench,
-        ):
-            figures = []
+        Path(folder).chmod(
+            0o755
+        )  # PostgreSQL's user must get through, where the stack runs as root
+        stack = Stack.on_free_ports(Path(folder) / "stack")
+        with stack, Bench(stack, Path(folder)) as bench:
             for name in names or MEASURES:
                 for figure in MEASURES[name](bench):
-                    print(figure.row(), flush=True)
-                    figures.append(figure)
-    table = "\n".join([measures.HEADING, *(figure.row() for figure in figures)])
-    print(f"\n{table}")
-    if not names:
-        RESULTS.write_text(f"# What was measured\n\n{_machine()}\n\n{table}\n")
+                    rows.append(figure.row())
+                    print(rows[-1], flush=True)
+                    if not names:
+                        _write("\n".join(rows))
+
+
+def _write(table: str) -> None:
+    RESULTS.write_text(f"# What was measured\n\n{_machine()}\n\n{table}\n")
 
 
 def _machine() -> str:

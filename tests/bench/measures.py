@@ -240,7 +240,8 @@ def memory(bench: Bench) -> list[Figure]:
 
 
 def _peak_memory_mb(bench: Bench, duration_s: float) -> float:
-    with _watched_memory(bench.stack.pid("worker")) as peak_bytes:
+    workers = [psutil.Process(bench.stack.pid(program)) for program in ("worker", "clips")]
+    with _watched_memory(workers) as peak_bytes:
         record = bench.upload(bench.music(duration_s))
         bench.wait(record)
     bench.delete(record)
@@ -248,14 +249,15 @@ def _peak_memory_mb(bench: Bench, duration_s: float) -> float:
 
 
 @contextmanager
-def _watched_memory(worker_pid: int) -> Iterator[list[int]]:
+def _watched_memory(workers: Sequence[psutil.Process]) -> Iterator[list[int]]:
     """The most that any pool process and what it started held at a time."""
     peak_bytes, stopped = [0], Event()
 
     def watch() -> None:
-        while not stopped.wait(0.05):
-            for child in psutil.Process(worker_pid).children():
-                peak_bytes[0] = max(peak_bytes[0], _held_bytes(child))
+        while not stopped.wait(0.02):
+            for worker in workers:
+                for child in worker.children():
+                    peak_bytes[0] = max(peak_bytes[0], _held_bytes(child))
 
     thread = Thread(target=watch)
     thread.start()
