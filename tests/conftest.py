@@ -112,7 +112,10 @@ def redis(stack: Stack) -> Iterator[subprocess.Popen[bytes]]:
     """A Valkey beside the service's, which no worker listens to and which may be stopped."""
     socket = stack.runtime_dir / "test.sock"
     arguments = ("--port", "0", "--unixsocket", str(socket), "--save", "")
-    with subprocess.Popen([stack.environment["VALKEY"], *arguments], stdout=-3) as process:
+    command = [stack.environment["VALKEY"], *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert any(b"Ready to accept connections" in line for line in process.stdout)
         yield process
         process.kill()
 
