@@ -172,7 +172,7 @@ class Stack:
     def _make_folders(self) -> None:
         self.runtime_dir.mkdir(mode=0o700)
         (self.runtime_dir / "data").symlink_to(self.data_dir)
-        for name in ("beat", "logs", "media", "valkey"):
+        for name in ("logs", "media", "valkey"):
             (self.data_dir / name).mkdir(mode=0o700, exist_ok=True)
         postgres.prepare(self.data_dir / "postgres", self.runtime_dir / "postgres")
 

@@ -70,6 +70,7 @@ def claim(
 
 def renew(session: Session, held: AssemblyClaim, lease_s: float) -> bool:
     """False when the lease was lost or the record is gone."""
+    records.need_not_last(session)
     lease_until = records.from_now(lease_s)
     return records.change(session, held.record_id, *_held(held), lease_until=lease_until)
 

@@ -6,7 +6,7 @@ byte from any number of workers.
 """
 
 from dataclasses import dataclass
-from math import gcd
+from math import ceil, gcd
 
 from shared.errors import BadOptions
 from shared.wav import WavInfo
@@ -17,6 +17,7 @@ _MPEG2_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 16
 _MPEG25_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
 _LEAST_BYTES_PER_S = 1000  # of compressed sources: 8 kbit/s
 DEFAULT_QUALITY = 2
+DOZEN = 12
 MAX_STEP_FRAMES = 64
 """A source whose grid is coarser, such as one of 44,056 Hz, is one segment: its run-ins would cost too much."""
 
@@ -123,6 +124,8 @@ def resampled(samples: int, source_rate_hz: int, target: Target) -> int:
 def cut(info: WavInfo, target: Target, segment_s: float) -> list[Stretch]:
     """The segments of a record, in order: equal stretches of about `segment_s`, on the grid but for the end.
 
+    There are twice so long ones in a long recording.
+
     CBR carries its bit reservoir, and compressed sources their decoder's state, from end to end: those are one segment.
     The length of a compressed one is an estimate, and the most that it can be where its header does not say.
     """
@@ -132,12 +135,20 @@ def cut(info: WavInfo, target: Target, segment_s: float) -> list[Stretch]:
     step = grid(info.sample_rate_hz, target)
     if target.quality is None or step.frames > MAX_STEP_FRAMES:
         return [Stretch(0, info.samples)]
-    count = max(1, round(info.samples / info.sample_rate_hz / segment_s))
+    count = _count(info.samples / info.sample_rate_hz, segment_s)
     length = -(-info.samples // (count * step.samples)) * step.samples
     return [
         Stretch(start, min(length, info.samples - start))
         for start in range(0, info.samples, length)
     ]
+
+
+def _count(duration_s: float, segment_s: float) -> int:
+    """Two by two, so that two workers end together; whole dozens where longer ones save work, so that 3, 4 or 6 do."""
+    count = 2 * round(duration_s / segment_s / 2)
+    if count <= DOZEN:
+        return max(1, count)
+    return DOZEN * ceil(duration_s / segment_s / 2 / DOZEN)
 
 
 def notes(info: WavInfo, target: Target) -> list[str]:

@@ -3,9 +3,9 @@
 So nothing here tries to make delivery reliable: a message may be lost or come twice, and publishing may fail. Claims in
 the database keep work from being done twice, and the sweeper publishes again what was lost.
 
-Queues: `clips` for short records, for assembling and for what a dead worker left; `segments` for the segments of long
-records; `sweep` for the sweeper. A worker takes from `clips` first, so a clip never waits behind a long recording's
-segments.
+Queues: `clips` for short records, so that none waits behind a long recording's segments, and `segments` for those; for
+what a dead worker left of either, `clips-again` and `segments-again`. Workers look at those first, and at clips before
+segments. One process takes clips alone. `sweep` is the sweeper's own.
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from shared.settings import get_settings
 
 CLIPS = "clips"
 SEGMENTS = "segments"
+AGAIN = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
 SWEEP = "sweep"
 
 ENCODE_SEGMENT = "encode_segment"
@@ -26,7 +27,7 @@ ASSEMBLE = "assemble"
 SWEEP_ROWS = "sweep_rows"
 SWEEP_FILES = "sweep_files"
 
-SWEEP_FILES_INTERVAL_S = 600
+SWEEP_FILES_INTERVAL_S = 3600
 SOCKET_TIMEOUT_S = 2
 VISIBILITY_TIMEOUT_S = 24 * 3600
 """Redelivery is the sweeper's business, so Redis waits longer than any task may take."""

@@ -85,6 +85,7 @@ def claim(
 
 def renew(session: Session, held: SegmentClaim, *, encoded_samples: int, lease_s: float) -> bool:
     """Report progress and keep the lease; False when it was lost."""
+    records.need_not_last(session)
     lease_until = records.from_now(lease_s)
     return _change(session, held, lease_until=lease_until, encoded_samples=encoded_samples)
 

@@ -39,13 +39,13 @@ class Settings(BaseSettings):
     retention_h: float | None = Field(None, gt=0)
     """a finished record expires after so many hours; unset: it is kept until it is deleted"""
 
-    segment_s: float = Field(100, ge=5)
-    """about how much audio one task encodes"""
-    segments_in_flight: int = Field(16, gt=0)
-    """segments of one record that are on the queue at a time, so that long recordings take turns"""
+    segment_s: float = Field(150, ge=5)
+    """about how much audio one task encodes; up to twice as much where that makes more than a dozen tasks"""
+    segments_in_flight: int = Field(32, gt=0)
+    """segments of one record that are queued or encoded at a time, so that long recordings take turns"""
     lease_s: float = Field(15, ge=2)
     """a segment whose worker has not renewed its lease for so long is given to another"""
-    max_attempts: int = Field(4, gt=0)
+    max_attempts: int = Field(10, gt=0)
     """a segment that was begun so often without success fails its record"""
     sweep_interval_s: float = Field(3, gt=0)
     """how often the sweeper looks for what a crash left behind"""

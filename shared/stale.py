@@ -3,9 +3,10 @@
 Functions take the session of a running transaction.
 """
 
+from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from shared.models import UNDONE, Record, RecordStatus, Segment, SegmentState
@@ -40,9 +41,10 @@ def worn_out_records(session: Session, max_attempts: int, limit: int) -> list[Re
     return list(session.scalars(found))
 
 
-def take_back_segments(session: Session, queue: str, limit: int) -> list[int]:
-    """Let the segments whose worker is dead wait again, on this queue."""
+def take_back_segments(session: Session, again: Mapping[str, str], limit: int) -> list[int]:
+    """Let the segments whose worker is dead wait again, each on the queue that `again` has for its own."""
     abandoned = select(Segment.id).where(ABANDONED).limit(limit).with_for_update(skip_locked=True)
+    queue = case(dict(again), value=Segment.queue, else_=Segment.queue)
     return list(
         session.scalars(
             update(Segment)
@@ -54,19 +56,20 @@ def take_back_segments(session: Session, queue: str, limit: int) -> list[int]:
     )
 
 
-def unassembled_records(session: Session) -> list[UUID]:
+def unassembled_records(session: Session, limit: int) -> list[UUID]:
     """Records whose segments are all done and that nobody assembles."""
-    return list(session.scalars(select(Record.id).where(_UNASSEMBLED)))
+    return list(session.scalars(select(Record.id).where(_UNASSEMBLED).limit(limit)))
 
 
-def due_segments(session: Session, queue: str, in_flight: int) -> list[int]:
-    """The segments that should be on a queue, oldest first.
+def due_segments(session: Session, queue: str, in_flight: int, limit: int) -> list[int]:
+    """The segments that should be on a queue, oldest first, `limit` at most: who has so many lacks none.
 
     They wait, and are among the first `in_flight` of their record or that many behind one that is done: that is when
     `segments.finish` calls for them.
     """
     waiting = (Segment.queue == queue, Segment.state == SegmentState.QUEUED, _turn(in_flight))
-    return list(session.scalars(select(Segment.id).where(*waiting).order_by(Segment.id)))
+    oldest_first = select(Segment.id).where(*waiting).order_by(Segment.id).limit(limit)
+    return list(session.scalars(oldest_first))
 
 
 def _turn(in_flight: int) -> ColumnElement[bool]:

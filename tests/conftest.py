@@ -21,7 +21,7 @@ from shared.settings import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
-SEGMENT_S = 60
+SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
 
 
@@ -31,6 +31,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {
         "SEGMENT_S": str(SEGMENT_S),
         "LEASE_S": "3",
+        "MAX_ATTEMPTS": "4",
+        "SEGMENTS_IN_FLIGHT": "16",
         "SWEEP_INTERVAL_S": "1",
         "UPLOAD_IDLE_TIMEOUT_S": "3",
     }

@@ -1,4 +1,4 @@
-"""A core for each of a worker's processes, where it has as many of them as there are cores.
+"""A core for each of a worker's processes, where it has as many of them as there are cores, and is the only worker.
 
 ffmpeg's threads hand each other every frame. Where several ffmpegs encode one recording, each kept to one core, they
 are done 8 % sooner than where the scheduler spreads them. One alone is better spread.

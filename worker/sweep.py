@@ -1,6 +1,6 @@
 """Puts right whatever a crash, a lost message or a wiped Redis left behind. Safe to run at any time, twice at once.
 
-What a dead worker had begun goes to the front, on the `clips` queue: it must not wait a second time.
+What a dead worker had begun goes to the front, on a queue of its own: it must not wait a second time.
 """
 
 import time
@@ -23,32 +23,37 @@ FILE_GRACE_S = 3600
 """A younger file may be one that is being written."""
 
 Task = tuple[str, str | int]
+RecordKey = tuple[UUID, UUID]
+"""its user's id and its own"""
 
 log = structlog.get_logger(__name__)
 
 
 def sweep_rows(settings: Settings) -> None:
-    _fail_worn_out(settings)
+    failed = _fail_worn_out(settings)
     _take_back()
     _publish_due(settings)
-    _end_records(settings)
+    ended = _end_records()
     with db.transaction() as session:
         workers.forget_dead(session)
+    # Last, because a volume may hang. Files whose rows say that they may go are found again.
+    for user_id, record_id in (*failed, *ended):
+        delete_unneeded(settings, user_id, record_id)
 
 
-def _fail_worn_out(settings: Settings) -> None:
+def _fail_worn_out(settings: Settings) -> list[RecordKey]:
     with db.transaction() as session:
         failed = stale.worn_out_records(session, settings.max_attempts, BATCH)
         for record in failed:
             records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
     for record in failed:
         log.error("record failed", record_id=str(record.id), reason="its attempts are used up")
-        delete_unneeded(settings, record.user_id, record.id)
+    return [(record.user_id, record.id) for record in failed]
 
 
 def _take_back() -> None:
     with db.transaction() as session:
-        taken_back = stale.take_back_segments(session, queue.CLIPS, BATCH)
+        taken_back = stale.take_back_segments(session, queue.AGAIN, BATCH)
     for segment_id in taken_back:
         log.warning("segment taken back", segment_id=segment_id)
 
@@ -58,12 +63,16 @@ def _publish_due(settings: Settings) -> None:
         due: dict[str, list[Task]] = {
             name: [
                 (queue.ENCODE_SEGMENT, segment_id)
-                for segment_id in stale.due_segments(session, name, settings.segments_in_flight)
+                for segment_id in stale.due_segments(
+                    session, name, settings.segments_in_flight, BATCH
+                )
             ]
-            for name in (queue.CLIPS, queue.SEGMENTS)
+            for name in (*queue.AGAIN.values(), *queue.AGAIN)
         }
-        unassembled = stale.unassembled_records(session)
-    due[queue.CLIPS][:0] = [(queue.ASSEMBLE, str(record_id)) for record_id in unassembled]
+        unassembled = stale.unassembled_records(session, BATCH)
+    due[queue.AGAIN[queue.CLIPS]][:0] = [
+        (queue.ASSEMBLE, str(record_id)) for record_id in unassembled
+    ]
     try:
         for name, tasks in due.items():
             _publish_missing(name, tasks)
@@ -84,13 +93,10 @@ def _publish_missing(name: str, due: Sequence[Task]) -> None:
             return
 
 
-def _end_records(settings: Settings) -> None:
-    """Uploads whose API died, and records that have had their time. Rows first: files without a row are found again."""
+def _end_records() -> list[RecordKey]:
+    """Uploads whose API died, and records that have had their time."""
     with db.transaction() as session:
-        ended = stale.end_abandoned_uploads(session, BATCH)
-        ended += stale.expire_records(session, BATCH)
-    for user_id, record_id in ended:
-        delete_unneeded(settings, user_id, record_id)
+        return stale.end_abandoned_uploads(session, BATCH) + stale.expire_records(session, BATCH)
 
 
 def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
@@ -117,13 +123,12 @@ def sweep_files(settings: Settings) -> None:
 
 
 def _sweep_folder(user_id: UUID, folder: Path) -> None:
-    old = [(record_id, path) for record_id, path in _named_by_id(folder) if _is_old(path)]
+    there = list(_named_by_id(folder))  # before the rows, which are older than their files
+    needing = (Record.user_id == user_id, Record.status.in_((*PENDING, RecordStatus.DONE)))
     with db.transaction() as session:
-        statuses = dict(
-            session.execute(select(Record.id, Record.status).where(Record.user_id == user_id)).all()
-        )
-    for record_id, path in old:
-        if _is_unneeded(path, statuses.get(record_id)):
+        statuses = dict(session.execute(select(Record.id, Record.status).where(*needing)).all())
+    for record_id, path in there:
+        if _is_unneeded(path, statuses.get(record_id)) and _is_old(path):
             log.warning("orphan file deleted", path=str(path))
             media.delete(path)
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from shared import assemblies, db, media, queue, records, segments, wav
+from shared import assemblies, db, media, queue, records, segments, wav, workers
 from shared.assemblies import AssemblyClaim
 from shared.encoding import Target, choose_target
 from shared.errors import BadWav, EncodeFailed, LeaseLost, NoSpace, NotAWav, Wav2mp3Error
@@ -35,7 +35,7 @@ Claim = SegmentClaim | AssemblyClaim
 LEAST_TIMEOUT_S = 60
 """Encoding may take this and as long as the audio lasts: dozens of times what it needs."""
 
-PASSING_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EAGAIN)
+LONGEST_PAUSE_S = 60
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ def _encode(claim: SegmentClaim, settings: Settings) -> int:
         job = Job(*_read(source, claim), claim.stretch)
         timeout_s = LEAST_TIMEOUT_S + claim.stretch.samples / job.info.sample_rate_hz
         is_split = job.info.samples is not None and claim.stretch.samples < job.info.samples
-        core = cores.own_core() if is_split else None
+        core = cores.own_core() if is_split and _is_the_only_worker() else None
         limits = Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
         with media.publishing(files.part(claim.index, claim.attempt)) as part:
             return write_part(source, job, part, limits, report)
@@ -112,6 +112,11 @@ def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> No
     if assembly is not None:
         with _giving_back(assembly, settings):
             _assemble(assembly, settings)
+
+
+def _is_the_only_worker() -> bool:
+    with db.transaction() as session:
+        return len(workers.alive(session)) == 1
 
 
 def _claim_assembly(session: Session, record_id: UUID, settings: Settings) -> AssemblyClaim | None:
@@ -169,12 +174,16 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
     except Exception as error:
         log.exception("attempt failed", **_about(claim))
         with db.transaction() as session:
-            # A disk that is full or away may be back soon: the lease that is left is the pause before the next attempt.
-            if _may_pass(error) and not _is_hopeless(claim, error, settings):
+            if _is_hopeless(claim, error, settings):
+                if _give_back(session, claim):
+                    reason = _reason(error)
+                    records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+            elif isinstance(error, OSError):
+                # A disk that is full or away may be back: the next attempt has to wait for that, each time longer.
+                _keep(session, claim, min(settings.lease_s * claim.attempt, LONGEST_PAUSE_S))
                 return
-            if _give_back(session, claim) and _is_hopeless(claim, error, settings):
-                reason = _reason(error)
-                records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+            else:
+                _give_back(session, claim)
     else:
         return
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
@@ -185,6 +194,12 @@ def _about(claim: Claim) -> dict[str, str | int]:
     return about | ({"index": claim.index} if isinstance(claim, SegmentClaim) else {})
 
 
+def _keep(session: Session, claim: Claim, lease_s: float) -> bool:
+    if isinstance(claim, SegmentClaim):
+        return segments.renew(session, claim, encoded_samples=0, lease_s=lease_s)
+    return assemblies.renew(session, claim, lease_s)
+
+
 def _give_back(session: Session, claim: Claim) -> bool:
     if isinstance(claim, SegmentClaim):
         return segments.give_back(session, claim)
@@ -193,10 +208,6 @@ def _give_back(session: Session, claim: Claim) -> bool:
 
 def _is_hopeless(claim: Claim, error: Exception, settings: Settings) -> bool:
     return isinstance(error, BadWav | NotAWav) or claim.attempt >= settings.max_attempts
-
-
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in PASSING_TROUBLE
 
 
 def _reason(error: Exception) -> Wav2mp3Error:

@@ -48,6 +48,18 @@ def test_wiping_valkey_and_killing_the_sweeper_loses_nothing(service: Service, c
         assert service.attempts(record_id) == [1]
 
 
+def test_a_scheduler_that_dies_alone_takes_its_worker_with_it_and_both_begin_anew(
+    service: Service,
+) -> None:
+    service.end("beat", lambda beat: beat.children()[0])
+
+
+def test_a_scheduler_does_not_outlive_its_worker(service: Service) -> None:
+    (scheduler,) = psutil.Process(service.stack.pid("beat")).children()
+    service.end("beat", lambda beat: beat)
+    until(lambda: not scheduler.is_running(), RESTARTED_WITHIN_S)
+
+
 def test_a_task_that_is_delivered_several_times_runs_once(service: Service, clip: bytes) -> None:
     record_ids, frozen = _more_than_the_slots(service, clip)
     for message in service.redis.lrange("clips", 0, -1):

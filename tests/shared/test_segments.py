@@ -7,7 +7,7 @@ import pytest
 from shared import db, records, segments, stale
 from shared.encoding import Options, Stretch
 from shared.models import RecordStatus, SegmentState
-from shared.queue import CLIPS, SEGMENTS
+from shared.queue import AGAIN, SEGMENTS
 from shared.segments import SegmentClaim
 from tests.shared import rows
 from tests.shared.rows import IN_FLIGHT, OVER_S, SAMPLES, db_call
@@ -70,7 +70,7 @@ def _is_taken_over(held: SegmentClaim) -> None:
 
 
 def _is_taken_back(_: SegmentClaim) -> None:
-    assert db_call(stale.take_back_segments, CLIPS, 10)
+    assert db_call(stale.take_back_segments, AGAIN, 10)
 
 
 def _fails(held: SegmentClaim) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from shared import assemblies, db, records, segments, stale
 from shared.models import Record, RecordStatus, SegmentState
-from shared.queue import CLIPS, SEGMENTS
+from shared.queue import AGAIN, SEGMENTS
 from tests.shared import rows
 from tests.shared.rows import IN_FLIGHT, LEASE_S, MAX_ATTEMPTS, OVER_S, db_call
 
@@ -15,16 +15,16 @@ pytestmark = pytest.mark.usefixtures("database")
 LIMIT = 10
 
 
-def test_a_segment_whose_worker_is_dead_waits_again_on_the_queue_that_is_told() -> None:
+def test_a_segment_whose_worker_is_dead_waits_again_on_a_queue_of_its_own() -> None:
     _, (abandoned, held, waiting) = rows.add_record(3)
     rows.claim(abandoned, lease_s=OVER_S)
     rows.claim(held)
-    assert db_call(stale.take_back_segments, CLIPS, LIMIT) == [abandoned]
+    assert db_call(stale.take_back_segments, AGAIN, LIMIT) == [abandoned]
     assert rows.segment(abandoned).state == SegmentState.QUEUED
-    assert rows.segment(abandoned).queue == CLIPS
+    assert rows.segment(abandoned).queue == AGAIN[SEGMENTS]
     assert rows.segment(held).state == SegmentState.ENCODING
     assert rows.segment(waiting).queue == SEGMENTS
-    assert db_call(stale.take_back_segments, CLIPS, LIMIT) == []
+    assert db_call(stale.take_back_segments, AGAIN, LIMIT) == []
 
 
 def test_two_sweepers_at_once_take_each_segment_back_once_and_do_not_wait() -> None:
@@ -32,8 +32,8 @@ def test_two_sweepers_at_once_take_each_segment_back_once_and_do_not_wait() -> N
     for segment_id in segment_ids:
         rows.claim(segment_id, lease_s=OVER_S)
     with db.transaction() as session:
-        first = stale.take_back_segments(session, CLIPS, 1)
-        second = rows.start(lambda other: stale.take_back_segments(other, CLIPS, LIMIT))
+        first = stale.take_back_segments(session, AGAIN, 1)
+        second = rows.start(lambda other: stale.take_back_segments(other, AGAIN, LIMIT))
         assert second.done()
     assert sorted(first + second.result()) == segment_ids
 
@@ -84,24 +84,25 @@ def test_a_record_is_to_be_assembled_while_nobody_does() -> None:
     rows.add_record()
     rows.add_done()
     record_id = rows.add_encoded()
-    assert db_call(stale.unassembled_records) == [record_id]
+    assert db_call(stale.unassembled_records, LIMIT) == [record_id]
     held = rows.claim_assembly(record_id)
-    assert db_call(stale.unassembled_records) == []
+    assert db_call(stale.unassembled_records, LIMIT) == []
     assert db_call(assemblies.renew, held, OVER_S)
-    assert db_call(stale.unassembled_records) == [record_id]
+    assert db_call(stale.unassembled_records, LIMIT) == [record_id]
     assert db_call(rows.complete, held)
-    assert db_call(stale.unassembled_records) == []
+    assert db_call(stale.unassembled_records, LIMIT) == []
 
 
 def _due(queue: str = SEGMENTS) -> list[int]:
-    return db_call(stale.due_segments, queue, IN_FLIGHT)
+    return db_call(stale.due_segments, queue, IN_FLIGHT, LIMIT)
 
 
 def test_at_most_so_many_segments_of_a_record_are_due_and_the_oldest_come_first() -> None:
     _, long = rows.add_record(5)
     _, short = rows.add_record(1)
     assert _due() == long[:IN_FLIGHT] + short
-    assert _due(CLIPS) == []
+    assert db_call(stale.due_segments, SEGMENTS, IN_FLIGHT, 1) == long[:1]
+    assert _due(AGAIN[SEGMENTS]) == []
 
 
 def test_the_sweeper_finds_due_exactly_what_finishing_calls_for() -> None:

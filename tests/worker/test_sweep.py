@@ -22,6 +22,7 @@ from tests.shared.rows import OVER_S, db_call
 from worker import sweep
 
 IN_FLIGHT = 2
+AGAIN = queue.AGAIN[queue.SEGMENTS]
 Task = tuple[str, str]
 
 
@@ -98,14 +99,21 @@ def test_a_dead_workers_segment_goes_to_the_front() -> None:
     rows.claim(segment_id, lease_s=OVER_S)
     _sweep()
     assert rows.segment(segment_id).state == SegmentState.QUEUED
-    assert _queued(queue.CLIPS) == _segments(segment_id)
+    assert _queued(AGAIN) == _segments(segment_id)
+
+
+def test_a_dead_workers_clip_goes_before_the_other_clips() -> None:
+    _, (segment_id,) = rows.add_record(queue=queue.CLIPS)
+    rows.claim(segment_id, lease_s=OVER_S)
+    _sweep()
+    assert _queued(queue.AGAIN[queue.CLIPS]) == _segments(segment_id)
 
 
 def test_a_record_that_nobody_assembles_is_assembled_and_asked_for_once() -> None:
     record_id = rows.add_encoded()
     for _ in range(3):
         _sweep()
-    assert _queued(queue.CLIPS) == [(queue.ASSEMBLE, str(record_id))]
+    assert _queued(queue.AGAIN[queue.CLIPS]) == [(queue.ASSEMBLE, str(record_id))]
 
 
 def test_rows_are_swept_while_redis_hangs(redis: subprocess.Popen[bytes]) -> None:
@@ -118,7 +126,7 @@ def test_rows_are_swept_while_redis_hangs(redis: subprocess.Popen[bytes]) -> Non
         redis.send_signal(signal.SIGCONT)
     assert rows.segment(segment_id).state == SegmentState.QUEUED
     _sweep()
-    assert _queued(queue.CLIPS) == _segments(segment_id)
+    assert _queued(AGAIN) == _segments(segment_id)
 
 
 def _write(*paths: Path, old: bool = True) -> None:
@@ -154,7 +162,7 @@ def test_a_record_whose_attempts_are_used_up_fails_and_leaves_no_files() -> None
     assert rows.record(record_id).status == RecordStatus.FAILED
     assert rows.record(record_id).error_code == "encode_failed"
     assert _volume() == set()
-    assert len(_queued(queue.CLIPS)) == rows.MAX_ATTEMPTS - 1
+    assert len(_queued(AGAIN)) == rows.MAX_ATTEMPTS - 1
     db_call(rows.reserve, user_id)
 
 
@@ -199,7 +207,7 @@ def test_several_sweeps_at_once_end_as_one_would() -> None:
     with ThreadPoolExecutor(4) as threads:
         for sweeping in [threads.submit(_sweep) for _ in range(4)]:
             sweeping.result()
-    assert set(_queued(queue.CLIPS)) == set(_segments(*taken))
+    assert set(_queued(AGAIN)) == set(_segments(*taken))
     assert {rows.segment(segment_id).state for segment_id in taken} == {SegmentState.QUEUED}
     assert {rows.record(record_id).status for record_id in expired} == {RecordStatus.EXPIRED}
     assert _volume() == set()

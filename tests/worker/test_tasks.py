@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -94,12 +95,13 @@ def test_a_wav_that_turns_out_bad_fails_its_record_at_once_with_the_reason(wav: 
 
 
 def test_a_poison_segment_fails_its_record_after_its_last_attempt_and_frees_the_name(
-    wav: bytes,
+    wav: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user_id = rows.add_user()
     files, (first, second, *_) = stored.store(wav, user_id=user_id)
     tasks.encode_segment(str(second))
-    files.source.unlink()
+    monkeypatch.setenv("FFMPEG_MEMORY_BYTES", "1000000")
+    get_settings.cache_clear()
     for _ in range(get_settings().max_attempts):
         assert rows.record(files.record_id).status == RecordStatus.CONVERTING
         assert rows.segment(first).state == SegmentState.QUEUED
@@ -110,6 +112,30 @@ def test_a_poison_segment_fails_its_record_after_its_last_attempt_and_frees_the_
     assert "/" not in record.error_detail
     assert stored.names(files) == set()
     db_call(rows.reserve, user_id)
+
+
+def test_a_volume_that_is_away_is_waited_for_each_time_longer(wav: bytes) -> None:
+    files, (segment_id, *_) = stored.store(wav)
+    away = files.folder.with_name("away")
+    files.folder.rename(away)
+    pauses_s = []
+    for _ in range(3):
+        tasks.encode_segment(str(segment_id))
+        pauses_s.append(_end_pause(segment_id))
+    assert pauses_s == pytest.approx([15, 30, 45], abs=5)
+    away.rename(files.folder)
+    tasks.encode_segment(str(segment_id))
+    assert rows.segment(segment_id).state == SegmentState.DONE
+
+
+def _end_pause(segment_id: int) -> float:
+    """How long nobody would have tried the segment again."""
+    paused = rows.segment(segment_id)
+    assert paused.state == SegmentState.ENCODING
+    assert paused.lease_until is not None
+    with db.transaction() as session:
+        session.execute(text("UPDATE segments SET lease_until = now() - interval '1 s'"))
+    return (paused.lease_until - datetime.now(UTC)).total_seconds()
 
 
 def test_a_failure_that_is_not_committed_leaves_the_source_where_it_is(wav: bytes) -> None:
