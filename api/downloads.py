@@ -1,5 +1,6 @@
 """The MP3 itself: `GET /record`, which waits while it is not ready yet."""
 
+import asyncio
 import re
 from pathlib import PurePath
 from typing import Annotated
@@ -65,7 +66,7 @@ async def download(
         return answer(problem(record.error_code or "", record.error_detail or ""))
     if record.status != RecordStatus.DONE:
         raise errors.RecordNotReady
-    return _mp3(request, record, settings)
+    return await asyncio.to_thread(_mp3, request, record, settings)
 
 
 def _mp3(request: Request, record: Record, settings: AppSettings) -> Response:

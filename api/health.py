@@ -11,7 +11,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from api.problems import responses
+from api.schemas import Parts
 from shared import db, media, queue, workers
+from shared.errors import NotReady
 from shared.models import UNDONE, Record, Segment
 from shared.settings import get_settings
 
@@ -26,8 +29,8 @@ def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready", responses={503: {"description": "What is not ready, and why"}})
-def ready(response: Response) -> dict[str, str]:
+@router.get("/health/ready", responses=responses(NotReady))
+def ready() -> Parts:
     """PostgreSQL, Redis, the media volume and at least one worker are there."""
     checks = {
         "postgresql": _check_postgresql,
@@ -37,8 +40,8 @@ def ready(response: Response) -> dict[str, str]:
     }
     found = {name: _outcome(name, check) for name, check in checks.items()}
     if set(found.values()) != {"ok"}:
-        response.status_code = 503
-    return found
+        raise NotReady(found)
+    return Parts(**found)
 
 
 def _outcome(name: str, check: Callable[[], None]) -> str:

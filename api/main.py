@@ -37,6 +37,8 @@ def create_app() -> FastAPI:
         description="Turns WAV into MP3: upload, poll, download.",
         version="1.0.0",
         lifespan=_lifespan,
+        # a redirect would lead to http and to our own name, whatever proxy stands in front, and take the token along
+        redirect_slashes=False,
     )
     app.state.changes = Changes(db.get_engine())
     problems.install(app)
@@ -57,5 +59,17 @@ def _page_or(not_found: ASGIApp) -> ASGIApp:
     return answer
 
 
+def _ranges_of_mp3s_only(app: ASGIApp) -> ASGIApp:
+    """Starlette's static files answer a range that cannot be in plain text; nobody needs parts of a page."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != "/record":
+            headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
+            scope = {**scope, "headers": headers}
+        await app(scope, receive, send)
+
+    return answer
+
+
 # Around everything, to see the answers to unexpected errors as well.
-app = AccessLog(Linger(create_app()))
+app = AccessLog(Linger(_ranges_of_mp3s_only(create_app())))

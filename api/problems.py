@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.schemas import FilenameTakenProblem, Problem
+from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
 
@@ -35,6 +35,7 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     Wav2mp3Error: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
@@ -42,8 +43,12 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.RecordNotReady: {"Retry-After": "5"},
     errors.TooManyPending: {"Retry-After": "30"},
     errors.Unavailable: {"Retry-After": "5"},
+    errors.NotReady: {"Retry-After": "5"},
 }
-SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {errors.FilenameTaken: FilenameTakenProblem}
+SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {
+    errors.FilenameTaken: FilenameTakenProblem,
+    errors.NotReady: NotReadyProblem,
+}
 STATUS_OF_CODE = {error.code: status for error, status in STATUS.items()}
 
 log = structlog.get_logger(__name__)
@@ -98,6 +103,8 @@ def _answer_error(_: Request, error: Exception) -> JSONResponse:
     body = problem(error.code, error.detail)
     if isinstance(error, errors.FilenameTaken):
         body = FilenameTakenProblem(**body.model_dump(), record_id=error.record_id)
+    if isinstance(error, errors.NotReady):
+        body = NotReadyProblem(**body.model_dump(), **error.parts)
     headers = dict(HEADERS.get(type(error), {}))
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"

@@ -69,7 +69,7 @@ async def create_record(
 ) -> RecordAccepted:
     """Upload a WAV as the part `wav_file`. The answer comes when it is safely stored; then follow `status_link`."""
     form = Multipart(request.headers.get("content-type", ""))
-    _check_announced_size(request.headers.get("content-length"), settings)
+    await asyncio.to_thread(_check_announced_size, request.headers.get("content-length"), settings)
     upload = Upload(user_id, options, tags, settings)
     try:
         await upload.receive(arriving(request, settings.upload_idle_timeout_s), form)

@@ -44,6 +44,19 @@ class FilenameTakenProblem(Problem):
     record_id: UUID | None = Field(description="the record that has the name, unless it just went")
 
 
+class Parts(BaseModel):
+    """What the service consists of, each "ok" or "not ready"."""
+
+    postgresql: str
+    redis: str
+    volume: str
+    workers: str
+
+
+class NotReadyProblem(Problem, Parts):
+    pass
+
+
 class RecordView(BaseModel):
     """A record as its user sees it."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared import media, wav
+from shared import encoding, media, wav
 from shared.errors import NoSpace, UploadTooLarge
 from shared.settings import Settings
 
@@ -19,8 +19,9 @@ SYNC_BYTES = 64 * 2**20
 class SourceWriter:
     """`write` until all is there, then `finish`; or `abandon`."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, options: encoding.Options, settings: Settings) -> None:
         self._path = path
+        self._options = options
         self._settings = settings
         with _noticing_no_space():
             media.make_folder(path.parent)
@@ -31,7 +32,7 @@ class SourceWriter:
         self._next_look_bytes = 0
 
     def write(self, arrived: bytearray) -> None:
-        """Raises UploadTooLarge, NoSpace, NotAWav, BadWav."""
+        """Raises UploadTooLarge, NoSpace, NotAWav, BadWav, BadOptions."""
         self.size_bytes += len(arrived)
         if self.size_bytes > self._settings.max_upload_bytes:
             raise UploadTooLarge
@@ -47,8 +48,13 @@ class SourceWriter:
             self._look_at_start()
 
     def _look_at_start(self) -> None:
-        self._has_good_start = wav.check_start(self._file, self.size_bytes)
+        fmt = wav.check_start(self._file, self.size_bytes)
         self._file.seek(self.size_bytes)
+        if (
+            fmt is not None and fmt.encoding in wav.RAW
+        ):  # a compressed stream may have another rate than its fmt
+            encoding.check_source_rate(self._options, fmt.sample_rate_hz)
+        self._has_good_start = fmt is not None
         # Twice the bytes before the next look: however slowly a header arrives, looking takes linear time.
         self._next_look_bytes = 2 * self.size_bytes
 

@@ -81,7 +81,9 @@ class Upload:
                 lease_s=self._lease_s,
             )
         self._renew_at = time.monotonic() + self._lease_s / 4
-        self._writer = SourceWriter(self._files(self.record_id).source, self._settings)
+        self._writer = SourceWriter(
+            self._files(self.record_id).source, self._options, self._settings
+        )
 
     def _is_slice_due(self) -> bool:
         """A slice is full, or the client is so slow that the lease must be renewed meanwhile."""

@@ -201,8 +201,9 @@ class Stack:
 
     def _why_not_ready(self) -> str:
         try:
-            parts = httpx.get(f"{self.api_url}/health/ready", trust_env=False).json().items()
-            late = [PROGRAM_OF_PART[part] for part, state in parts if state != "ok"] or ["flower"]
+            parts = httpx.get(f"{self.api_url}/health/ready", trust_env=False).json()
+            late = [program for part, program in PROGRAM_OF_PART.items() if parts.get(part) != "ok"]
+            late = late or ["flower"]
         except (httpx.HTTPError, ValueError):
             late = ["api"]
         names = ", ".join(late)

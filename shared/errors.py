@@ -120,6 +120,16 @@ class Unavailable(Wav2mp3Error):
     code = "unavailable"
 
 
+class NotReady(Wav2mp3Error):
+    """A part of the service is not there just now. Uploads may be taken all the same; the logs say what is wrong."""
+
+    code = "not_ready"
+
+    def __init__(self, parts: dict[str, str]) -> None:
+        super().__init__()
+        self.parts = parts
+
+
 class NotAWav(Wav2mp3Error):
     """This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."""
 

@@ -27,7 +27,7 @@ from shared.wav_chunks import (
 )
 from shared.wav_fmt import MAX_FMT_BYTES, RAW, Encoding, Format, parse_fmt
 
-__all__ = ["MAX_CHUNKS", "Chunk", "Encoding", "WavInfo", "check_start", "read_wav"]
+__all__ = ["MAX_CHUNKS", "RAW", "Chunk", "Encoding", "WavInfo", "check_start", "read_wav"]
 
 MAX_CHUNKS = 10_000  # real files have dozens
 _MAX_METADATA_CHUNKS = 1000
@@ -136,32 +136,31 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     )
 
 
-def check_start(file: BinaryIO, size_bytes: int) -> bool:
+def check_start(file: BinaryIO, size_bytes: int) -> Format | None:
     """Look at the `size_bytes` that have arrived of a file.
 
-    True: a `data` chunk with an acceptable `fmt ` was reached, and there is nothing more to check before the end.
-    False: more bytes are needed. Raises `NotAWav` or `BadWav` as soon as what is there makes that certain. Every call
+    A format: a `data` chunk with this acceptable `fmt ` was reached, and there is nothing more to check before the end.
+    None: more bytes are needed. Raises `NotAWav` or `BadWav` as soon as what is there makes that certain. Every call
     walks from the start, so call it at growing distances (64 KiB, 128 KiB, 256 KiB ...), not for every buffer.
     """
     source = Source(file, size_bytes)
     container = find_container(source)
     if container is None:
-        return False
-    has_fmt = has_data = False
+        return None
+    fmt, has_data = None, False
     for walked, header in enumerate(ChunkWalk(source, container)):
         if walked == MAX_CHUNKS:
             raise _no_data()
         has_data |= header.id == b"data"
         if (
             header.id == b"fmt "
-            and not has_fmt
+            and fmt is None
             and header.size >= min(header.declared, MAX_FMT_BYTES)
         ):
-            _parse(source, container, header)
-            has_fmt = True
-        if has_fmt and has_data:
-            return True
-    return False
+            fmt = _parse(source, container, header)
+        if fmt is not None and has_data:
+            return fmt
+    return None
 
 
 def _parse(source: Source, container: Container, header: Header) -> Format:

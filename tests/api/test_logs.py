@@ -1,7 +1,7 @@
 import json
 
 from local.stack import Stack
-from tests.api.wire import SHORT_WAV
+from tests.api.wire import SHORT_WAV, eventually
 from tests.conftest import User
 
 
@@ -10,8 +10,9 @@ def test_tokens_are_in_no_log(stack: Stack, user: User) -> None:
     user.client.get("/records", headers={"Authorization": f"Bearer {user.token}"})
     user.client.post("/record", params=user.credentials | {"quality": "x"})
     user.client.get(f"/nothing/{user.id}", params=user.credentials)
+    api_log = stack.data_dir / "logs" / "api.log"
+    eventually(lambda: f"/nothing/{user.id}" in api_log.read_text())
     logs = {path.name: path.read_text(errors="replace") for path in stack.data_dir.glob("logs/*")}
-    assert f"/nothing/{user.id}" in logs["api.log"]
     assert {name for name, text in logs.items() if user.token in text} == set()
 
 

@@ -58,6 +58,17 @@ def test_the_page_and_the_description_of_the_calls_are_served_from_here(
     }
 
 
+@pytest.mark.parametrize("path", ["/records/", "/record/", "/users/", "/health/live/"])
+def test_no_path_is_redirected_with_the_token_in_it(client: httpx.Client, path: str) -> None:
+    refused(client.post(f"{path}?token=secret"), 404, "not_found")
+
+
+@pytest.mark.parametrize("range_", ["x", "bytes=99999999-", "bytes=0-1"])
+@pytest.mark.parametrize("path", ["/", "/static-offline-docs/swagger-ui.css", "/health/live"])
+def test_a_range_of_what_is_no_mp3_is_ignored(client: httpx.Client, path: str, range_: str) -> None:
+    assert client.get(path, headers={"Range": range_}).status_code == 200
+
+
 @pytest.mark.parametrize("host", ["audio.example", "audio.example:8443", "[::1]:80"])
 def test_links_lead_to_the_host_that_the_client_used(user: User, host: str) -> None:
     files = {"wav_file": ("x.wav", SHORT_WAV)}

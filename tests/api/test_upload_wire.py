@@ -149,6 +149,16 @@ def test_a_client_that_waits_to_continue_need_not_send_what_is_refused(
         refused(connection.answer(), 401, "bad_credentials")
 
 
+def test_a_bitrate_that_the_sources_rate_lacks_is_refused_with_the_header_alone(
+    service_url: str, user: User, left_behind: LeftBehind
+) -> None:
+    with wire(service_url) as connection:
+        connection.begin(user, ("Content-Length", 10**9), bitrate_kbps="8")
+        connection.send(part(wav_head(10**8))[:-2], bytes(64 * 1024))
+        assert "44100 Hz" in refused(connection.answer(), 422, "bad_options")
+    assert not left_behind()
+
+
 def test_curl_shows_the_refusal(service_url: str, user: User, tmp_path: Path) -> None:
     curl = shutil.which("curl")
     if curl is None:
