@@ -1,4 +1,5 @@
-# `make` alone explains every target. Everything is installed into .venv, nothing into the system.
+# `make` alone explains every target. Everything is installed into .venv, nothing into the system; only as root, since
+# PostgreSQL does not run as root, the embedded one gets a user `pgserver`.
 
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 READY_TIMEOUT_S = 120
@@ -27,7 +28,7 @@ define print_links
 	@echo "Flower  http://127.0.0.1:$(call value_of,FLOWER_PORT,5555)/ (user:password $(call value_of,FLOWER_BASIC_AUTH))"
 endef
 
-.PHONY: help demo test check format run run-docker run-local down logs bench clean
+.PHONY: env help demo test check format run run-docker run-local down logs bench clean
 
 help: ## this list
 	@echo "wav2mp3: turns WAV into MP3. Try \`make demo\`."
@@ -36,7 +37,7 @@ help: ## this list
 	@echo
 	@echo "API_PORT=8001 FLOWER_PORT=5556 DATA_DIR=/somewhere choose other ports and another folder for the data."
 
-demo: .venv/synced .env ## convert FILE=song.wav, or a WAV of its own, and save the MP3 here
+demo: .venv/synced env ## convert FILE=song.wav, or a WAV of its own, and save the MP3 here
 	@$(run_python) local ready || $(MAKE) run-local
 	@$(run_python) local.demo "$$FILE"
 
@@ -62,12 +63,12 @@ run: ## start the service: in Docker Compose where Docker answers, else embedded
 		$(MAKE) run-local; \
 	fi
 
-run-docker: .env ## start the service in Docker Compose
+run-docker: env ## start the service in Docker Compose
 	@docker compose up --build --detach --wait --wait-timeout $(READY_TIMEOUT_S) \
 		|| { $(show_what_failed); exit 1; } >&2
 	$(print_links)
 
-run-local: .venv/synced .env ## start the service without Docker: PostgreSQL, Valkey and ffmpeg from packages
+run-local: .venv/synced env ## start the service without Docker: PostgreSQL, Valkey and ffmpeg from packages
 	@$(run_python) local start
 	$(print_links)
 
@@ -77,7 +78,7 @@ down: ## stop the service, however it runs; all data is kept
 
 logs: ## follow the logs
 	@if test -z "$(DATA_DIR)" && $(compose_runs); then docker compose logs --follow --tail 20; \
-	else tail -n 20 -F "$${DATA_DIR:-.local}"/logs/*.log; fi
+	else tail -n 20 -F "$(call value_of,DATA_DIR,.local)"/logs/*.log; fi
 
 bench: .venv/synced ## measure how fast it converts
 	@$(run_python) tests.bench
@@ -85,17 +86,15 @@ bench: .venv/synced ## measure how fast it converts
 clean: down ## stop the service and remove what can be made again; data and .env stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# Written once: the passwords in it belong to the data.
-.env:
-	@umask 077 && { \
-		random() { od -An -N 16 -tx1 /dev/urandom | tr -d ' \n'; }; \
-		echo "# Written by make. Every setting of the service may be added here (README.md)."; \
-		echo "API_PORT=8000"; \
-		echo "FLOWER_PORT=5555"; \
-		echo "FLOWER_BASIC_AUTH=flower:$$(random)"; \
-		echo "POSTGRES_PASSWORD=$$(random)"; \
-		echo "REDIS_PASSWORD=$$(random)"; \
-	} > .env.new && mv .env.new .env
+# Completed, never changed: the passwords in it belong to the data.
+env:
+	@umask 077; random() { od -An -N 16 -tx1 /dev/urandom | tr -d ' \n'; }; \
+	test -s .env || echo "# Written by make. Every setting of the service may be added here (README.md)." > .env; \
+	test -z "$$(tail -c 1 .env)" || echo >> .env; chmod 600 .env; \
+	for line in API_PORT=8000 FLOWER_PORT=5555 "FLOWER_BASIC_AUTH=flower:$$(random)" \
+		"POSTGRES_PASSWORD=$$(random)" "REDIS_PASSWORD=$$(random)"; do \
+		grep -q "^$${line%%=*}=." .env || echo "$$line" >> .env; \
+	done
 
 .venv/synced: pyproject.toml uv.lock | .venv/bin/uv
 	@.venv/bin/uv sync --locked --quiet

@@ -37,6 +37,11 @@ class Mp3Response(FileResponse):
         errors.RecordNotReady,
         errors.RecordGone,
         errors.BadRange,
+        # of a record that failed: why
+        errors.NotAWav,
+        errors.BadWav,
+        errors.NoSpace,
+        errors.Wav2mp3Error,
         media_type="audio/mpeg",
     ),
 )

@@ -73,7 +73,7 @@ def responses(
                 }
             },
         }
-        for error in (*raised, errors.BadRequest)
+        for error in (*raised, errors.BadRequest, errors.Unavailable)
     }
     if media_type is not None:
         described[200] = {"content": {media_type: {}}}

@@ -8,6 +8,7 @@ other ports make a second stack beside the first.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,9 @@ from local.machine import (
     run,
 )
 
-# the same for everyone, whatever TMPDIR says, and short: a socket's path has at most 103 bytes
+MAX_SOCKET_PATH_BYTES = 103
+PLAIN = re.compile(r"[\w@+,./-]+", re.ASCII)
+# the same for everyone, whatever TMPDIR says, and short
 RUNTIME_ROOT = Path("/tmp")  # noqa: S108 - the folder below it is private, and its owner is checked
 STOP_TIMEOUT_S = 90  # more than all `stopwaitsecs` of supervisord.conf but PostgreSQL's worst case
 # what /health/ready calls it, and whose log tells more
@@ -57,6 +60,18 @@ class _ClosingTransport(SupervisorTransport):  # type: ignore[misc]  # it has no
             self.close()
 
 
+def _runtime_dir(data_dir: Path) -> Path:
+    """For sockets: in the data directory, where their paths are short enough and supervisord.conf can hold them.
+
+    Only else in a place that many systems clear of what is some days old.
+    """
+    inside = data_dir / "run"
+    longest = inside / "postgres" / ".s.PGSQL.5432"
+    if len(os.fsencode(longest)) <= MAX_SOCKET_PATH_BYTES and PLAIN.fullmatch(str(inside)):
+        return inside
+    return RUNTIME_ROOT / f"wav2mp3-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}"
+
+
 class Stack:
     """One stack. `settings` are environment variables for its services, such as `{"LEASE_S": "3"}`.
 
@@ -73,8 +88,7 @@ class Stack:
         self.data_dir = data_dir.resolve()
         self.api_port = api_port
         self.flower_port = flower_port
-        name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]
-        self.runtime_dir = RUNTIME_ROOT / f"wav2mp3-{name}"
+        self.runtime_dir = _runtime_dir(self.data_dir)
         self.api_url = f"http://127.0.0.1:{api_port}"
         self.flower_url = f"http://127.0.0.1:{flower_port}"
         self.environment = environment(
