@@ -271,8 +271,11 @@ def _watched_memory(workers: Sequence[psutil.Process]) -> Iterator[list[int]]:
 def _held_bytes(process: psutil.Process) -> int:
     held_bytes = 0
     try:
-        for one in (process, *process.children(recursive=True)):
-            held_bytes += one.memory_info().rss
+        held_bytes += process.memory_info().rss
+        for child in process.children(recursive=True):
+            # one that is not ffmpeg yet is its parent's own memory, seen twice
+            if child.name() != process.name():
+                held_bytes += child.memory_info().rss
     except psutil.NoSuchProcess:
         pass
     return held_bytes
