@@ -1,154 +1,208 @@
-// The page is a client like any other: it creates a user once, uploads, listens, and shows download links.
+// The page is a client like any other: it creates a user once, uploads, polls, and shows download links.
 
-const USER = "wav2mp3.user";
-const list = document.querySelector("#records");
-const drop = document.querySelector("#drop");
-const picker = document.querySelector("#files");
-const notice = document.querySelector("#notice");
-const UNREACHABLE = "The service cannot be reached. Try again in a moment.";
+import { Trouble, asUser, deleteRecord, findRecord, listRecords, parsed, unless } from "./service.js";
+import { find, nameOf, newRow, offerDelete, removeRow, show, showRecord, underWay } from "./rows.js";
 
-async function user() {
-  const kept = localStorage.getItem(USER);
-  if (kept) return JSON.parse(kept);
-  const answer = await fetch("users", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ name: "web page" }),
-  });
-  const created = await answer.json();
-  localStorage.setItem(USER, JSON.stringify(created));
-  return created;
+// A browser opens six or so connections to a host; downloads, deletes and polls need some of them.
+const MAX_UPLOADS = 2;
+const MAX_ASKED_SINGLY = 20;
+const POLL_MS = 1000;
+const SLOW_POLL_MS = 5000;
+const NOT_WORTH_RETRYING = [413, 415, 422];
+const UNREADABLE = "This file cannot be read. Is it a folder, or was it changed or moved?";
+const list = find("#records");
+const older = find("#older");
+const drop = find("#drop");
+const picker = find("#files");
+const notice = find("#notice");
+const news = find("#news");
+const waiting = new Set();
+const unfinished = new Map();
+let uploads = 0;
+let isListed = false;
+
+function say(text = "") {
+  if (notice.textContent !== text) notice.textContent = text;
+  notice.hidden = !text;
 }
 
-async function call(path, options = {}) {
-  const { token } = await user();
-  return fetch(path, { ...options, headers: { Authorization: `Bearer ${token}` } });
+function follow(row, record) {
+  const { id, status, error } = record;
+  const isFinished = status === "done" || status === "failed";
+  showRecord(row, record);
+  offerDelete(row, isFinished ? "Delete" : "Cancel", () => deleteRow(row, id));
+  // Deleted first, so that it goes to the end, and next time others are asked for.
+  unfinished.delete(id);
+  if (!isFinished) unfinished.set(id, row);
+  return isFinished && `${nameOf(row)} ${error ? `failed: ${error.detail}` : "is done."}`;
 }
 
-function addRow(filename, prepend = true) {
-  const row = document.querySelector("#record").content.firstElementChild.cloneNode(true);
-  row.querySelector(".name").textContent = filename;
-  list[prepend ? "prepend" : "append"](row);
-  return row;
+async function deleteRow(row, id) {
+  try {
+    await deleteRecord(id);
+    unfinished.delete(id);
+    removeRow(row);
+    say();
+  } catch (trouble) {
+    say(`${nameOf(row)} was not deleted. ${trouble.message}`);
+  }
 }
 
-function show(row, { status, state, progress, detail = "", link = null }) {
-  row.className = status;
-  row.querySelector(".state").textContent = state;
-  row.querySelector(".detail").textContent = detail;
-  const bar = row.querySelector("progress");
-  if (progress === undefined) bar.removeAttribute("value");
-  else bar.value = progress;
-  const download = row.querySelector(".download");
-  download.hidden = !link;
-  if (link) download.href = link;
+function showPage({ records, next }) {
+  for (const record of records) {
+    const row = newRow(record.filename);
+    list.append(row);
+    follow(row, record);
+  }
+  older.hidden = !next;
+  older.onclick = () => showOlder(records.at(-1).id);
 }
 
-const percent = (share) => `${Math.floor(100 * share)} %`;
-const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-
-function duration(seconds) {
-  const whole = Math.round(seconds);
-  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return (parts[0] ? parts : parts.slice(1)).map((part) => String(part).padStart(2, "0")).join(":");
+async function showOlder(last) {
+  older.disabled = true;
+  try {
+    showPage(await listRecords(`&before=${last}`));
+    say();
+  } catch (trouble) {
+    say(trouble.message);
+  }
+  older.disabled = false;
 }
 
-function showRecord(row, record) {
-  const { status, progress, queue_position: position, warnings, error } = record;
-  const detail = error ? error.detail : warnings.join(" ");
-  const state = {
-    uploading: "uploading",
-    queued: position > 1 ? `waiting, number ${position}` : "waiting",
-    converting: `converting, ${percent(progress)}`,
-    failed: "failed",
-    done: status === "done" ? `${duration(record.duration_s)} · ${size(record.mp3_bytes)}` : "",
-  }[status];
-  show(row, { status, state, progress, detail, link: record.download_link });
+async function refresh() {
+  const found = new Map((await listRecords()).records.map((record) => [record.id, record]));
+  const others = [...unfinished.keys()].filter((id) => !found.has(id));
+  for (const id of others.slice(0, MAX_ASKED_SINGLY)) found.set(id, await findRecord(id));
+  const finished = [];
+  for (const [id, row] of [...unfinished].filter(([id]) => found.has(id))) {
+    if (found.get(id)) finished.push(follow(row, found.get(id)));
+    else {
+      unfinished.delete(id);
+      removeRow(row);
+    }
+  }
+  if (finished.some(Boolean)) news.textContent = finished.filter(Boolean).join(" ");
 }
 
-const isFinished = (record) => record.status === "done" || record.status === "failed";
-
-function offerDelete(row, id) {
-  row.querySelector(".delete").onclick = async () => {
-    const answer = await call(`records/${id}`, { method: "DELETE" });
-    if (answer.ok || answer.status === 404 || answer.status === 410) row.remove();
-  };
+async function begin() {
+  showPage(await listRecords());
+  // Not sooner, or an upload of this page would be in the list as well.
+  isListed = true;
+  startUploads();
 }
 
-function follow(row, id) {
-  offerDelete(row, id);
-  const events = new EventSource(`records/${id}/events`);
-  events.onmessage = ({ data }) => {
-    const record = JSON.parse(data);
-    showRecord(row, record);
-    if (isFinished(record) || !row.isConnected) events.close();
-  };
+async function poll(delay_ms = POLL_MS, hadTrouble = false) {
+  let trouble = null;
+  try {
+    if (!isListed) await begin();
+    else if (unfinished.size) await refresh();
+    if (hadTrouble) say();
+  } catch (error) {
+    trouble = error;
+    say(`${trouble.message} This page keeps trying.`);
+  }
+  const next_ms = trouble ? Math.min(2 * delay_ms, SLOW_POLL_MS) : POLL_MS;
+  setTimeout(poll, document.hidden ? SLOW_POLL_MS : next_ms, next_ms, trouble !== null);
 }
 
-async function upload(file) {
-  const row = addRow(file.name);
-  const fail = (detail) => show(row, { status: "failed", state: "not uploaded", detail });
+function post(job, { id, token }) {
   const request = new XMLHttpRequest();
-  row.querySelector(".delete").onclick = () => {
-    request.abort();
-    row.remove();
-  };
-  const chosen = [...new FormData(document.querySelector("#options")).values()].filter(Boolean);
-  const { id, token } = await user();
-  request.open("POST", `record?user_id=${id}&${chosen.join("&")}`);
+  job.request = request;
+  request.open("POST", `record?user_id=${id}&${job.options}`);
   request.setRequestHeader("Authorization", `Bearer ${token}`);
   request.upload.onprogress = ({ loaded, total }) => {
     const progress = loaded / total;
-    show(row, { status: "uploading", state: `uploading, ${percent(progress)}`, progress });
-  };
-  request.onerror = () => fail(UNREACHABLE);
-  request.onload = () => {
-    const answer = JSON.parse(request.responseText);
-    if (request.status !== 202) fail(answer.detail);
-    else follow(row, answer.id);
+    show(job.row, { status: "uploading", state: underWay(job.row, "uploading", progress), progress });
   };
   const body = new FormData();
-  body.append("wav_file", file);
-  show(row, { status: "uploading", state: "uploading", progress: 0 });
-  await new Promise((resolve) => {
-    request.onloadend = resolve;
+  body.append("wav_file", job.file);
+  return new Promise((resolve, reject) => {
+    request.onloadend = () => {
+      const accepted = request.status === 202 && parsed(request.responseText);
+      if (accepted) resolve(accepted);
+      else reject(new Trouble(request.status, request.responseText));
+    };
     request.send(body);
   });
 }
 
-async function uploadAll(files) {
-  for (const file of files) await upload(file);
-}
-
-async function showKept() {
-  if (!localStorage.getItem(USER)) return;
-  const answer = await call("records");
-  if (answer.status === 401) localStorage.removeItem(USER);
-  if (!answer.ok) return;
-  for (const record of (await answer.json()).records) {
-    const row = addRow(record.filename, false);
-    showRecord(row, record);
-    if (isFinished(record)) offerDelete(row, record.id);
-    else follow(row, record.id);
+async function upload(job) {
+  const { row } = job;
+  const send = (known) => row.isConnected && post(job, known);
+  show(row, { status: "uploading", state: underWay(row, "uploading", 0), progress: 0 });
+  try {
+    const accepted = (await asUser(send).catch(unless([401], null))) ?? (await asUser(send));
+    if (!row.isConnected) return;
+    follow(row, { ...accepted, progress: 0, warnings: [], download_link: null });
+    say();
+  } catch (trouble) {
+    if (row.isConnected) await showFailure(job, trouble);
   }
 }
 
-picker.onchange = async () => {
-  await uploadAll([...picker.files]);
+async function showFailure(job, { status, message }) {
+  const { row, file } = job;
+  const isReadable = status || (await file.slice(0, 1).arrayBuffer().catch(() => null));
+  const detail = isReadable ? message : UNREADABLE;
+  const again = isReadable && !NOT_WORTH_RETRYING.includes(status) ? () => enqueue([job]) : null;
+  show(row, { status: "failed", state: "not uploaded", detail, again });
+  offerDelete(row, "Delete", () => removeRow(row));
+  news.textContent = `${nameOf(row)} failed: ${detail}`;
+}
+
+function cancel(job) {
+  waiting.delete(job);
+  removeRow(job.row);
+  job.request?.abort();
+}
+
+function enqueue(jobs) {
+  for (const job of jobs) {
+    waiting.add(job);
+    show(job.row, { status: "waiting", state: "waiting to upload", progress: 0 });
+    offerDelete(job.row, "Cancel", () => cancel(job));
+  }
+  startUploads();
+}
+
+function startUploads() {
+  for (const job of waiting) {
+    if (!isListed || uploads === MAX_UPLOADS) return;
+    waiting.delete(job);
+    uploads += 1;
+    upload(job).finally(() => {
+      uploads -= 1;
+      startUploads();
+    });
+  }
+}
+
+function take(files) {
+  const chosen = [...new FormData(find("#options")).values()].filter(Boolean).join("&");
+  const jobs = files.map((file) => ({ file, row: newRow(file.name), options: chosen }));
+  list.prepend(...jobs.map(({ row }) => row));
+  enqueue(jobs);
+}
+
+picker.onchange = () => {
+  const files = [...picker.files];
   picker.value = "";
+  take(files);
 };
-drop.ondragover = (event) => {
+// On the whole window: beside the zone, a dropped file would take the place of the page.
+addEventListener("dragover", (event) => {
   event.preventDefault();
-  drop.classList.add("over");
-};
-drop.ondragleave = () => drop.classList.remove("over");
-drop.ondrop = (event) => {
+  drop.classList.toggle("over", event.dataTransfer.types.includes("Files"));
+});
+addEventListener("dragleave", ({ relatedTarget }) => {
+  if (!relatedTarget) drop.classList.remove("over");
+});
+addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  uploadAll([...event.dataTransfer.files]);
-};
-addEventListener("unhandledrejection", () => {
-  notice.textContent = UNREACHABLE;
-  notice.hidden = false;
+  take([...event.dataTransfer.files]);
 });
-showKept();
+addEventListener("beforeunload", (event) => {
+  if (uploads || waiting.size) event.preventDefault();
+});
+poll();

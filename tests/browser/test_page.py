@@ -55,6 +55,55 @@ def test_records_are_there_after_a_reload_until_they_are_deleted(page: Page, wav
     expect(row).to_have_count(0)
 
 
+def test_what_became_of_a_file_is_announced_and_nothing_else(page: Page, tmp_path: Path) -> None:
+    news = page.get_by_role("status")
+    (tmp_path / "good.wav").write_bytes(build(sine(1000)))
+    page.set_input_files("#files", tmp_path / "good.wav")
+    expect(news).to_have_text("good.wav is done.", timeout=20_000)
+    (tmp_path / "bad.wav").write_bytes(b"fLaC" + bytes(1000))
+    page.set_input_files("#files", tmp_path / "bad.wav")
+    expect(news).to_contain_text("bad.wav failed: This is FLAC")
+    expect(page.locator("[aria-live]")).to_have_count(0)
+
+
+def test_everything_can_be_done_with_the_keyboard_and_has_a_name(page: Page, wav: Path) -> None:
+    page.locator("[name=channels]").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#drop")).to_have_css("outline-style", "solid")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(wav)
+    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    progress = page.locator("#records progress")
+    expect(progress).to_have_attribute("aria-label", f"Progress of {wav.name}")
+    delete = page.get_by_role("button", name=f"Delete {wav.name}")
+    page.keyboard.press("Tab")
+    expect(delete).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name=f"Download MP3 of {wav.name}")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#records li")).to_have_count(0)
+    expect(page.locator("#files")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [320, 400])
+def test_on_a_small_screen_a_name_has_a_row_of_its_own(
+    page: Page, tmp_path: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    long_name = tmp_path / f"{'long' * 40}.wav"
+    long_name.write_bytes(build(sine(1000)))
+    page.set_input_files("#files", long_name)
+    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    name = page.locator("#records .name").bounding_box()
+    state = page.locator("#records .state").bounding_box()
+    assert name is not None
+    assert state is not None
+    assert state["y"] >= name["y"] + name["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_the_api_is_described_without_the_internet(page: Page, service_url: str) -> None:
     page.goto(f"{service_url}/docs")
     expect(page.locator("#swagger-ui .title")).to_contain_text("wav2mp3")
