@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import downloads, events, health, problems, records, users
@@ -48,9 +50,18 @@ def create_app() -> FastAPI:
     return app
 
 
+class _Page(StaticFiles):
+    """Asked for anew each time: after an upgrade, old and new files must not meet in a browser."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def _page_or(not_found: ASGIApp) -> ASGIApp:
     """The web page where no resource answers. A mount at "/" would take the place of their 405s."""
-    page = StaticFiles(directory=Path(__file__).parent / "static", html=True)
+    page = _Page(directory=Path(__file__).parent / "static", html=True)
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         is_for_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")

@@ -43,7 +43,9 @@ def test_a_wrong_method_is_told_the_right_ones(
 def test_the_page_and_the_description_of_the_calls_are_served_from_here(
     client: httpx.Client,
 ) -> None:
-    assert "<html" in client.get("/").text
+    page = client.get("/")
+    assert "<html" in page.text
+    assert page.headers["Cache-Control"] == "no-cache"
     for path in ("/docs", "/redoc"):
         page = client.get(path)
         assert page.status_code == 200
