@@ -1,7 +1,7 @@
 """A WAV's metadata -> the ID3v2.4 tag that stands in front of its MP3.
 
 In: the WAV, where its metadata chunks stand, its length and rate, and what the user asked for. Out: the bytes of a
-complete tag without padding, or none if there is nothing to say. The same input gives the same bytes.
+complete tag without padding, which names at least the encoder. The same input gives the same bytes.
 ID3v2.4 because only it holds UTF-8, and a date and its time in one frame.
 
 Where sources disagree: the user's words, then an `id3 ` chunk, LIST/INFO, `bext`, iXML; within one, the first.
@@ -25,7 +25,7 @@ from worker.text import clean
 
 MAX_METADATA_BYTES = 16 * 2**20  # of all chunks that are read; one that would exceed it is left out
 MAX_PAIRS = 1_000
-_HEADER_BYTES = 10
+_ENCODER = "wav2mp3, LAME 3.100"
 
 _OVERRIDES = {
     "title": "TIT2",
@@ -50,7 +50,7 @@ def read_tags(
     big_endian: bool,
     overrides: Mapping[str, str],
 ) -> bytes:
-    """A complete ID3v2.4 tag, or b"".
+    """A complete ID3v2.4 tag.
 
     `samples` per channel; `big_endian` is the container's byte order (RIFX); `overrides` may name title, artist,
     album, track, year, genre and comment, and an empty one removes what the WAV says.
@@ -58,6 +58,8 @@ def read_tags(
     # what was read is freed before mutagen makes its copies
     tag = _collected(_payloads(file, chunks), ">" if big_endian else "<", samples, sample_rate_hz)
     _override(tag, overrides)
+    if not tag.getall("TSSE"):
+        tag.add(_frame("TSSE", _ENCODER))  # players and checkers miss a tag where there is none
     return _written(tag)
 
 
@@ -122,5 +124,4 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> None:
 def _written(tag: ID3) -> bytes:
     out = BytesIO()
     tag.save(out, padding=lambda _info: 0)
-    written = out.getvalue()
-    return written if len(written) > _HEADER_BYTES else b""
+    return out.getvalue()

@@ -131,16 +131,6 @@ def test_the_table_of_contents_leads_to_the_frame_of_each_percent(
     np.testing.assert_allclose(table[1:] / 256 * len(mp3), wanted, atol=len(mp3) / 200)
 
 
-@pytest.mark.skipif(not shutil.which("mp3val"), reason="mp3val is not installed")
-def test_mp3val_finds_no_fault(tmp_path: Path) -> None:
-    mp3 = assembled(music(10, 44100, 2), tmp_path, count=4)
-    command = [shutil.which("mp3val") or "", str(mp3)]
-    found = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    assert "Xing header" in found
-    faults = [line for line in found.splitlines() if line.startswith("WARNING")]
-    assert [fault for fault in faults if "No supported tags" not in fault] == []
-
-
 def test_an_mp3_that_lost_a_frame_is_refused(tmp_path: Path) -> None:
     source = music(1, 44100, 2)
     (part,) = parts_of(source, tmp_path, None)
