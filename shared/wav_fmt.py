@@ -6,9 +6,10 @@ registered tags in mmreg.h; the B-format GUIDs of ambisonic files are Richard Do
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, repeat
+from typing import Self
 
 from shared.errors import BadWav
 
@@ -49,6 +50,9 @@ _MAX_CHANNELS_OF = {
     Encoding.G726: 1,
     Encoding.GSM: 1,
     Encoding.TRUESPEECH: 1,
+    Encoding.MP2: 2,
+    Encoding.MP3: 2,
+    Encoding.AC3: 6,
 }
 _GSM_BLOCK_BYTES = 65
 _EXTENSIBLE = 0xFFFE
@@ -110,6 +114,11 @@ class Format:
     bits_per_sample: int
     channel_mask: int
     payload: bytes
+
+    def with_stream(self, channels: int, rate_hz: int) -> Self:
+        """The same, for a stream that has other channels or another rate than was said."""
+        payload = self.payload[:2] + struct.pack("<HI", channels, rate_hz) + self.payload[8:]
+        return replace(self, channels=channels, sample_rate_hz=rate_hz, payload=payload)
 
 
 def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:

@@ -293,18 +293,15 @@ def test_the_shortest_compressed_source_plays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "claims", [{"channels": 2}, {"rate_hz": 32000}, {"channels": 2, "rate_hz": 8000}]
 )
-def test_a_stream_that_differs_from_its_header_is_converted_as_the_header_says(
-    tmp_path: Path, claims: dict[str, int]
+@pytest.mark.parametrize("codec", ["libmp3lame", "mp2"])
+def test_mpeg_audio_is_converted_as_its_frames_say_whatever_the_header_says(
+    tmp_path: Path, codec: str, claims: dict[str, int]
 ) -> None:
-    wav = through_ffmpeg(tmp_path / "a.wav", sweep(44100, 1, 44100), 44100, "libmp3lame")
+    wav = through_ffmpeg(tmp_path / "a.wav", sweep(44100, 1, 44100), 44100, codec)
     head = wav.index(b"fmt ") + 8
     channels, rate_hz = claims.get("channels", 1), claims.get("rate_hz", 44100)
     lying = wav[: head + 2] + struct.pack("<HI", channels, rate_hz) + wav[head + 8 :]
-    converted = convert(tmp_path, lying)
-    assert (converted.target.channels, converted.target.sample_rate_hz) == (channels, rate_hz)
-    voices = converted.decoded()
-    assert len(voices) / rate_hz == pytest.approx(1, abs=0.06)
-    assert level_db(voices) == pytest.approx(level_db(sweep(44100, 1, 44100)), abs=4)
+    assert convert(tmp_path, lying).mp3.read_bytes() == convert(tmp_path, wav).mp3.read_bytes()
 
 
 @pytest.mark.parametrize("tag", [0x0002, 0x0011, 0x0055, 0x0050, 0x2000])

@@ -1,0 +1,67 @@
+"""MPEG audio in a WAV: what its own frames say.
+
+In: the first bytes of the data, 16 KiB or so. Out: the first frame that another of its kind follows, or None.
+Sources: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3; ISO/IEC 13818-3, 2.4.2.3.
+"""
+
+from dataclasses import dataclass
+
+_HEADER_BYTES = 4
+_KIND = 0xFFFE0C00  # sync, version, layer and sample rate: the same in all frames of a stream
+_MONO = 3
+
+# By the header's version field. 0 is MPEG-2.5, 1 is reserved.
+_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+# By layer, of MPEG-1 and of the others; index 0 is free format, which no WAV was seen to hold.
+_LOW_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_BITRATES_KBPS = {
+    (1, True): range(32, 449, 32),
+    (2, True): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (3, True): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (1, False): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, False): _LOW_BITRATES_KBPS,
+    (3, False): _LOW_BITRATES_KBPS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame's header; `size` is the whole frame's, in bytes."""
+
+    bits: int
+    size: int
+    sample_rate_hz: int
+    channels: int
+
+
+def first_frame(start: bytes) -> tuple[int, Frame] | None:
+    """Where the first frame stands, and what it is. The end of `start` may follow it as well as another frame."""
+    at = start.find(0xFF)
+    while at >= 0:
+        frame = _frame_at(start, at)
+        if frame and _is_followed(start, at, frame):
+            return at, frame
+        at = start.find(0xFF, at + 1)
+    return None
+
+
+def _is_followed(start: bytes, at: int, frame: Frame) -> bool:
+    following = _frame_at(start, at + frame.size)
+    if following is None:
+        return at + frame.size == len(start)
+    return (following.bits ^ frame.bits) & _KIND == 0
+
+
+def _frame_at(data: bytes, at: int) -> Frame | None:
+    bits = int.from_bytes(data[at : at + _HEADER_BYTES])
+    version, layer, rate_index = bits >> 19 & 3, 4 - (bits >> 17 & 3), bits >> 10 & 3
+    bitrate_index, padding = bits >> 12 & 15, bits >> 9 & 1
+    is_header = bits >> 21 == 0x7FF and version != 1 and layer != 4
+    if not is_header or rate_index == 3 or bitrate_index in (0, 15):
+        return None
+    rate_hz = _RATES_HZ[version][rate_index]
+    bit_rate = 1000 * _BITRATES_KBPS[layer, version == 3][bitrate_index - 1]
+    slot_bytes = 4 if layer == 1 else 1
+    samples = 384 if layer == 1 else 576 if layer == 3 and version != 3 else 1152
+    size = (samples * bit_rate // (8 * slot_bytes * rate_hz) + padding) * slot_bytes
+    return Frame(bits, size, rate_hz, 1 if bits >> 6 & 3 == _MONO else 2)

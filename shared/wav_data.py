@@ -1,0 +1,31 @@
+"""The first samples of a WAV, where they know better than `fmt ` what they are.
+
+In: where the data stands, and what `fmt ` says of it. Out: the same, put right. Reads the first 16 KiB, and only of
+formats that are often told wrong.
+"""
+
+from shared import mpeg_audio
+from shared.wav_chunks import Header, Source
+from shared.wav_fmt import Encoding, Format
+
+_START_BYTES = 16 * 1024
+
+
+def look_inside(source: Source, data: Header, fmt: Format) -> Format:
+    match fmt.encoding:
+        case Encoding.MP2 | Encoding.MP3:
+            return _as_in_its_frames(_start(source, data), fmt)
+    return fmt
+
+
+def _start(source: Source, data: Header) -> bytes:
+    return source.read(data.offset, min(data.size, _START_BYTES))
+
+
+def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
+    """Decoders follow the frames, whatever `fmt ` says; what is then mixed or resampled to it is harmed."""
+    found = mpeg_audio.first_frame(start)
+    if found is None:
+        return fmt
+    _, frame = found
+    return fmt.with_stream(frame.channels, frame.sample_rate_hz)
