@@ -1,14 +1,21 @@
 """MPEG audio in a WAV: what its own frames say.
 
-In: the first bytes of the data, 16 KiB or so. Out: the first frame that another of its kind follows, or None.
-Sources: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3; ISO/IEC 13818-3, 2.4.2.3.
+In: the first bytes of the data, 16 KiB or so. Out: the first frame that another of its kind follows, or None, and
+what surrounds the audio if that frame is a Xing/LAME header.
+Sources: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3; ISO/IEC 13818-3, 2.4.2.3; "Mp3 Info Tag rev 1".
 """
 
+import re
 from dataclasses import dataclass
 
 _HEADER_BYTES = 4
+_DECODER_DELAY_SAMPLES = 529
 _KIND = 0xFFFE0C00  # sync, version, layer and sample rate: the same in all frames of a stream
 _MONO = 3
+# name, flags, and by those the numbers of frames and of bytes, a table, a quality; then, if an encoder named itself,
+# 21 bytes to its delay and padding
+_XING = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL)
+_XING_FIELD_BYTES = (4, 4, 100, 4)
 
 # By the header's version field. 0 is MPEG-2.5, 1 is reserved.
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -26,12 +33,19 @@ _BITRATES_KBPS = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame's header; `size` is the whole frame's, in bytes."""
+    """A frame's header; `size` is the whole frame's, in bytes; `samples` are of each channel."""
 
     bits: int
     size: int
+    samples: int
     sample_rate_hz: int
     channels: int
+
+    @property
+    def side_info_bytes(self) -> int:
+        """Of layer III."""
+        stereo = self.channels == 2
+        return (32 if stereo else 17) if self.bits >> 19 & 3 == 3 else (17 if stereo else 9)
 
 
 def first_frame(start: bytes) -> tuple[int, Frame] | None:
@@ -43,6 +57,27 @@ def first_frame(start: bytes) -> tuple[int, Frame] | None:
             return at, frame
         at = start.find(0xFF, at + 1)
     return None
+
+
+def padding_samples(start: bytes, at: int, frame: Frame) -> tuple[int, int]:
+    """What a decoder gives in front of the audio and behind it, as far as the frame at `at` says so.
+
+    The frame itself comes out as silence.
+    """
+    crc_bytes = 0 if frame.bits >> 16 & 1 else 2
+    xing = _XING.match(start, at + _HEADER_BYTES + crc_bytes + frame.side_info_bytes)
+    if xing is None:
+        return 0, 0
+    flags = xing[1][0]
+    named_at = xing.end() + sum(
+        size for bit, size in enumerate(_XING_FIELD_BYTES) if flags >> bit & 1
+    )
+    lame = start[named_at : named_at + 24]
+    if not lame.strip(b"\0"):
+        return frame.samples, 0
+    delay, padding = divmod(int.from_bytes(lame[21:]), 1 << 12)
+    front = frame.samples + delay + _DECODER_DELAY_SAMPLES
+    return front, max(0, padding - _DECODER_DELAY_SAMPLES)
 
 
 def _is_followed(start: bytes, at: int, frame: Frame) -> bool:
@@ -64,4 +99,4 @@ def _frame_at(data: bytes, at: int) -> Frame | None:
     slot_bytes = 4 if layer == 1 else 1
     samples = 384 if layer == 1 else 576 if layer == 3 and version != 3 else 1152
     size = (samples * bit_rate // (8 * slot_bytes * rate_hz) + padding) * slot_bytes
-    return Frame(bits, size, rate_hz, 1 if bits >> 6 & 3 == _MONO else 2)
+    return Frame(bits, size, samples, rate_hz, 1 if bits >> 6 & 3 == _MONO else 2)

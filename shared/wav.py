@@ -65,6 +65,7 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
         samples=samples,
         chunks=_metadata(container, headers),
         warnings=tuple(_warnings(fmt, data, headers)),
+        padding_samples=fmt.padding_samples,
     )
 
 

@@ -4,6 +4,8 @@ In: where the data stands, and what `fmt ` says of it. Out: the same, put right.
 formats that are often told wrong.
 """
 
+from dataclasses import replace
+
 from shared import mpeg_audio
 from shared.wav_chunks import Header, Source
 from shared.wav_fmt import Encoding, Format
@@ -27,5 +29,6 @@ def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
     found = mpeg_audio.first_frame(start)
     if found is None:
         return fmt
-    _, frame = found
-    return fmt.with_stream(frame.channels, frame.sample_rate_hz)
+    at, frame = found
+    followed = fmt.with_stream(frame.channels, frame.sample_rate_hz)
+    return replace(followed, padding_samples=mpeg_audio.padding_samples(start, at, frame))

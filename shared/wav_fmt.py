@@ -114,6 +114,7 @@ class Format:
     bits_per_sample: int
     channel_mask: int
     payload: bytes
+    padding_samples: tuple[int, int] = (0, 0)
 
     def with_stream(self, channels: int, rate_hz: int) -> Self:
         """The same, for a stream that has other channels or another rate than was said."""

@@ -46,6 +46,8 @@ class WavInfo:
     """metadata, in file order; an ID3v2 tag in front of the WAV is the first, as `id3 `"""
     warnings: tuple[str, ...]
     """sentences for a person"""
+    padding_samples: tuple[int, int] = (0, 0)
+    """compressed: what the decoder gives in front of the audio and behind it"""
 
     @property
     def raw(self) -> bool:

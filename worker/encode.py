@@ -187,7 +187,7 @@ class _Decoder:
         compressed = pcm.compressed_file(self._source, self._info)
         arguments = pcm.decoding_arguments(self._info)
         with closing(ffmpeg.run(arguments, compressed, self._limits)) as stream:
-            for chunk in stream:
+            for chunk in pcm.without_padding(stream, self._info):
                 self._decoded_bytes += len(chunk)
                 yield chunk
         if self._decoded_bytes == 0:

@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan
 from typing import BinaryIO
@@ -70,6 +70,19 @@ def decoding_arguments(info: WavInfo) -> list[str]:
     rate, channels = str(form.sample_rate_hz), str(form.channels)
     source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0", "-map", "0:a:0"]
     return [*source, "-ar", rate, "-ac", channels, "-f", form.name]
+
+
+def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
+    """What the decoder gives of a compressed source, without what its encoder put around the audio."""
+    block_align = decoded_format(info).block_align
+    front, behind = (samples * block_align for samples in info.padding_samples)
+    held = b""
+    for chunk in decoded:
+        held += chunk[front:]
+        front = max(0, front - len(chunk))
+        ready = max(0, len(held) - behind)
+        yield held[:ready]
+        held = held[ready:]
 
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:

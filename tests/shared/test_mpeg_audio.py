@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mpeg_audio import first_frame
+from shared.mpeg_audio import first_frame, padding_samples
 
 MPEG_1_RATES_HZ = [32000, 44100, 48000]
 MPEG_2_RATES_HZ = [16000, 22050, 24000]
@@ -72,3 +72,36 @@ def test_noise_is_no_frame(noise: bytes) -> None:
 
 def test_a_header_that_nothing_follows_is_no_frame() -> None:
     assert first_frame(b"\xff\xfb\x90\x64" + bytes(2000)) is None
+
+
+@pytest.mark.parametrize("fields", [0x0, 0x1, 0x3, 0xB, 0xF])
+@pytest.mark.parametrize("crc", [False, True])
+@pytest.mark.parametrize(
+    ("header", "side_info_bytes", "samples"),
+    [
+        *[("fffb9064", 32, 1152), ("fffb90c4", 17, 1152)],
+        *[("fff390c4", 9, 576), ("fff39064", 17, 576), ("ffe394c4", 9, 576)],
+    ],
+)
+def test_a_lame_header_says_what_surrounds_the_audio(
+    header: str, side_info_bytes: int, samples: int, fields: int, *, crc: bool
+) -> None:
+    head = bytearray.fromhex(header)
+    head[1] &= 0xFE if crc else 0xFF
+    xing = bytes(head) + bytes(side_info_bytes + 2 * crc) + b"Xing" + fields.to_bytes(4)
+    xing += bytes(sum(size for bit, size in enumerate((4, 4, 100, 4)) if fields >> bit & 1))
+    lame = xing + b"LAME3.100" + bytes(12) + (1105 << 12 | 1600).to_bytes(3)
+    plain = xing.replace(b"Xing", b"none")
+    for start, expected in (
+        (lame, (samples + 1105 + 529, 1600 - 529)),
+        (xing, (samples, 0)),
+        (plain, (0, 0)),
+    ):
+        found = first_frame(2 * start.ljust(first_size(bytes(head)), b"\0"))
+        assert found is not None
+        assert padding_samples(start, *found) == expected
+
+
+def first_size(header: bytes) -> int:
+    """The size at which a second such header makes the first one a frame."""
+    return next(size for size in range(20, 3000) if first_frame(2 * header.ljust(size, b"\0")))

@@ -1,3 +1,4 @@
+import io
 import struct
 import subprocess
 from contextlib import suppress
@@ -302,6 +303,30 @@ def test_mpeg_audio_is_converted_as_its_frames_say_whatever_the_header_says(
     channels, rate_hz = claims.get("channels", 1), claims.get("rate_hz", 44100)
     lying = wav[: head + 2] + struct.pack("<HI", channels, rate_hz) + wav[head + 8 :]
     assert convert(tmp_path, lying).mp3.read_bytes() == convert(tmp_path, wav).mp3.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "options"),
+    [
+        *[(44100, 2, ["-q:a", "2"]), (48000, 1, ["-b:a", "128k"]), (22050, 1, ["-q:a", "4"])],
+        *[(24000, 2, ["-b:a", "64k"]), (8000, 1, ["-b:a", "32k"])],
+    ],
+)
+def test_an_mp3_in_a_wav_loses_what_its_encoder_put_around_the_audio(
+    tmp_path: Path, rate_hz: int, channels: int, options: list[str]
+) -> None:
+    samples = sweep(rate_hz, channels, rate_hz)
+    codec = ["libmp3lame", *options, "-id3v2_version", "0"]
+    mp3 = through_ffmpeg(tmp_path / "a.mp3", samples, rate_hz, *codec)
+    fmt = wavs.fmt_payload(
+        tag=0x55, channels=channels, sample_rate_hz=rate_hz, bits=0, block_align=1
+    )
+    fmt += bytes.fromhex("0c00 0100 02000000 0004 0100 7105")
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", mp3)])
+    voices = convert(tmp_path, wav).decoded()
+    assert snr_db(samples, voices) > 15
+    theirs, _ = soundfile.read(io.BytesIO(wav), always_2d=True)
+    assert snr_db(theirs, voices) > 20
 
 
 @pytest.mark.parametrize("tag", [0x0002, 0x0011, 0x0055, 0x0050, 0x2000])
