@@ -9,13 +9,14 @@ Errors: none of its own, whatever the bytes are; OSError if the file cannot be r
 four times the metadata, and below 100 MB whatever the bytes are.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import chain, islice
 from typing import BinaryIO
 
-from mutagen.id3 import COMM, ID3, TXXX, Encoding, Frame, Frames
+from mutagen.id3 import COMM, ID3, TCON, TXXX, Encoding, Frame, Frames
 
 from shared.wav import Chunk
 from worker import id3
@@ -36,6 +37,7 @@ _OVERRIDES = {
     "genre": "TCON",
     "comment": COMMENT,
 }
+_GENRE = re.compile(r"([0-9]+)|\(([0-9]+)\)(.*)", re.DOTALL)
 _READ = (b"LIST", b"BEXT", b"ID3", b"CUE", b"CSET", b"IXML")
 
 Payloads = defaultdict[bytes, list[bytes]]
@@ -58,6 +60,7 @@ def read_tags(
     # what was read is freed before mutagen makes its copies
     tag = _collected(_payloads(file, chunks), ">" if big_endian else "<", samples, sample_rate_hz)
     _override(tag, overrides)
+    _drop_unknown_genres(tag)
     if not tag.getall("TSSE"):
         tag.add(_frame("TSSE", _ENCODER))  # players and checkers miss a tag where there is none
     return _written(tag)
@@ -119,6 +122,23 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> None:
             tag.delall("TXXX:comment")  # where ffmpeg writes it, and reads it
         if text:
             tag.add(_frame(kind, timestamp(text) if kind == "TDRC" else text))
+
+
+def _drop_unknown_genres(tag: ID3) -> None:
+    """eyeD3 refuses the whole MP3 for the number of a genre that does not exist, such as 255 for "none"."""
+    for frame in tag.getall("TCON"):
+        frame.text = [text for text in map(_known_genre, frame.text) if text]
+        if not frame.text:
+            tag.delall("TCON")
+
+
+def _known_genre(text: str) -> str:
+    """The text without the number of a genre that does not exist."""
+    match = _GENRE.fullmatch(text)
+    if not match:
+        return text
+    number = (match[1] or match[2]).lstrip("0")
+    return text if len(number) <= 3 and int(number or 0) < len(TCON.GENRES) else match[3] or ""
 
 
 def _written(tag: ID3) -> bytes:

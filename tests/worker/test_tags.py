@@ -168,6 +168,20 @@ def test_a_date_is_understood_in_the_forms_that_writers_use(written: bytes, date
     assert str(read(info(ICRD=written))["TDRC"]) == date
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        *[("17", ["17"]), ("191", ["191"]), ("(191)", ["(191)"]), ("0017", ["0017"])],
+        *[("192", []), ("255", []), ("(255)", []), ("9" * 5000, []), ("(255)Noise", ["Noise"])],
+        *[("80s", ["80s"]), ("(17)Rock", ["(17)Rock"]), ("Rock (1999)", ["Rock (1999)"])],
+    ],
+)
+def test_numbers_of_genres_that_do_not_exist_are_dropped(written: str, kept: list[str]) -> None:
+    for tag in (tag_bytes(info(IGNR=written.encode())), tag_bytes(overrides={"genre": written})):
+        genres = ID3(BytesIO(tag), translate=False).getall("TCON")
+        assert [text for genre in genres for text in genre.text] == kept
+
+
 def test_a_date_that_nobody_understands_is_kept_as_text() -> None:
     tag = read(info(ICRD=b"last spring"))
     assert "TDRC" not in tag
