@@ -278,9 +278,27 @@ def test_text_in_any_encoding_comes_out_clean(written: bytes, text: str) -> None
     assert tag["TIT2"].encoding == 3
 
 
-def test_a_declared_code_page_is_used() -> None:
-    cset = (b"CSET", (1251).to_bytes(2, "little") + bytes(6))
-    assert str(read(info(INAM="Дождь".encode("cp1251")), cset)["TIT2"]) == "Дождь"
+@pytest.mark.parametrize(
+    ("code_page", "encoding", "text"),
+    [
+        *[(1251, "cp1251", "Дождь"), (932, "cp932", "あめ"), (37, "cp037", "Regen")],
+        *[(10000, "mac_roman", "Flügel"), (10006, "mac_greek", "βροχή")],
+        *[(10007, "mac_cyrillic", "Дождь"), (10081, "mac_turkish", "yağış")],
+        *[(20866, "koi8_r", "Дождь"), (21866, "koi8_u", "дощ їде"), (28592, "iso8859_2", "židle")],
+        *[(28605, "iso8859_15", "œuvre €"), (20273, "cp273", "Flügel"), (51949, "euc_kr", "비")],
+        *[(51932, "euc_jp", "雨"), (20932, "euc_jp", "雨"), (51936, "gb2312", "雨")],
+        (54936, "gb18030", "雨"),
+    ],
+)
+def test_a_declared_code_page_is_used(code_page: int, encoding: str, text: str) -> None:
+    cset = (b"CSET", code_page.to_bytes(2, "little") + bytes(6))
+    assert str(read(info(INAM=text.encode(encoding)), cset)["TIT2"]) == text
+
+
+@pytest.mark.parametrize("code_page", [1, 28602, 65535])
+def test_an_unknown_code_page_is_taken_for_windows_1252(code_page: int) -> None:
+    cset = (b"CSET", code_page.to_bytes(2, "little") + bytes(6))
+    assert str(read(info(INAM="Flügel".encode("cp1252")), cset)["TIT2"]) == "Flügel"
 
 
 def test_a_tag_with_nothing_else_to_say_names_the_encoder() -> None:
