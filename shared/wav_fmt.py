@@ -210,11 +210,13 @@ def _layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> t
 def _raw_layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> tuple[int, int]:
     """Samples fill whole bytes; fewer bits than the container has are left-justified in it."""
     sample_bytes, rest = divmod(block_align, channels)
-    widths = (4, 8) if encoding is Encoding.FLOAT else (1, 2, 3, 4, 8)
+    widths = (4, 8) if encoding is Encoding.FLOAT else range(1, 9)
     fits = bits in (0, 8 * sample_bytes)
     if encoding is Encoding.PCM and not fits:
         # 16 bits in 4 bytes are a wrong block align; 24 in 4, and widths that fill no bytes, are really written.
         fits = bits < 8 * sample_bytes and (bits % 8 > 0 or (bits, sample_bytes) == (24, 4))
+    if sample_bytes in (5, 6, 7):
+        fits = sample_bytes == -(-bits // 8)  # few write so many, and nobody more than it takes
     if rest or sample_bytes not in widths or not fits:
         raise _contradiction(channels, block_align, bits)
     return block_align, 8 * sample_bytes

@@ -35,7 +35,10 @@ def test_every_format_in_every_container_comes_out_as_it_went_in(
     assert level_db(voices) == pytest.approx(level_db(samples), abs=0.05)
 
 
-@pytest.mark.parametrize(("valid_bits", "bits"), [(12, 16), (20, 24), (18, 32), (24, 32), (6, 8)])
+@pytest.mark.parametrize(
+    ("valid_bits", "bits"),
+    [(12, 16), (20, 24), (18, 32), (24, 32), (6, 8), (36, 40), (48, 48), (52, 56)],
+)
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
 def test_odd_widths_come_out_at_their_level(
     tmp_path: Path, valid_bits: int, bits: int, container: str
