@@ -66,6 +66,7 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
         chunks=_metadata(container, headers),
         warnings=tuple(_warnings(fmt, data, headers)),
         padding_samples=fmt.padding_samples,
+        ambisonic=fmt.ambisonic,
     )
 
 

@@ -115,6 +115,7 @@ class Format:
     channel_mask: int
     payload: bytes
     padding_samples: tuple[int, int] = (0, 0)
+    ambisonic: bool = False
 
     def with_stream(self, channels: int, rate_hz: int) -> Self:
         """The same, for a stream that has other channels or another rate than was said."""
@@ -129,14 +130,14 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
     fmt = _to_little_endian(payload) if big_endian else payload
     tag, channels, rate_hz, _, block_align = struct.unpack_from("<HHIIH", fmt)
     bits = int.from_bytes(fmt[14:16], "little")
-    mask = 0
+    mask, ambisonic = 0, False
     if tag == _EXTENSIBLE:
-        tag, mask = _extension(fmt)
+        tag, mask, ambisonic = _extension(fmt)
     encoding = _encoding(tag)
     _check_bounds(_MAX_CHANNELS_OF.get(encoding, MAX_CHANNELS), channels, rate_hz)
     block_align, bits = _layout(encoding, channels, block_align, bits)
     mended = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
-    return Format(encoding, channels, rate_hz, block_align, bits, mask, mended)
+    return Format(encoding, channels, rate_hz, block_align, bits, mask, mended, ambisonic=ambisonic)
 
 
 def _to_little_endian(payload: bytes) -> bytes:
@@ -151,20 +152,20 @@ def _to_little_endian(payload: bytes) -> bytes:
     return swapped + payload[at:]
 
 
-def _extension(fmt: bytes) -> tuple[int, int]:
-    """The format tag in the sub-format GUID, and the channel mask (none for ambisonics)."""
+def _extension(fmt: bytes) -> tuple[int, int, bool]:
+    """The format tag in the sub-format GUID, the channel mask, and whether the channels are ambisonics instead."""
     if len(fmt) < 40:
         raise BadWav(
             "The WAV says WAVE_FORMAT_EXTENSIBLE but does not name its sub-format. Export it again."
         )
     mask, tag, tail = struct.unpack_from("<II12s", fmt, 20)
     if tail == _AMBISONIC_GUID_TAIL:
-        return tag, 0
+        return tag, 0, True
     if tail != _KS_GUID_TAIL:
         raise BadWav(
             "The WAV's audio is of an unknown sub-format. Export it as PCM and upload that."
         )
-    return tag, mask
+    return tag, mask, False
 
 
 def _encoding(tag: int) -> Encoding:

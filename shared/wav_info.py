@@ -48,6 +48,8 @@ class WavInfo:
     """sentences for a person"""
     padding_samples: tuple[int, int] = (0, 0)
     """compressed: what the decoder gives in front of the audio and behind it"""
+    ambisonic: bool = False
+    """the channels are those of B-format (W, X, Y, Z, ...), not of speakers"""
 
     @property
     def raw(self) -> bool:

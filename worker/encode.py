@@ -137,7 +137,7 @@ def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
     same_channels = info.channels == target.channels
     if form.is_integer and same_channels and info.sample_rate_hz == target.sample_rate_hz:
         return []
-    mix = pan_filter(form.channels, info.channel_mask, target.channels)
+    mix = pan_filter(form.channels, info.channel_mask, target.channels, ambisonic=info.ambisonic)
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier

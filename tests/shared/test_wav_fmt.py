@@ -80,6 +80,7 @@ def test_ambisonic_files_are_read(tag: int) -> None:
     fmt = wavs.fmt_payload(channels=4, bits=32, channel_mask=0, tag=tag)
     info = read(wav_with(fmt[:28] + bytes.fromhex("2107d3118644c8c1ca000000")))
     assert (info.encoding, info.channels) == ({1: Encoding.PCM, 3: Encoding.FLOAT}[tag], 4)
+    assert (info.ambisonic, read(wav_with(fmt)).ambisonic) == (True, False)
 
 
 @pytest.mark.parametrize(

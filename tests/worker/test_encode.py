@@ -201,6 +201,17 @@ def test_channels_that_plain_ffmpeg_cannot_mix_are_mixed(
     )
 
 
+def test_b_format_is_not_mixed_as_if_for_four_speakers(tmp_path: Path) -> None:
+    samples = sweep(20_000, 4, 44100) * [1, 0, 1, 0]
+    wav = wavs.build(samples, channel_mask=0)
+    b_format = wav.replace(
+        bytes.fromhex("00001000800000aa00389b71"), bytes.fromhex("2107d3118644c8c1ca000000")
+    )
+    omni, side = samples[:, 0], samples[:, 2]
+    voices = convert(tmp_path, b_format).decoded()
+    assert snr_db(np.stack([omni + side, omni - side], axis=1) / 2, voices) > 30
+
+
 def noise(seconds: float, rate_hz: int, channels: int) -> Sound:
     length = int(seconds * rate_hz)
     return sound(np.random.default_rng(3).uniform(-1, 1, (length, channels)), rate_hz)
