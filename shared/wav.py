@@ -67,6 +67,7 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
         warnings=tuple(_warnings(fmt, data, headers)),
         padding_samples=fmt.padding_samples,
         ambisonic=fmt.ambisonic,
+        full_scale=fmt.full_scale,
     )
 
 

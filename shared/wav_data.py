@@ -7,6 +7,7 @@ formats that are often told wrong.
 from dataclasses import replace
 
 from shared import mpeg_audio
+from shared.cool_edit import as_floats
 from shared.wav_chunks import Header, Source
 from shared.wav_fmt import Encoding, Format
 
@@ -17,6 +18,8 @@ def look_inside(source: Source, data: Header, fmt: Format) -> Format:
     match fmt.encoding:
         case Encoding.MP2 | Encoding.MP3:
             return _as_in_its_frames(_start(source, data), fmt)
+        case Encoding.PCM:
+            return as_floats(source, data, fmt)
     return fmt
 
 

@@ -105,7 +105,7 @@ _EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is little-endian and mended."""
+    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is its `fmt`."""
 
     encoding: Encoding
     channels: int
@@ -116,6 +116,7 @@ class Format:
     payload: bytes
     padding_samples: tuple[int, int] = (0, 0)
     ambisonic: bool = False
+    full_scale: int = 1
 
     def with_stream(self, channels: int, rate_hz: int) -> Self:
         """The same, for a stream that has other channels or another rate than was said."""
@@ -136,8 +137,9 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
     encoding = _encoding(tag)
     _check_bounds(_MAX_CHANNELS_OF.get(encoding, MAX_CHANNELS), channels, rate_hz)
     block_align, bits = _layout(encoding, channels, block_align, bits)
-    mended = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
-    return Format(encoding, channels, rate_hz, block_align, bits, mask, mended, ambisonic=ambisonic)
+    if encoding not in RAW:
+        fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
+    return Format(encoding, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
 
 
 def _to_little_endian(payload: bytes) -> bytes:

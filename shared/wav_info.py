@@ -36,7 +36,7 @@ class WavInfo:
     big_endian: bool
     """byte order of raw samples; compressed audio has none"""
     fmt: bytes
-    """payload of the `fmt ` chunk, little-endian and mended, to make a clean header for compressed audio"""
+    """payload of the `fmt ` chunk, little-endian; mended, to make a clean header, for compressed audio"""
     data_offset: int
     data_bytes: int
     """present in the file; raw: whole blocks only"""
@@ -50,6 +50,8 @@ class WavInfo:
     """compressed: what the decoder gives in front of the audio and behind it"""
     ambisonic: bool = False
     """the channels are those of B-format (W, X, Y, Z, ...), not of speakers"""
+    full_scale: int = 1
+    """of floats"""
 
     @property
     def raw(self) -> bool:

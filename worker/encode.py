@@ -141,6 +141,7 @@ def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
+        *([f"volume={1 / info.full_scale}"] if info.full_scale > 1 else []),
         *([mix] if mix else []),
         "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
         f"aresample={target.sample_rate_hz}",

@@ -212,6 +212,23 @@ def test_b_format_is_not_mixed_as_if_for_four_speakers(tmp_path: Path) -> None:
     assert snr_db(np.stack([omni + side, omni - side], axis=1) / 2, voices) > 30
 
 
+@pytest.mark.parametrize(
+    ("bits", "extension", "full_scale"),
+    [(24, b"", 1), (24, b"", 2**23), (32, b"\x02\x00\x01\x00", 2**15)],
+)
+def test_the_floats_of_cool_edit_come_out_at_their_level(
+    tmp_path: Path, bits: int, extension: bytes, full_scale: int
+) -> None:
+    samples = sweep(20_000, 2, 44100)
+    fmt = wavs.fmt_payload(channels=2, bits=bits, block_align=8) + extension
+    raw = wavs.encode(full_scale * samples, encoding="float", bits=32)
+    voices = convert(
+        tmp_path, wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", raw)])
+    ).decoded()
+    plain = convert(tmp_path, wavs.build(samples, encoding="float", bits=32)).decoded()
+    assert np.array_equal(voices, plain)
+
+
 def noise(seconds: float, rate_hz: int, channels: int) -> Sound:
     length = int(seconds * rate_hz)
     return sound(np.random.default_rng(3).uniform(-1, 1, (length, channels)), rate_hz)
