@@ -12,8 +12,8 @@ _HEADER_BYTES = 4
 _DECODER_DELAY_SAMPLES = 529
 _KIND = 0xFFFE0C00  # sync, version, layer and sample rate: the same in all frames of a stream
 _MONO = 3
-# name, flags, and by those the numbers of frames and of bytes, a table, a quality; then, if an encoder named itself,
-# 21 bytes to its delay and padding
+# Name, flags, and by those the numbers of frames and of bytes, a table, a quality; then 21 bytes to the delay and the
+# padding, which are 0 where the encoder was not LAME.
 _XING = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL)
 _XING_FIELD_BYTES = (4, 4, 100, 4)
 
@@ -72,10 +72,7 @@ def padding_samples(start: bytes, at: int, frame: Frame) -> tuple[int, int]:
     named_at = xing.end() + sum(
         size for bit, size in enumerate(_XING_FIELD_BYTES) if flags >> bit & 1
     )
-    lame = start[named_at : named_at + 24]
-    if not lame.strip(b"\0"):
-        return frame.samples, 0
-    delay, padding = divmod(int.from_bytes(lame[21:]), 1 << 12)
+    delay, padding = divmod(int.from_bytes(start[named_at + 21 : named_at + 24]), 1 << 12)
     front = frame.samples + delay + _DECODER_DELAY_SAMPLES
     return front, max(0, padding - _DECODER_DELAY_SAMPLES)
 
