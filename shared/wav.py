@@ -1,16 +1,16 @@
 """The WAV reader: from a file's headers to a `WavInfo`, or a reason why not.
 
 In: a seekable binary file, complete (`read_wav`) or still growing (`check_start`), and how many of its bytes are
-there. Out: what the audio is and where its samples stand; sample data is never read. Raises `NotAWav` for anything
+there. Out: what the audio is and where its samples stand; of the samples only the first are read, where they know
+better than the headers what they are. Raises `NotAWav` for anything
 that is not RIFF, RIFX, RF64, BW64 or W64, and `BadWav` for a WAV that cannot be converted. Time is linear in the
 number of chunks, at most `MAX_CHUNKS`; memory is a few megabytes.
 
-`wav_chunks` walks the chunks, `wav_fmt` understands `fmt `; the standards are named there.
+`wav_chunks` walks the chunks, `wav_fmt` understands `fmt `, `wav_data` looks at the samples; the standards are named
+there. `wav_info` holds the words for what was found.
 """
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
@@ -25,84 +25,15 @@ from shared.wav_chunks import (
     is_printable,
     is_streaming_size,
 )
+from shared.wav_data import look_inside
 from shared.wav_fmt import MAX_FMT_BYTES, RAW, Encoding, Format, parse_fmt
+from shared.wav_info import Chunk, WavInfo
 
 __all__ = ["MAX_CHUNKS", "RAW", "Chunk", "Encoding", "WavInfo", "check_start", "read_wav"]
 
 MAX_CHUNKS = 10_000  # real files have dozens
 _MAX_METADATA_CHUNKS = 1000
 _NOT_METADATA = frozenset({b"fmt ", b"data", b"ds64", b"fact", b"JUNK", b"junk", b"PAD ", b"FLLR"})
-_MIN_BYTE_RATE = 500  # less is no codec but a wrong header, and so is
-_MAX_BYTE_RATE = 80_000  # more: 640 kbit/s is AC-3's highest
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Where a metadata chunk's payload stands, as far as it is there. A W64 GUID is known by its first four bytes."""
-
-    id: bytes
-    offset: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class WavInfo:
-    """What a WAV holds. Odd PCM widths are left-justified in their container; 8 bits are unsigned."""
-
-    container: str
-    """RIFF, RIFX, RF64, BW64 or W64"""
-    encoding: Encoding
-    channels: int
-    sample_rate_hz: int
-    block_align: int
-    """bytes of one sample of all channels (raw) or of one block (compressed; may be 0 or 1 where blocks vary)"""
-    bits_per_sample: int
-    """raw: of one sample's container, a multiple of 8; compressed: as the file says"""
-    channel_mask: int
-    """WAVE_FORMAT_EXTENSIBLE's dwChannelMask; 0 when there is none"""
-    big_endian: bool
-    """byte order of raw samples; compressed audio has none"""
-    fmt: bytes
-    """payload of the `fmt ` chunk, little-endian and mended, to make a clean header for compressed audio"""
-    data_offset: int
-    data_bytes: int
-    """present in the file; raw: whole blocks only"""
-    samples: int | None
-    """per channel; None for compressed audio: count what the decoder gives"""
-    chunks: tuple[Chunk, ...]
-    """metadata, in file order; an ID3v2 tag in front of the WAV is the first, as `id3 `"""
-    warnings: tuple[str, ...]
-    """sentences for a person"""
-
-    @property
-    def raw(self) -> bool:
-        """Whether the samples go to the encoder as they are."""
-        return self.encoding in RAW
-
-    @property
-    def duration_s(self) -> float | None:
-        """Exact for raw audio; for compressed audio an estimate, or None where the header does not say."""
-        samples = self._estimated_samples() if self.samples is None else self.samples
-        return None if samples is None else samples / self.sample_rate_hz
-
-    def _estimated_samples(self) -> float | None:
-        blocks = self.data_bytes / max(self.block_align, 1)
-        match self.encoding:
-            case Encoding.IMA_ADPCM:
-                payload_bits = 8 * (self.block_align - 4 * self.channels)
-                return blocks * (1 + payload_bits / (self.channels * (self.bits_per_sample or 4)))
-            case Encoding.MS_ADPCM:
-                return blocks * (2 + 2 * (self.block_align - 7 * self.channels) / self.channels)
-            case Encoding.GSM:
-                return blocks * 320
-            case Encoding.YAMAHA_ADPCM | Encoding.G722:
-                return 2 * self.data_bytes / self.channels
-        (byte_rate,) = struct.unpack_from("<I", self.fmt, 8)
-        return (
-            self.sample_rate_hz * self.data_bytes / byte_rate
-            if _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
-            else None
-        )
 
 
 def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
@@ -114,6 +45,7 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     headers = list(islice(ChunkWalk(source, container), MAX_CHUNKS))
     fmt = _find_fmt(source, container, headers)
     data = _find_data(source, headers)
+    fmt = look_inside(source, data, fmt)
     raw = fmt.encoding in RAW
     samples = data.size // fmt.block_align if raw else None
     if samples == 0:
@@ -133,6 +65,9 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
         samples=samples,
         chunks=_metadata(container, headers),
         warnings=tuple(_warnings(fmt, data, headers)),
+        padding_samples=fmt.padding_samples,
+        ambisonic=fmt.ambisonic,
+        full_scale=fmt.full_scale,
     )
 
 

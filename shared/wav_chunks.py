@@ -7,7 +7,8 @@ Sources: RIFF and RIFX: Microsoft/IBM "Multimedia Programming Interface and Data
 EBU Tech 3306 and ITU-R BS.2088; W64: Sony Pictures Digital, "Sony Wave64"; ID3v2 in front: id3.org, ID3v2.4, 3.1.
 
 Where the wild differs: the RIFF size is ignored. A pad byte that a writer forgot is noticed by the chunk id that then
-stands one byte early. Unknown data sizes mean "to the end of the file" (see `ChunkWalk._data_bytes`).
+stands one byte early, a LIST that is said to be a few bytes too long by the chunk inside its end. Unknown data sizes
+mean "to the end of the file" (see `ChunkWalk._data_bytes`).
 """
 
 import struct
@@ -23,6 +24,8 @@ _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
 _W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # so many headers in a row are no coincidence
+_MAX_LIST_EXCESS_BYTES = 16
+_KNOWN, _LIKELY = 3, 2
 
 # a stray byte run that looks like text is no chunk; these names are believed without further proof
 _KNOWN_IDS = frozenset(
@@ -132,6 +135,8 @@ class ChunkWalk:
             if chunk_id == b"ds64" and not self._sizes64:
                 self._read_ds64(offset, size)
             at = self._next(offset + (size if chunk_id == b"data" else declared))
+            if chunk_id == b"LIST" and self._rank(at) < _LIKELY:
+                at = self._inside_end_of_list(offset, offset + declared) or at
 
     def _peek(self, at: int) -> tuple[bytes, int] | None:
         """Id and declared size of the chunk at `at`; a GUID's id is its first four bytes."""
@@ -208,8 +213,33 @@ class ChunkWalk:
         return end if self._rank(end) > self._rank(padded) else padded
 
     def _rank(self, at: int) -> int:
-        """How much what stands at `at` looks like a chunk: 2 by a known id, 1 by a printable one, 0 not at all."""
+        """How much what stands at `at` looks like a chunk.
+
+        3 by a known id; 2 by a printable one and a size that leads on to another or to the end; 1 by the id alone.
+        """
         peeked = self._peek(at)
         if not peeked:
             return 0
-        return 2 if peeked[0] in _KNOWN_IDS else int(is_printable(peeked[0]))
+        chunk_id, declared = peeked
+        if chunk_id in _KNOWN_IDS:
+            return _KNOWN
+        leads_on = self._may_begin(at + self._container.header_bytes + declared)
+        return _LIKELY if is_printable(chunk_id) and leads_on else int(is_printable(chunk_id))
+
+    def _may_begin(self, end: int) -> bool:
+        """Whether a chunk that ends at `end`, padded or not, reaches the end of the file or what may be another."""
+        for at in (end, end + 1):
+            peeked = self._peek(at)
+            if at == self._source.size_bytes or (peeked and is_printable(peeked[0])):
+                return True
+        return False
+
+    def _inside_end_of_list(self, offset: int, end: int) -> int | None:
+        """Where a known chunk begins in the last bytes of a LIST that is said to be longer than it is."""
+        for at in range(max(offset, end - _MAX_LIST_EXCESS_BYTES), end):
+            peeked = self._peek(at)
+            if peeked and peeked[0] in _KNOWN_IDS:
+                payload_end = at + self._container.header_bytes + peeked[1]
+                if end < payload_end <= self._source.size_bytes:
+                    return at
+        return None

@@ -6,9 +6,10 @@ registered tags in mmreg.h; the B-format GUIDs of ambisonic files are Richard Do
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, repeat
+from typing import Self
 
 from shared.errors import BadWav
 
@@ -49,6 +50,9 @@ _MAX_CHANNELS_OF = {
     Encoding.G726: 1,
     Encoding.GSM: 1,
     Encoding.TRUESPEECH: 1,
+    Encoding.MP2: 2,
+    Encoding.MP3: 2,
+    Encoding.AC3: 6,
 }
 _GSM_BLOCK_BYTES = 65
 _EXTENSIBLE = 0xFFFE
@@ -101,7 +105,7 @@ _EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is little-endian and mended."""
+    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is its `fmt`."""
 
     encoding: Encoding
     channels: int
@@ -110,6 +114,14 @@ class Format:
     bits_per_sample: int
     channel_mask: int
     payload: bytes
+    padding_samples: tuple[int, int] = (0, 0)
+    ambisonic: bool = False
+    full_scale: int = 1
+
+    def with_stream(self, channels: int, rate_hz: int) -> Self:
+        """The same, for a stream that has other channels or another rate than was said."""
+        payload = self.payload[:2] + struct.pack("<HI", channels, rate_hz) + self.payload[8:]
+        return replace(self, channels=channels, sample_rate_hz=rate_hz, payload=payload)
 
 
 def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
@@ -119,14 +131,15 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
     fmt = _to_little_endian(payload) if big_endian else payload
     tag, channels, rate_hz, _, block_align = struct.unpack_from("<HHIIH", fmt)
     bits = int.from_bytes(fmt[14:16], "little")
-    mask = 0
+    mask, ambisonic = 0, False
     if tag == _EXTENSIBLE:
-        tag, mask = _extension(fmt)
+        tag, mask, ambisonic = _extension(fmt)
     encoding = _encoding(tag)
     _check_bounds(_MAX_CHANNELS_OF.get(encoding, MAX_CHANNELS), channels, rate_hz)
     block_align, bits = _layout(encoding, channels, block_align, bits)
-    mended = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
-    return Format(encoding, channels, rate_hz, block_align, bits, mask, mended)
+    if encoding not in RAW:
+        fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
+    return Format(encoding, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
 
 
 def _to_little_endian(payload: bytes) -> bytes:
@@ -141,20 +154,20 @@ def _to_little_endian(payload: bytes) -> bytes:
     return swapped + payload[at:]
 
 
-def _extension(fmt: bytes) -> tuple[int, int]:
-    """The format tag in the sub-format GUID, and the channel mask (none for ambisonics)."""
+def _extension(fmt: bytes) -> tuple[int, int, bool]:
+    """The format tag in the sub-format GUID, the channel mask, and whether the channels are ambisonics instead."""
     if len(fmt) < 40:
         raise BadWav(
             "The WAV says WAVE_FORMAT_EXTENSIBLE but does not name its sub-format. Export it again."
         )
     mask, tag, tail = struct.unpack_from("<II12s", fmt, 20)
     if tail == _AMBISONIC_GUID_TAIL:
-        return tag, 0
+        return tag, 0, True
     if tail != _KS_GUID_TAIL:
         raise BadWav(
             "The WAV's audio is of an unknown sub-format. Export it as PCM and upload that."
         )
-    return tag, mask
+    return tag, mask, False
 
 
 def _encoding(tag: int) -> Encoding:
@@ -200,11 +213,13 @@ def _layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> t
 def _raw_layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> tuple[int, int]:
     """Samples fill whole bytes; fewer bits than the container has are left-justified in it."""
     sample_bytes, rest = divmod(block_align, channels)
-    widths = (4, 8) if encoding is Encoding.FLOAT else (1, 2, 3, 4, 8)
+    widths = (4, 8) if encoding is Encoding.FLOAT else range(1, 9)
     fits = bits in (0, 8 * sample_bytes)
     if encoding is Encoding.PCM and not fits:
         # 16 bits in 4 bytes are a wrong block align; 24 in 4, and widths that fill no bytes, are really written.
         fits = bits < 8 * sample_bytes and (bits % 8 > 0 or (bits, sample_bytes) == (24, 4))
+    if sample_bytes in (5, 6, 7):
+        fits = sample_bytes == -(-bits // 8)  # few write so many, and nobody more than it takes
     if rest or sample_bytes not in widths or not fits:
         raise _contradiction(channels, block_align, bits)
     return block_align, 8 * sample_bytes

@@ -137,10 +137,11 @@ def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
     same_channels = info.channels == target.channels
     if form.is_integer and same_channels and info.sample_rate_hz == target.sample_rate_hz:
         return []
-    mix = pan_filter(form.channels, info.channel_mask, target.channels)
+    mix = pan_filter(form.channels, info.channel_mask, target.channels, ambisonic=info.ambisonic)
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
+        *([f"volume={1 / info.full_scale}"] if info.full_scale > 1 else []),
         *([mix] if mix else []),
         "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
         f"aresample={target.sample_rate_hz}",
@@ -187,7 +188,7 @@ class _Decoder:
         compressed = pcm.compressed_file(self._source, self._info)
         arguments = pcm.decoding_arguments(self._info)
         with closing(ffmpeg.run(arguments, compressed, self._limits)) as stream:
-            for chunk in stream:
+            for chunk in pcm.without_padding(stream, self._info):
                 self._decoded_bytes += len(chunk)
                 yield chunk
         if self._decoded_bytes == 0:

@@ -3,7 +3,9 @@
 It is a silent frame in the audio's format. Behind an empty side info it holds the number of frames
 (without itself) and of bytes (with itself), a table of contents (where each percent of the time
 starts, in 256ths of the bytes) and LAME's fields. Of these, decoders use the encoder delay and
-padding, in samples, to give back exactly the source's samples. `summarise` finds what it needs in
+padding, in samples, to give back exactly the source's samples. Small frames of CBR leave out the
+table, which says nothing of CBR, or the quality too: a header frame of another bitrate would be
+taken for the bitrate of the whole. `summarise` finds what it needs in
 one pass over the parts, in constant memory. Parts that are not frames of one format, or that do
 not hold as many samples as they should, raise `EncodeFailed`.
 
@@ -23,9 +25,10 @@ from worker.mpeg import DECODER_DELAY_SAMPLES, ENCODER_DELAY_SAMPLES, Format, Sl
 
 _CHUNK_BYTES = 1 << 18
 _MARKS_MAX = 2048
-_TAG_BYTES = 156
 _LOWPASS_PEAK_AND_GAIN_BYTES = 9
-_ALL_XING_FIELDS = 0xF
+_FRAMES_AND_BYTES, _TABLE, _QUALITY = 0x3, 0x4, 0x8
+_ALL_FIELDS = _FRAMES_AND_BYTES | _TABLE | _QUALITY
+_TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BYTES: 52}
 # Where the tag's CRC stands in a frame of MPEG-1 stereo. eyeD3 looks for it there whatever the format.
 _CRC_AT_BYTES = 190
 _UINT12_MAX = (1 << 12) - 1
@@ -107,19 +110,15 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
     """
     audio = Format.of(summary.first_header)
     mode = _mode(audio, summary.first_header, vbr_quality)
-    least_bytes = 0 if vbr_quality is None else _CRC_AT_BYTES + 2
-    slot = next(
-        slot
-        for slot in audio.slots
-        if slot >= mode.least_slot
-        and slot.main_bytes >= _TAG_BYTES
-        and slot.frame_bytes >= least_bytes
-    )
+    slot, fields = _room(audio, mode)
     total_bytes = min(slot.frame_bytes + summary.audio_bytes, _UINT32_MAX)
     frame = audio.empty_head(summary.first_header, slot)
-    frame += struct.pack(">4sIII", mode.name, _ALL_XING_FIELDS, summary.frames, total_bytes)
-    frame += _table_of_contents(summary, slot.frame_bytes)
-    frame += struct.pack(">I9sB", mode.quality, b"LAME3.100", mode.method)
+    frame += struct.pack(">4sIII", mode.name, fields, summary.frames, total_bytes)
+    if fields & _TABLE:
+        frame += _table_of_contents(summary, slot.frame_bytes)
+    if fields & _QUALITY:
+        frame += mode.quality.to_bytes(4)
+    frame += struct.pack(">9sB", b"LAME3.100", mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
     frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.bitrate_kbps, 255)))
     frame += _delay_and_padding(summary.frames * audio.samples_per_frame - samples)
@@ -129,6 +128,22 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
         frame = frame.ljust(_CRC_AT_BYTES, b"\0")
         frame += crc16.arc(frame).to_bytes(2)
     return frame.ljust(slot.frame_bytes, b"\0")
+
+
+def _room(audio: Format, mode: _Mode) -> tuple[Slot, int]:
+    """The header's slot and its fields: all of them in VBR; in CBR those for which a frame of its bitrate has room."""
+    if mode.name == b"Xing":
+        main_bytes = _CRC_AT_BYTES + 2 - len(audio.empty_head(bytes(4), mode.least_slot))
+        return _slot(audio, mode, main_bytes), _ALL_FIELDS
+    rooms = [(_slot(audio, mode, size), fields) for fields, size in _TAG_BYTES.items()]
+    same_bitrate = (room for room in rooms if room[0].bitrate_kbps == mode.bitrate_kbps)
+    return next(same_bitrate, rooms[-1])
+
+
+def _slot(audio: Format, mode: _Mode, main_bytes: int) -> Slot:
+    return next(
+        slot for slot in audio.slots if slot >= mode.least_slot and slot.main_bytes >= main_bytes
+    )
 
 
 def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:

@@ -4,6 +4,8 @@ The gains follow ITU-R BS.775: what is between left and right goes to both at -3
 goes to its side at -3 dB, the LFE is left out. They are scaled so that the loudest possible sum is full scale:
 nothing can clip. Speakers are the bits of WAVE_FORMAT_EXTENSIBLE's dwChannelMask, lowest first; channels beyond
 the mask's speakers go to both sides.
+
+Ambisonic B-format is heard as by two cardioids that point to the sides: W with Y, and without.
 """
 
 from itertools import chain, repeat
@@ -14,6 +16,7 @@ _LEFT, _RIGHT = (1.0, 0.0), (0.0, 1.0)
 _FAR_LEFT, _FAR_RIGHT = (_AT_3_DB, 0.0), (0.0, _AT_3_DB)
 _MIDDLE, _FAR_MIDDLE = (_AT_3_DB, _AT_3_DB), (0.5, 0.5)
 _LFE = (0.0, 0.0)
+_W, _X, _Y = (1.0, 1.0), (0.0, 0.0), (1.0, -1.0)
 
 _SPEAKERS = (
     # front left, right, centre, LFE; back left, right; front left and right of centre; back centre
@@ -35,13 +38,15 @@ _USUAL_MASKS = {
 }
 
 
-def pan_filter(channels: int, channel_mask: int, target_channels: int) -> str | None:
+def pan_filter(
+    channels: int, channel_mask: int, target_channels: int, *, ambisonic: bool = False
+) -> str | None:
     """The filter's description for ffmpeg; None where the channels stay as they are."""
     if channels == target_channels:
         return None
     if channels == 1:
         return "pan=stereo|c0=c0|c1=c0"
-    gains = _gains(channels, channel_mask)
+    gains = _b_format(channels) if ambisonic else _gains(channels, channel_mask)
     if target_channels == 1:
         return f"pan=mono|c0={_mix(_scaled([[left + right for left, right in gains]])[0])}"
     left, right = map(_mix, _scaled([list(side) for side in zip(*gains, strict=True)]))
@@ -57,8 +62,12 @@ def _gains(channels: int, mask: int) -> list[tuple[float, float]]:
     return [_MIDDLE] * channels if only_lfe else gains
 
 
+def _b_format(channels: int) -> list[tuple[float, float]]:
+    return [_W, _X, _Y, *repeat((0.0, 0.0), channels)][:channels]
+
+
 def _scaled(sides: list[list[float]]) -> list[list[float]]:
-    loudest = max(map(sum, sides))
+    loudest = max(sum(map(abs, side)) for side in sides)
     return [[gain / loudest for gain in side] for side in sides]
 
 

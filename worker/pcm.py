@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from math import isnan
 from typing import BinaryIO
@@ -72,6 +72,19 @@ def decoding_arguments(info: WavInfo) -> list[str]:
     return [*source, "-ar", rate, "-ac", channels, "-f", form.name]
 
 
+def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
+    """What the decoder gives of a compressed source, without what its encoder put around the audio."""
+    block_align = decoded_format(info).block_align
+    front, behind = (samples * block_align for samples in info.padding_samples)
+    held = b""
+    for chunk in decoded:
+        held += chunk[front:]
+        front = max(0, front - len(chunk))
+        ready = max(0, len(held) - behind)
+        yield held[:ready]
+        held = held[ready:]
+
+
 def _raw_name(info: WavInfo) -> tuple[str, int]:
     byte_order = "be" if info.big_endian else "le"
     match info.encoding, info.bits_per_sample:
@@ -79,7 +92,7 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
             return info.encoding, 1
         case Encoding.PCM, 8:
             return "u8", 1
-        case Encoding.PCM, 64:
+        case Encoding.PCM, (40 | 48 | 56 | 64):
             return f"s32{byte_order}", 4
         case Encoding.FLOAT, bits:
             return f"f{bits}{byte_order}", bits // 8
@@ -102,16 +115,20 @@ def read_samples(file: BinaryIO, info: WavInfo, stretch: Stretch) -> Iterator[by
 
 def _readable(chunk: bytes, info: WavInfo) -> bytes:
     match info.encoding, info.bits_per_sample:
-        case Encoding.PCM, 64:
-            return _upper_half(chunk, big_endian=info.big_endian)
+        case Encoding.PCM, (40 | 48 | 56 | 64) as bits:
+            return _upper_four(chunk, bits // 8, big_endian=info.big_endian)
         case Encoding.FLOAT, bits:
             return _without_nan(chunk, bits // 8, big_endian=info.big_endian)
     return chunk
 
 
-def _upper_half(chunk: bytes, *, big_endian: bool) -> bytes:
-    """64-bit samples as 32-bit ones: ffmpeg reads no raw format of 64-bit integers."""
-    return memoryview(chunk).cast("I")[0 if big_endian else 1 :: 2].tobytes()
+def _upper_four(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
+    """Wide samples as 32-bit ones: ffmpeg reads no raw format of wider integers."""
+    first = 0 if big_endian else sample_bytes - 4
+    upper = bytearray(len(chunk) // sample_bytes * 4)
+    for place in range(4):
+        upper[place::4] = chunk[first + place :: sample_bytes]
+    return bytes(upper)
 
 
 def _without_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:

@@ -1,7 +1,7 @@
 """A WAV's metadata -> the ID3v2.4 tag that stands in front of its MP3.
 
 In: the WAV, where its metadata chunks stand, its length and rate, and what the user asked for. Out: the bytes of a
-complete tag without padding, or none if there is nothing to say. The same input gives the same bytes.
+complete tag without padding, which names at least the encoder. The same input gives the same bytes.
 ID3v2.4 because only it holds UTF-8, and a date and its time in one frame.
 
 Where sources disagree: the user's words, then an `id3 ` chunk, LIST/INFO, `bext`, iXML; within one, the first.
@@ -9,13 +9,14 @@ Errors: none of its own, whatever the bytes are; OSError if the file cannot be r
 four times the metadata, and below 100 MB whatever the bytes are.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from itertools import chain, islice
 from typing import BinaryIO
 
-from mutagen.id3 import COMM, ID3, TXXX, Encoding, Frame, Frames
+from mutagen.id3 import COMM, ID3, TCON, TXXX, Encoding, Frame, Frames
 
 from shared.wav import Chunk
 from worker import id3
@@ -25,7 +26,7 @@ from worker.text import clean
 
 MAX_METADATA_BYTES = 16 * 2**20  # of all chunks that are read; one that would exceed it is left out
 MAX_PAIRS = 1_000
-_HEADER_BYTES = 10
+_ENCODER = "wav2mp3, LAME 3.100"
 
 _OVERRIDES = {
     "title": "TIT2",
@@ -36,6 +37,7 @@ _OVERRIDES = {
     "genre": "TCON",
     "comment": COMMENT,
 }
+_GENRE = re.compile(r"([0-9]+)|\(([0-9]+)\)(.*)", re.DOTALL)
 _READ = (b"LIST", b"BEXT", b"ID3", b"CUE", b"CSET", b"IXML")
 
 Payloads = defaultdict[bytes, list[bytes]]
@@ -50,7 +52,7 @@ def read_tags(
     big_endian: bool,
     overrides: Mapping[str, str],
 ) -> bytes:
-    """A complete ID3v2.4 tag, or b"".
+    """A complete ID3v2.4 tag.
 
     `samples` per channel; `big_endian` is the container's byte order (RIFX); `overrides` may name title, artist,
     album, track, year, genre and comment, and an empty one removes what the WAV says.
@@ -58,6 +60,9 @@ def read_tags(
     # what was read is freed before mutagen makes its copies
     tag = _collected(_payloads(file, chunks), ">" if big_endian else "<", samples, sample_rate_hz)
     _override(tag, overrides)
+    _drop_unknown_genres(tag)
+    if not tag.getall("TSSE"):
+        tag.add(_frame("TSSE", _ENCODER))  # players and checkers miss a tag where there is none
     return _written(tag)
 
 
@@ -119,8 +124,24 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> None:
             tag.add(_frame(kind, timestamp(text) if kind == "TDRC" else text))
 
 
+def _drop_unknown_genres(tag: ID3) -> None:
+    """eyeD3 refuses the whole MP3 for the number of a genre that does not exist, such as 255 for "none"."""
+    for frame in tag.getall("TCON"):
+        frame.text = [text for text in map(_known_genre, frame.text) if text]
+        if not frame.text:
+            tag.delall("TCON")
+
+
+def _known_genre(text: str) -> str:
+    """The text without the number of a genre that does not exist."""
+    match = _GENRE.fullmatch(text)
+    if not match:
+        return text
+    number = (match[1] or match[2]).lstrip("0")
+    return text if len(number) <= 3 and int(number or 0) < len(TCON.GENRES) else match[3] or ""
+
+
 def _written(tag: ID3) -> bytes:
     out = BytesIO()
     tag.save(out, padding=lambda _info: 0)
-    written = out.getvalue()
-    return written if len(written) > _HEADER_BYTES else b""
+    return out.getvalue()

@@ -13,6 +13,31 @@ MAX_TEXT_BYTES = 65_536  # of one text; the longest honest ones are coding histo
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
+# Windows code pages for which Python has a codec, but not under their number
+_CODECS = {
+    37: "cp037",
+    10000: "mac_roman",
+    10001: "shift_jis",
+    10002: "big5",
+    10003: "euc_kr",
+    10006: "mac_greek",
+    10007: "mac_cyrillic",
+    10008: "gb2312",
+    10029: "mac_latin2",
+    10079: "mac_iceland",
+    10081: "mac_turkish",
+    20273: "cp273",
+    20866: "koi8_r",
+    20932: "euc_jp",
+    20936: "gb2312",
+    21866: "koi8_u",
+    51932: "euc_jp",
+    51936: "gb18030",
+    51949: "euc_kr",
+    54936: "gb18030",
+    **{28590 + part: f"iso8859_{part}" for part in range(1, 17) if part != 12},
+}
+
 
 def clean(text: str) -> str:
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -30,7 +55,7 @@ def field(raw: bytes, code_page: int = 0) -> str:
 def decode(raw: bytes, code_page: int = 0) -> str:
     """UTF-8 if it is valid, else the Windows code page, else Windows-1252: by chance other text is no valid UTF-8."""
     raw = raw[:MAX_TEXT_BYTES]
-    for encoding in ("utf-8", f"cp{code_page}", "cp1252"):
+    for encoding in ("utf-8", _CODECS.get(code_page, f"cp{code_page}"), "cp1252"):
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError as error:

@@ -46,6 +46,33 @@ def test_a_pad_byte_need_not_be_zero() -> None:
     assert (info.samples, len(info.chunks)) == (3, 1)
 
 
+@pytest.mark.parametrize("payload", [b"\0" + bytes(64), b"0" * 65, bytes(range(65)), b"abc"])
+@pytest.mark.parametrize("size", [0x21, 0x41, 0x0141])
+def test_a_forgotten_pad_byte_is_noticed_before_an_unknown_chunk(payload: bytes, size: int) -> None:
+    """One byte on, its id and the first byte of its size may look like an id too."""
+    odd = (b"LIST", bytes(size)), (b"abcd", payload.ljust(size, b"x")), (b"qlty", payload)
+    info = read(wavs.build(wavs.sine(20), before=odd, pad=False))
+    assert (info.samples, [chunk.id for chunk in info.chunks]) == (20, [b"LIST", b"abcd", b"qlty"])
+
+
+@pytest.mark.parametrize("excess_bytes", range(1, 17))
+@pytest.mark.parametrize("item", [b"INAM\x04\0\0\0Rain", b"ISFT\x05\0\0\0data\0\0"])
+def test_a_list_that_is_said_to_be_too_long_hides_nothing(excess_bytes: int, item: bytes) -> None:
+    payload = b"INFO" + item
+    chunks = [
+        wavs.chunk(b"fmt ", wavs.fmt_payload()),
+        wavs.chunk(b"LIST", payload, declared=len(payload) + excess_bytes),
+        wavs.chunk(b"data", wavs.encode(wavs.sine(50))),
+    ]
+    assert read(wavs.wrap(chunks)).samples == 50
+
+
+@pytest.mark.parametrize("words", [b"ISFT\x04\0\0\0data", b"ISFT\x08\0\0\0data\0\0\0\0"])
+def test_words_at_the_end_of_a_list_are_no_chunk(words: bytes) -> None:
+    info = read(wavs.build(wavs.sine(50), before=[(b"LIST", b"INFO" + words), (b"\1\2\3\4", b"")]))
+    assert (info.samples, info.warnings) == (50, ())
+
+
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
 @pytest.mark.parametrize("declared", [0, 0x7FFFF000, 0x80000000, 0xFFFFFF9B, 0xFFFFFFFF])
 def test_a_streaming_size_means_to_the_end_of_the_file(container: str, declared: int) -> None:

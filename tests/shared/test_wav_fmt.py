@@ -40,7 +40,10 @@ def test_the_channel_mask_is_told(container: str, mask: int) -> None:
     assert info.fmt == wavs.fmt_payload(channels=2, channel_mask=mask)
 
 
-@pytest.mark.parametrize(("valid_bits", "bits"), [(12, 16), (20, 24), (24, 32), (27, 32)])
+@pytest.mark.parametrize(
+    ("valid_bits", "bits"),
+    [(12, 16), (20, 24), (24, 32), (27, 32), (36, 40), (44, 48), (48, 48), (52, 56)],
+)
 def test_fewer_valid_bits_are_left_justified_in_their_container(valid_bits: int, bits: int) -> None:
     wav = wavs.build(wavs.sine(99), bits=bits, valid_bits=valid_bits)
     info = read(wav)
@@ -51,14 +54,15 @@ def test_fewer_valid_bits_are_left_justified_in_their_container(valid_bits: int,
 
 
 @pytest.mark.parametrize(
-    ("bits", "container_bits"), [(12, 16), (20, 24), (24, 32), (1, 8), (0, 16)]
+    ("bits", "container_bits"),
+    [(12, 16), (20, 24), (24, 32), (1, 8), (0, 16), (36, 40), (44, 48), (52, 56)],
 )
 def test_odd_widths_without_an_extension_fill_their_block(bits: int, container_bits: int) -> None:
     info = read(wav_with(wavs.fmt_payload(bits=bits, block_align=container_bits // 8)))
     assert info.bits_per_sample == container_bits
 
 
-@pytest.mark.parametrize("bits", [8, 12, 16, 20, 24, 32, 64])
+@pytest.mark.parametrize("bits", [8, 12, 16, 20, 24, 32, 36, 48, 64])
 def test_a_block_align_of_0_is_computed(bits: int) -> None:
     info = read(wav_with(wavs.fmt_payload(channels=2, bits=bits, block_align=0)))
     assert info.block_align == 2 * -(-bits // 8)
@@ -76,6 +80,7 @@ def test_ambisonic_files_are_read(tag: int) -> None:
     fmt = wavs.fmt_payload(channels=4, bits=32, channel_mask=0, tag=tag)
     info = read(wav_with(fmt[:28] + bytes.fromhex("2107d3118644c8c1ca000000")))
     assert (info.encoding, info.channels) == ({1: Encoding.PCM, 3: Encoding.FLOAT}[tag], 4)
+    assert (info.ambisonic, read(wav_with(fmt)).ambisonic) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +90,17 @@ def test_ambisonic_files_are_read(tag: int) -> None:
         (wavs.fmt_payload(channels=65), "65 channels"),
         (wavs.fmt_payload(tag=0x11, channels=3, bits=4, block_align=256), "3 channels"),
         (wavs.fmt_payload(tag=0x31, channels=2, bits=0, block_align=65), "2 channels"),
+        (wavs.fmt_payload(tag=0x50, channels=3, bits=0, block_align=1), "3 channels"),
+        (wavs.fmt_payload(tag=0x55, channels=6, bits=0, block_align=1), "6 channels"),
+        (wavs.fmt_payload(tag=0x2000, channels=7, bits=0, block_align=1), "7 channels"),
         (wavs.fmt_payload(tag=0x31, bits=0, block_align=64), "contradicts"),
         (wavs.fmt_payload(sample_rate_hz=0), "0 Hz"),
         (wavs.fmt_payload(sample_rate_hz=999), "999 Hz"),
         (wavs.fmt_payload(sample_rate_hz=768_001), "768001 Hz"),
         (wavs.fmt_payload(channels=2, bits=20, block_align=4), "contradicts"),
         (wavs.fmt_payload(channels=2, block_align=3), "contradicts"),
-        (wavs.fmt_payload(bits=40), "contradicts"),
+        (wavs.fmt_payload(bits=72), "contradicts"),
+        (wavs.fmt_payload(bits=12, block_align=6), "contradicts"),
         (wavs.fmt_payload(bits=0), "contradicts"),
         (wavs.fmt_payload(encoding="float", bits=16), "contradicts"),
         (wavs.fmt_payload(encoding="float", bits=32, block_align=8), "contradicts"),

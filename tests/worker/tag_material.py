@@ -38,7 +38,7 @@ def tag_bytes(
 
 
 def parsed(tag: bytes) -> ID3:
-    return ID3(BytesIO(tag)) if tag else ID3()
+    return ID3(BytesIO(tag))
 
 
 def read(

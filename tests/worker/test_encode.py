@@ -1,3 +1,4 @@
+import io
 import struct
 import subprocess
 from contextlib import suppress
@@ -34,7 +35,10 @@ def test_every_format_in_every_container_comes_out_as_it_went_in(
     assert level_db(voices) == pytest.approx(level_db(samples), abs=0.05)
 
 
-@pytest.mark.parametrize(("valid_bits", "bits"), [(12, 16), (20, 24), (18, 32), (24, 32), (6, 8)])
+@pytest.mark.parametrize(
+    ("valid_bits", "bits"),
+    [(12, 16), (20, 24), (18, 32), (24, 32), (6, 8), (36, 40), (48, 48), (52, 56)],
+)
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
 def test_odd_widths_come_out_at_their_level(
     tmp_path: Path, valid_bits: int, bits: int, container: str
@@ -197,6 +201,34 @@ def test_channels_that_plain_ffmpeg_cannot_mix_are_mixed(
     )
 
 
+def test_b_format_is_not_mixed_as_if_for_four_speakers(tmp_path: Path) -> None:
+    samples = sweep(20_000, 4, 44100) * [1, 0, 1, 0]
+    wav = wavs.build(samples, channel_mask=0)
+    b_format = wav.replace(
+        bytes.fromhex("00001000800000aa00389b71"), bytes.fromhex("2107d3118644c8c1ca000000")
+    )
+    omni, side = samples[:, 0], samples[:, 2]
+    voices = convert(tmp_path, b_format).decoded()
+    assert snr_db(np.stack([omni + side, omni - side], axis=1) / 2, voices) > 30
+
+
+@pytest.mark.parametrize(
+    ("bits", "extension", "full_scale"),
+    [(24, b"", 1), (24, b"", 2**23), (32, b"\x02\x00\x01\x00", 2**15)],
+)
+def test_the_floats_of_cool_edit_come_out_at_their_level(
+    tmp_path: Path, bits: int, extension: bytes, full_scale: int
+) -> None:
+    samples = sweep(20_000, 2, 44100)
+    fmt = wavs.fmt_payload(channels=2, bits=bits, block_align=8) + extension
+    raw = wavs.encode(full_scale * samples, encoding="float", bits=32)
+    voices = convert(
+        tmp_path, wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", raw)])
+    ).decoded()
+    plain = convert(tmp_path, wavs.build(samples, encoding="float", bits=32)).decoded()
+    assert np.array_equal(voices, plain)
+
+
 def noise(seconds: float, rate_hz: int, channels: int) -> Sound:
     length = int(seconds * rate_hz)
     return sound(np.random.default_rng(3).uniform(-1, 1, (length, channels)), rate_hz)
@@ -293,18 +325,39 @@ def test_the_shortest_compressed_source_plays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "claims", [{"channels": 2}, {"rate_hz": 32000}, {"channels": 2, "rate_hz": 8000}]
 )
-def test_a_stream_that_differs_from_its_header_is_converted_as_the_header_says(
-    tmp_path: Path, claims: dict[str, int]
+@pytest.mark.parametrize("codec", ["libmp3lame", "mp2"])
+def test_mpeg_audio_is_converted_as_its_frames_say_whatever_the_header_says(
+    tmp_path: Path, codec: str, claims: dict[str, int]
 ) -> None:
-    wav = through_ffmpeg(tmp_path / "a.wav", sweep(44100, 1, 44100), 44100, "libmp3lame")
+    wav = through_ffmpeg(tmp_path / "a.wav", sweep(44100, 1, 44100), 44100, codec)
     head = wav.index(b"fmt ") + 8
     channels, rate_hz = claims.get("channels", 1), claims.get("rate_hz", 44100)
     lying = wav[: head + 2] + struct.pack("<HI", channels, rate_hz) + wav[head + 8 :]
-    converted = convert(tmp_path, lying)
-    assert (converted.target.channels, converted.target.sample_rate_hz) == (channels, rate_hz)
-    voices = converted.decoded()
-    assert len(voices) / rate_hz == pytest.approx(1, abs=0.06)
-    assert level_db(voices) == pytest.approx(level_db(sweep(44100, 1, 44100)), abs=4)
+    assert convert(tmp_path, lying).mp3.read_bytes() == convert(tmp_path, wav).mp3.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "options"),
+    [
+        *[(44100, 2, ["-q:a", "2"]), (48000, 1, ["-b:a", "128k"]), (22050, 1, ["-q:a", "4"])],
+        *[(24000, 2, ["-b:a", "64k"]), (8000, 1, ["-b:a", "32k"])],
+    ],
+)
+def test_an_mp3_in_a_wav_loses_what_its_encoder_put_around_the_audio(
+    tmp_path: Path, rate_hz: int, channels: int, options: list[str]
+) -> None:
+    samples = sweep(rate_hz, channels, rate_hz)
+    codec = ["libmp3lame", *options, "-id3v2_version", "0"]
+    mp3 = through_ffmpeg(tmp_path / "a.mp3", samples, rate_hz, *codec)
+    fmt = wavs.fmt_payload(
+        tag=0x55, channels=channels, sample_rate_hz=rate_hz, bits=0, block_align=1
+    )
+    fmt += bytes.fromhex("0c00 0100 02000000 0004 0100 7105")
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", mp3)])
+    voices = convert(tmp_path, wav).decoded()
+    assert snr_db(samples, voices) > 15
+    theirs, _ = soundfile.read(io.BytesIO(wav), always_2d=True)
+    assert snr_db(theirs, voices) > 20
 
 
 @pytest.mark.parametrize("tag", [0x0002, 0x0011, 0x0055, 0x0050, 0x2000])

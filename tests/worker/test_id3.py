@@ -157,7 +157,7 @@ def test_people_and_links_are_kept() -> None:
 def test_a_broken_id3_chunk_leaves_the_other_chunks_alone() -> None:
     broken = (b"id3 ", b"ID3\x04\0\0\0\0\x7f\x7fTIT2\x7f\x7f\x7f\x7f\0\0\3never")
     tag = read(broken, (b"id3 ", b"no tag"), info(INAM=b"INFO title"))
-    assert [str(frame) for frame in tag.values()] == ["INFO title"]
+    assert {name: str(tag[name]) for name in tag if name != "TSSE"} == {"TIT2": "INFO title"}
 
 
 def test_compressed_and_encrypted_frames_are_left_out() -> None:
@@ -167,7 +167,7 @@ def test_compressed_and_encrypted_frames_are_left_out() -> None:
         raw_frame(b"TPE1", b"\3secret", flags=0x40),
         raw_frame(b"TIT2", b"\0open"),
     )
-    assert [str(frame) for frame in read(raw_id3(*frames, version=3)).values()] == ["open"]
+    assert sorted(read(raw_id3(*frames, version=3))) == ["TIT2", "TSSE"]
 
 
 def test_an_empty_frame_does_not_hide_what_info_says() -> None:

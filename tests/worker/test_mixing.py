@@ -15,13 +15,13 @@ TBL = 0x8000
 AT_3_DB = 0.70710678
 
 
-def gains(channels: int, mask: int, target_channels: int) -> Voices:
+def gains(channels: int, mask: int, target_channels: int, *, ambisonic: bool = False) -> Voices:
     """What the filter says, shape (target channels, channels)."""
-    description = pan_filter(channels, mask, target_channels)
+    description = pan_filter(channels, mask, target_channels, ambisonic=ambisonic)
     assert description is not None
     table = np.zeros((target_channels, channels))
     for row, side in enumerate(description.split("|")[1:]):
-        for gain, channel in re.findall(r"([0-9.]+)\*c(\d+)", side):
+        for gain, channel in re.findall(r"(-?[0-9.]+)\*c(\d+)", side):
             table[row, int(channel)] += float(gain)
     return table
 
@@ -72,6 +72,18 @@ def test_speakers_go_where_they_stand(
     assert np.allclose(gains(channels, mask, 2), expected)
     mono = np.add(left, right)
     assert np.allclose(gains(channels, mask, 1), mono / mono.sum())
+
+
+@pytest.mark.parametrize("channels", [3, 4, 9, 16])
+def test_b_format_becomes_what_comes_from_either_side(channels: int) -> None:
+    """W is the pressure, Y the left minus the right; X and Z are front and above."""
+    stereo = gains(channels, 0, 2, ambisonic=True)
+    assert np.array_equal(stereo[:, :3], [[0.5, 0, 0.5], [0.5, 0, -0.5]])
+    assert not stereo[:, 3:].any()
+    assert np.array_equal(gains(channels, 0, 1, ambisonic=True)[0], np.eye(channels)[0])
+    voices = np.random.default_rng(channels).uniform(-1, 1, (50, channels)).astype(np.float32)
+    mixed = through_ffmpeg(pan_filter(channels, 0, 2, ambisonic=True) or "", voices)
+    assert np.allclose(mixed, voices @ stereo.T, atol=1e-6)
 
 
 @given(channels=st.integers(3, 64), mask=st.integers(0, 2**32 - 1), target=st.sampled_from([1, 2]))

@@ -79,10 +79,11 @@ def test_what_is_not_a_number_is_silence(bits: int, container: str) -> None:
     assert data == wavs.encode(holes, encoding="float", bits=bits, big_endian=container == "RIFX")
 
 
+@pytest.mark.parametrize("bits", [40, 48, 56, 64])
 @pytest.mark.parametrize(("container", "name"), [("RIFF", "s32le"), ("RIFX", "s32be")])
-def test_64_bit_integers_keep_their_upper_half(container: str, name: str) -> None:
-    samples = wavs.sine(40_000, 2)
-    data, form = read(wavs.build(samples, bits=64, container=container))
+def test_wider_integers_keep_their_upper_32_bits(container: str, name: str, bits: int) -> None:
+    samples = wavs.sine(60_000, 2)
+    data, form = read(wavs.build(samples, bits=bits, container=container))
     got = wavs.decode(data, channels=2, bits=32, big_endian=container == "RIFX")
     assert form.name == name
     assert np.abs(got - samples).max() <= 2.0**-31
