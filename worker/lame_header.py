@@ -29,8 +29,10 @@ _LOWPASS_PEAK_AND_GAIN_BYTES = 9
 _FRAMES_AND_BYTES, _TABLE, _QUALITY = 0x3, 0x4, 0x8
 _ALL_FIELDS = _FRAMES_AND_BYTES | _TABLE | _QUALITY
 _TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BYTES: 52}
-# Where the tag's CRC stands in a frame of MPEG-1 stereo. eyeD3 looks for it there whatever the format.
+# Where the tag's CRC stands in a frame of MPEG-1 stereo. eyeD3 looks for it there whatever the format, if it was LAME
+# that wrote the tag. A frame that ends before names ffmpeg's library: decoders trust its delay and padding as well.
 _CRC_AT_BYTES = 190
+_LAME, _LAVC = b"LAME3.100", b"Lavc"
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
@@ -118,7 +120,8 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
         frame += _table_of_contents(summary, slot.frame_bytes)
     if fields & _QUALITY:
         frame += mode.quality.to_bytes(4)
-    frame += struct.pack(">9sB", b"LAME3.100", mode.method)
+    encoder = _LAME if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _LAVC
+    frame += struct.pack(">9sB", encoder, mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
     frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.bitrate_kbps, 255)))
     frame += _delay_and_padding(summary.frames * audio.samples_per_frame - samples)

@@ -122,7 +122,8 @@ def test_small_frames_of_cbr_leave_fields_out_rather_than_change_the_bitrate(
     assert int.from_bytes(tag[4:8]) == fields
     tag_bytes = 52 + (100 if fields & 4 else 0) + (4 if fields & 8 else 0)
     assert int.from_bytes(tag[tag_bytes - 8 : tag_bytes - 4]) == len(mp3.read_bytes())
-    assert READ_WITH_MUTAGEN(mp3).info.encoder_info == "LAME 3.100.0+"
+    assert READ_WITH_MUTAGEN(mp3).info.bitrate_mode == BitrateMode.CBR
+    assert (b"LAME" in header) == (len(header) >= 192), "eyeD3 looks for LAME's checksum at 190"
     assert Format.of(header[:4]).slot_of(header[:4]).bitrate_kbps == header_kbps
 
 
