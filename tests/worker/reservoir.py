@@ -41,19 +41,24 @@ def unpacked(stream: bytes) -> list[Frame]:
     return [_frame(*head, main) for head in heads]
 
 
-def _layout(header: int) -> _Layout:
-    version, is_mono = header >> 19 & 3, header >> 6 & 3 == 3
-    assert header >> 21 == 0x7FF
-    assert header >> 16 & 7 == 3, "layer III without a CRC"
+def frame_bytes(header: int) -> int:
+    version = header >> 19 & 3
     is_mpeg1 = version == 3
     kbps = (_MPEG1_KBPS if is_mpeg1 else _MPEG2_KBPS)[header >> 12 & 15]
     slots = (144_000 if is_mpeg1 else 72_000) * kbps // _RATES_HZ[version][header >> 10 & 3]
+    return slots + (header >> 9 & 1)
+
+
+def _layout(header: int) -> _Layout:
+    assert header >> 21 == 0x7FF
+    assert header >> 16 & 7 == 3, "layer III without a CRC"
+    is_mpeg1, is_mono = header >> 19 & 3 == 3, header >> 6 & 3 == 3
     side_info_bytes = (17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17)
     block_bits, blocks = (59, 2) if is_mpeg1 else (63, 1)
     blocks *= 1 if is_mono else 2
     first = 8 * side_info_bytes - blocks * block_bits
     places = [first + block_bits * block for block in range(blocks)]
-    return _Layout(slots + (header >> 9 & 1), 4 + side_info_bytes, 9 if is_mpeg1 else 8, places)
+    return _Layout(frame_bytes(header), 4 + side_info_bytes, 9 if is_mpeg1 else 8, places)
 
 
 def _frame(head: bytes, layout: _Layout, slot_start: int, main: bytearray) -> Frame:
