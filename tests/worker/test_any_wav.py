@@ -9,23 +9,24 @@ from hypothesis import strategies as st
 
 from shared.encoding import Options
 from tests import wavs
-from tests.worker.any_wav import MP3_RATES_HZ, AnyWav, any_wavs
+from tests.worker.any_wav import FORMS, MP3_RATES_HZ, AnyWav, Form, any_wavs
 from tests.worker.conversion import convert, level_db, snr_db
 
-EXAMPLES = 120
-"""of each container; 20 take a second"""
+EXAMPLES = 12
+"""of each form in each container; 20 take a second"""
 HEARD_FROM_S = 0.03
 HEARD_FROM_SAMPLES = 100
 """What is shorter is compared by its length alone."""
 
 
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
+@pytest.mark.parametrize("form", FORMS, ids=str)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data(), segment_s=st.sampled_from([60, 0.15]))
 def test_any_wav_comes_out_as_long_as_loud_and_where_it_went_in(
-    container: str, data: st.DataObject, segment_s: float
+    container: str, form: Form, data: st.DataObject, segment_s: float
 ) -> None:
-    any_wav = data.draw(any_wavs(container))
+    any_wav = data.draw(any_wavs(container, form))
     with tempfile.TemporaryDirectory() as folder:
         options = Options(quality=0)
         converted = convert(Path(folder), any_wav.wav, options, segment_s=segment_s)
