@@ -115,7 +115,8 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
     slot, fields = _room(audio, mode)
     total_bytes = min(slot.frame_bytes + summary.audio_bytes, _UINT32_MAX)
     frame = audio.empty_head(summary.first_header, slot)
-    frame += struct.pack(">4sIII", mode.name, fields, summary.frames, total_bytes)
+    frame_count = min(summary.frames, _UINT32_MAX)
+    frame += struct.pack(">4sIII", mode.name, fields, frame_count, total_bytes)
     if fields & _TABLE:
         frame += _table_of_contents(summary, slot.frame_bytes)
     if fields & _QUALITY:

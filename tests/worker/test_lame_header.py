@@ -1,16 +1,23 @@
 import shutil
 import subprocess
+import tempfile
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mutagen.mp3 import MP3, BitrateMode
 
 from shared.errors import EncodeFailed
+from tests.worker.bounds import bounded
 from tests.worker.mp3_material import Sound, decode, in_chunks, music, sound
-from worker.lame_header import header_frame, summarise
+from tests.worker.reservoir import frame_bytes
+from worker.lame_header import Summary, header_frame, summarise
 from worker.mpeg import Format, frames, pack
 
 VBR = 2
@@ -182,3 +189,137 @@ def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
 def test_no_audio_at_all_is_refused() -> None:
     with pytest.raises(EncodeFailed):
         header_frame(summarise([]), 0, VBR)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What stands in some files, and how many frames that are if nothing is wrong with them."""
+
+    contents: list[bytes]
+    frames: int | None
+    samples_per_frame: int
+
+
+@st.composite
+def headers(draw: st.DrawFn, version: int, rate: int, *, is_mono: bool) -> bytes:
+    """Of one format, in any bitrate, with any of the bits that say nothing about it."""
+    mode = 3 if is_mono else draw(st.integers(0, 2))
+    crc, padding, private = (
+        draw(st.integers(0, 1)),
+        draw(st.integers(0, 1)),
+        draw(st.integers(0, 1)),
+    )
+    fields = [(0x7FF, 21), (version, 19), (1, 17), (crc, 16), (draw(st.integers(1, 14)), 12)]
+    fields += [(rate, 10), (padding, 9), (private, 8), (mode, 6), (draw(st.integers(0, 63)), 0)]
+    return sum(value << shift for value, shift in fields).to_bytes(4)
+
+
+@st.composite
+def any_parts(draw: st.DrawFn) -> Parts:
+    version, rate = draw(st.sampled_from([0, 2, 3])), draw(st.integers(0, 2))
+    of_the_format = headers(version, rate, is_mono=draw(st.booleans()))
+    chosen = draw(st.lists(st.lists(of_the_format, max_size=12), max_size=6))
+    contents = [b"".join(map(_filled, part)) for part in chosen]
+    count: int | None = sum(map(len, chosen))
+    if draw(st.booleans()) and contents:
+        index = draw(st.integers(0, len(contents) - 1))
+        place = draw(st.integers(0, len(contents[index])))
+        cut_off = contents[index][:place]
+        contents[index] = cut_off + draw(
+            st.binary(max_size=2000)
+            | st.sampled_from([b"", contents[index], b"\xff\xfb\x90\x64", b"\xff" * 5000])
+        )
+        count = None
+    return Parts(contents, count, 1152 if version == 3 else 576)
+
+
+def _filled(header: bytes) -> bytes:
+    return header.ljust(frame_bytes(int.from_bytes(header)), header[3:])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    parts=any_parts(),
+    padding=st.integers(-9, 4200) | st.integers(529, 4095),
+    quality=st.none() | st.integers(0, 9),
+)
+def test_a_header_fits_the_parts_whatever_frames_they_are_and_what_is_none_is_refused(
+    parts: Parts, padding: int, quality: int | None
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.part" for number in range(len(parts.contents))]
+        for path, content in zip(paths, parts.contents, strict=True):
+            path.write_bytes(content)
+        with bounded(processor_s=10):
+            try:
+                summary = summarise(paths)
+                samples = summary.frames * parts.samples_per_frame - 576 - padding
+                header = header_frame(summary, samples, quality)
+            except EncodeFailed:
+                assert not parts.frames or not 529 <= padding <= 4095
+                return
+    assert 529 <= padding <= 4095
+    assert summary.frames == (summary.frames if parts.frames is None else parts.frames)
+    audio = b"".join(parts.contents)
+    assert len(list(frames([header + audio]))) == summary.frames + 1
+    assert len(header) == frame_bytes(int.from_bytes(header[:4]))
+    tag = header[header.index(b"Info" if quality is None else b"Xing") :]
+    assert int.from_bytes(tag[8:12]) == summary.frames
+    assert int.from_bytes(tag[12:16]) == len(header + audio)
+    flags = tag[7]
+    delay_at = 16 + (100 if flags & 4 else 0) + (4 if flags & 8 else 0) + 21
+    assert int.from_bytes(tag[delay_at : delay_at + 3]) == 576 << 12 | padding
+
+
+@settings(deadline=None)
+@given(
+    parts=st.lists(st.binary(max_size=3000), max_size=4),
+    samples=st.integers(-(2**70), 2**70),
+    quality=st.none() | st.integers(0, 9),
+)
+def test_random_bytes_never_get_a_header(
+    parts: list[bytes], samples: int, quality: int | None
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.part" for number in range(len(parts))]
+        for path, content in zip(paths, parts, strict=True):
+            path.write_bytes(content)
+        with bounded(processor_s=10), pytest.raises(EncodeFailed):
+            header_frame(summarise(paths), samples, quality)
+
+
+@pytest.mark.parametrize("count", [2**31, 2**32 - 1, 2**32, 2**40])
+@pytest.mark.parametrize("quality", [VBR, None], ids=["VBR", "CBR"])
+def test_more_than_the_fields_can_say_is_refused_or_cut_to_what_they_can(
+    count: int, quality: int | None
+) -> None:
+    per_mark = count // 1024
+    marks = [number * per_mark * 417 for number in range(1026)]
+    summary = Summary(b"\xff\xfb\x90\x64", count, count * 417, 0, marks, per_mark)
+    try:
+        header = header_frame(summary, count * 1152 - 2000, quality)
+    except EncodeFailed:
+        return
+    assert len(list(frames([header]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "mb"),
+    [(b"\xff\xf3\x14\xc4" + bytes(20), 12), (b"\xff\xfb\xe8\x44" + bytes(1436), 200)],
+    ids=["smallest", "largest"],
+)
+def test_long_recordings_are_summarised_in_linear_time_and_little_memory(
+    tmp_path: Path, frame: bytes, mb: int
+) -> None:
+    """A second or two, where quadratic time would be minutes."""
+    count = (1 << 20) // len(frame)
+    part = tmp_path / "0.part"
+    part.write_bytes(count * frame)
+    with bounded(processor_s=60, memory_bytes=8 << 20):
+        summary = summarise(repeat(part, mb))
+        header = header_frame(
+            summary, mb * count * Format.of(frame[:4]).samples_per_frame - 1500, VBR
+        )
+    assert len(list(frames([header]))) == 1
+    assert (summary.frames, summary.audio_bytes) == (mb * count, mb * part.stat().st_size)
+    assert len(summary.marks) <= 2048

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, cycle, islice
+from itertools import chain, cycle, islice, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import EncodeFailed
+from tests.worker.bounds import bounded
 from tests.worker.mp3_material import (
     Sound,
     attacks,
@@ -229,12 +230,29 @@ def test_no_bytes_whatever_pass_unnoticed_or_break_the_packer(
     prefix: bytes, junk: list[bytes]
 ) -> None:
     stream = b"".join([prefix, *junk])
-    try:
-        split = list(frames([prefix, *junk]))
-        assert b"".join(split) == stream
-        assert len(list(frames([b"".join(pack(split))]))) == len(split)
-    except EncodeFailed:
-        assert stream
+    with bounded(processor_s=10):
+        try:
+            split = list(frames([prefix, *junk]))
+            assert b"".join(split) == stream
+            assert len(list(frames([b"".join(pack(split))]))) == len(split)
+        except EncodeFailed:
+            assert stream
+
+
+SMALLEST_FRAME = b"\xff\xf3\x14\xc4" + bytes(20)
+LARGEST_FRAME = b"\xff\xfb\xe8\x44" + bytes(1436)
+
+
+@pytest.mark.parametrize("frame", [SMALLEST_FRAME, LARGEST_FRAME], ids=["smallest", "largest"])
+@pytest.mark.parametrize("chunk_bytes", [7, 1 << 16, 1 << 22])
+def test_a_long_stream_is_split_and_packed_in_linear_time_and_little_memory(
+    frame: bytes, chunk_bytes: int
+) -> None:
+    """A second or two, where quadratic time would be minutes; in chunks that hold a bit of a frame or thousands."""
+    count = (1 << 19) // len(frame) // (10 if chunk_bytes < len(frame) else 1)
+    stream = list(in_chunks(count * frame, chunk_bytes))
+    with bounded(processor_s=60, memory_bytes=8 << 20):
+        assert sum(1 for _ in pack(frames(chain.from_iterable(repeat(stream, 4))))) == 4 * count
 
 
 def test_an_endless_stream_is_packed_in_constant_memory() -> None:

@@ -1,0 +1,182 @@
+"""WAVs that hypothesis makes, with sound in them that can be told apart after a conversion to MP3.
+
+Every container, encoding, width, rate and number of channels, in any order of any chunks, with the habits of real
+writers. Nothing here uses the code under test. How channels are mixed is ITU-R BS.775's, as the service promises it.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests import wavs
+from tests.wavs import Piece
+from tests.worker.conversion import Voices, sweep_for
+
+MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+OTHER_RATES_HZ = (1000, 6000, 11000, 18900, 37800, 44056, 47250, 64000, 88200, 96000, 192000)
+
+# What a speaker gives to left and right. Small letters: at -3 dB; c, C: to both; X: to none.
+_GAINS = {
+    "L": (1.0, 0.0),
+    "R": (0.0, 1.0),
+    "C": (0.5**0.5, 0.5**0.5),
+    "X": (0.0, 0.0),
+    "l": (0.5**0.5, 0.0),
+    "r": (0.0, 0.5**0.5),
+    "c": (0.5, 0.5),
+}
+_BY_MASK_BIT = "LRCXlrLRclrclcrlcr"
+_USUAL = {3: "LRC", 4: "LRlr", 5: "LRClr", 6: "LRCXlr", 7: "LRCXclr", 8: "LRCXlrlr"}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How samples are stored: whole numbers of `valid_bits`, left-justified in `bits`, or as `encoding` says."""
+
+    encoding: str
+    bits: int
+    valid_bits: int
+
+    def __str__(self) -> str:
+        return f"{self.encoding} {self.valid_bits}/{self.bits}"
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.valid_bits < self.bits
+
+
+FORMS = [
+    *[Form("pcm", bits, bits) for bits in wavs.PCM_BITS],
+    *[Form("float", bits, bits) for bits in wavs.FLOAT_BITS],
+    *[Form("alaw", 8, 8), Form("mulaw", 8, 8)],
+    *[Form("pcm", 8, 7), Form("pcm", 16, 12), Form("pcm", 24, 20)],
+    *[Form("pcm", 32, 18), Form("pcm", 32, 24), Form("pcm", 64, 60)],
+]
+
+
+@dataclass(frozen=True)
+class Melody:
+    """A sweep for each channel, faded in and out: resamplers and encoders smear a sudden edge."""
+
+    channels: int
+    rate_hz: int
+    samples: int
+
+    def at(self, rate_hz: int, samples: int) -> Voices:
+        """As if it had been sampled at another rate."""
+        tone = sweep_for(self.samples, self.channels, self.rate_hz).at(rate_hz, samples)
+        seconds = np.arange(samples)[:, None] / rate_hz
+        end_s = (self.samples - 1) / self.rate_hz
+        fade_s = max(0.004, 16 / self.rate_hz)
+        return 1.6 * tone * np.clip(np.minimum(seconds, end_s - seconds) / fade_s, 0, 1)
+
+
+@dataclass(frozen=True)
+class AnyWav:
+    """A WAV, and what it should sound like."""
+
+    wav: bytes = field(repr=False)
+    form: Form
+    melody: Melody
+    mask: int
+    container: str
+    layout: list[str]
+    """its chunks in their order, and what is odd about them"""
+
+    def heard_at(self, rate_hz: int) -> Voices:
+        """The MP3's one or two channels, without loss, at its rate."""
+        melody = self.melody
+        voices = melody.at(rate_hz, -(-melody.samples * rate_hz // melody.rate_hz))
+        if melody.channels <= 2:
+            return voices
+        gains = np.array([_GAINS[speaker] for speaker in self._speakers()])
+        return np.asarray(voices @ gains / gains.sum(axis=0).max())
+
+    def _speakers(self) -> str:
+        channels = self.melody.channels
+        if not self.mask:
+            return _USUAL[channels]
+        bits = enumerate(_BY_MASK_BIT)
+        named = "".join(speaker for bit, speaker in bits if self.mask >> bit & 1)
+        return named[:channels].ljust(channels, "C")
+
+
+_KNOWN_IDS = [b"LIST", b"bext", b"iXML", b"id3 ", b"cue ", b"JUNK", b"fact", b"smpl", b"PEAK"]
+_PIECES = st.lists(
+    st.tuples(st.sampled_from([*_KNOWN_IDS, b"abcd", b"Xy 1"]), st.binary(max_size=301)), max_size=5
+)
+_RATES = st.sampled_from([*MP3_RATES_HZ, *MP3_RATES_HZ, *OTHER_RATES_HZ]) | st.integers(
+    1000, 768_000
+)
+
+
+@st.composite
+def any_wavs(draw: st.DrawFn, container: str, form: Form) -> AnyWav:
+    rate_hz = draw(_RATES)
+    long = st.integers(rate_hz // 5, rate_hz * 7 // 10)
+    melody = Melody(draw(st.integers(1, 8)), rate_hz, draw(long | st.integers(1, 2000)))
+    mask = draw(st.none() | st.sampled_from([0, 0x3F, 0x63F]) | st.integers(0, 2**18 - 1))
+    is_extensible = mask is not None
+    big_endian = container == "RIFX"
+    raw = wavs.encode(
+        melody.at(rate_hz, melody.samples),
+        encoding=form.encoding,
+        bits=form.bits,
+        valid_bits=form.valid_bits,
+        big_endian=big_endian,
+    )
+    fmt = wavs.fmt_payload(
+        channels=melody.channels,
+        sample_rate_hz=rate_hz,
+        encoding=form.encoding,
+        bits=form.bits if is_extensible else form.valid_bits,
+        valid_bits=form.valid_bits if is_extensible else None,
+        channel_mask=mask,
+        block_align=melody.channels * form.bits // 8,
+        fmt_bytes=draw(st.sampled_from(_fmt_sizes(form, is_extensible=is_extensible))),
+        big_endian=big_endian,
+    )
+    layout, wav = _arranged(draw, container, (b"fmt ", fmt), (b"data", raw))
+    return AnyWav(wav, form, melody, mask or 0, container, layout)
+
+
+def _fmt_sizes(form: Form, *, is_extensible: bool) -> list[int]:
+    if is_extensible:
+        return [40, 48]
+    # without a width, which 14 bytes do not hold, all bits are valid
+    return [16, 18, 20, 40] if form.is_narrow else [14, 16, 18, 20, 40]
+
+
+def _arranged(draw: st.DrawFn, container: str, fmt: Piece, data: Piece) -> tuple[list[str], bytes]:
+    """The whole file: other chunks before, between and behind, padded or not, sizes that a streaming writer leaves."""
+    pieces = draw(_PIECES)
+    pad = draw(st.booleans())
+    if not pad:  # only a known name tells that a pad byte is missing in front of it
+        pieces = [piece for piece in pieces if piece[0] in _KNOWN_IDS]
+    pieces.insert(draw(st.integers(0, len(pieces))), fmt)
+    # data of a single byte and no size cannot be told from an empty chunk and its pad byte
+    streaming = len(data[1]) > 1 and draw(st.booleans())
+    pieces.insert(len(pieces) if streaming else draw(st.integers(0, len(pieces))), data)
+    is_long = container in ("RF64", "BW64")
+    unknown = draw(st.sampled_from([0, wavs.STREAMING])) if streaming else None
+    declared = wavs.STREAMING if is_long and unknown is None else unknown
+    chunks = [
+        wavs.chunk(*piece, container=container, pad=pad, declared=declared)
+        if piece is data
+        else wavs.chunk(*piece, container=container, pad=pad)
+        for piece in pieces
+    ]
+    if streaming:
+        chunks[-1] = chunks[-1][: len(chunks[-1]) - _pad_bytes(container, data, pad=pad)]
+    if is_long:  # a streaming writer left its size table empty
+        chunks.insert(0, wavs.ds64(0 if streaming else len(data[1])))
+    prefix = draw(st.sampled_from([b"", b"", b"", b"ID3\x04\0\0\0\0\0\x15" + bytes(21)]))
+    trailing = b"" if streaming else draw(st.binary(max_size=7))
+    layout = [f"{chunk_id.decode()}:{len(payload)}" for chunk_id, payload in pieces]
+    layout += [f"{pad=}", f"{declared=}", f"prefix={len(prefix)}", f"{trailing=}"]
+    return layout, prefix + wavs.wrap(chunks, container=container) + trailing
+
+
+def _pad_bytes(container: str, data: Piece, *, pad: bool) -> int:
+    return -len(data[1]) % (8 if container == "W64" else 2) if pad else 0

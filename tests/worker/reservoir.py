@@ -1,0 +1,72 @@
+"""MP3 frames as a decoder sees them once the bit reservoir is undone.
+
+By ISO/IEC 11172-3, 2.4.1 and 2.4.2.7, and 13818-3, 2.4; nothing here uses the code under test.
+"""
+
+from typing import NamedTuple
+
+_RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_MPEG1_KBPS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG2_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+
+
+class Frame(NamedTuple):
+    """What makes the sound: the header without bitrate, padding and CRC; the side info's fields; the main data."""
+
+    header: int
+    side_info: str
+    """binary digits, without `main_data_begin`"""
+    main_data: bytes
+
+
+class _Layout(NamedTuple):
+    frame_bytes: int
+    head_bytes: int
+    begin_bits: int
+    length_places: list[int]
+
+
+def unpacked(stream: bytes) -> list[Frame]:
+    """The frames of a stream without tags, whether they use the reservoir or not."""
+    heads: list[tuple[bytes, _Layout, int]] = []
+    main = bytearray()
+    at = 0
+    while at < len(stream):
+        layout = _layout(int.from_bytes(stream[at : at + 4]))
+        frame = stream[at : at + layout.frame_bytes]
+        assert len(frame) == layout.frame_bytes
+        heads.append((frame[: layout.head_bytes], layout, len(main)))
+        main += frame[layout.head_bytes :]
+        at += layout.frame_bytes
+    return [_frame(*head, main) for head in heads]
+
+
+def frame_bytes(header: int) -> int:
+    version = header >> 19 & 3
+    is_mpeg1 = version == 3
+    kbps = (_MPEG1_KBPS if is_mpeg1 else _MPEG2_KBPS)[header >> 12 & 15]
+    slots = (144_000 if is_mpeg1 else 72_000) * kbps // _RATES_HZ[version][header >> 10 & 3]
+    return slots + (header >> 9 & 1)
+
+
+def _layout(header: int) -> _Layout:
+    assert header >> 21 == 0x7FF
+    assert header >> 16 & 7 == 3, "layer III without a CRC"
+    is_mpeg1, is_mono = header >> 19 & 3 == 3, header >> 6 & 3 == 3
+    side_info_bytes = (17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17)
+    block_bits, blocks = (59, 2) if is_mpeg1 else (63, 1)
+    blocks *= 1 if is_mono else 2
+    first = 8 * side_info_bytes - blocks * block_bits
+    places = [first + block_bits * block for block in range(blocks)]
+    return _Layout(frame_bytes(header), 4 + side_info_bytes, 9 if is_mpeg1 else 8, places)
+
+
+def _frame(head: bytes, layout: _Layout, slot_start: int, main: bytearray) -> Frame:
+    side_info = "".join(f"{byte:08b}" for byte in head[4:])
+    start = slot_start - int(side_info[: layout.begin_bits], 2)
+    bits = sum(int(side_info[place : place + 12], 2) for place in layout.length_places)
+    main_data = bytes(main[start : start + (bits + 7) // 8])
+    assert start >= 0
+    assert len(main_data) == (bits + 7) // 8
+    header = int.from_bytes(head[:4]) & ~0xF200
+    return Frame(header, side_info[layout.begin_bits :], main_data)

@@ -1,0 +1,46 @@
+"""Whatever the WAV is like, and however it is cut, its MP3 sounds as it does, sample for sample."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.encoding import Options
+from tests import wavs
+from tests.worker.any_wav import FORMS, MP3_RATES_HZ, AnyWav, Form, any_wavs
+from tests.worker.conversion import convert, level_db, snr_db
+
+EXAMPLES = 12
+"""of each form in each container; 20 take a second"""
+HEARD_FROM_S = 0.03
+HEARD_FROM_SAMPLES = 100
+"""What is shorter is compared by its length alone."""
+
+
+@pytest.mark.parametrize("container", wavs.CONTAINERS)
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(data=st.data(), segment_s=st.sampled_from([60, 0.15]))
+def test_any_wav_comes_out_as_long_as_loud_and_where_it_went_in(
+    container: str, form: Form, data: st.DataObject, segment_s: float
+) -> None:
+    any_wav = data.draw(any_wavs(container, form))
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(quality=0)
+        converted = convert(Path(folder), any_wav.wav, options, segment_s=segment_s)
+        voices, mp3_hz = converted.decoded(), converted.target.sample_rate_hz
+    melody = any_wav.melody
+    if melody.rate_hz in MP3_RATES_HZ:
+        assert (mp3_hz, len(voices)) == (melody.rate_hz, melody.samples)
+    expected = any_wav.heard_at(mp3_hz)
+    assert voices.shape == expected.shape
+    if _is_heard(any_wav):
+        assert snr_db(expected, voices) > 28
+        assert level_db(voices) == pytest.approx(level_db(expected), abs=0.05)
+
+
+def _is_heard(any_wav: AnyWav) -> bool:
+    samples = any_wav.melody.samples
+    return samples >= max(HEARD_FROM_SAMPLES, HEARD_FROM_S * any_wav.melody.rate_hz)
