@@ -17,6 +17,7 @@ _BLOCK_BYTES = 16 * 1024
 _MAX_BLOCKS = 256  # so much silence in front is looked through
 _LEAST, _MOST = 2.0**-40, 2.0**24
 _FAR_ABOVE_1 = 8
+_FEW = 16  # levels, such as those of a square wave; as floats of a sound they would be many
 
 
 def as_floats(source: Source, data: Header, fmt: Format) -> Format:
@@ -41,6 +42,8 @@ def _full_scale(raw: bytes) -> int:
     """0 for integers: what they are as floats is no number here, and absurdly small there."""
     whole = raw[: len(raw) // 4 * 4]
     floats = [abs(value) for (value,) in struct.iter_unpack("<f", whole) if value]
+    if not any(raw[::4]) and len(set(floats)) < _FEW:
+        return 0
     if not all(map(isfinite, floats)) or max(floats, default=0) > _MOST:
         return 0
     if sum(value > _LEAST for value in floats) <= 3 / 4 * len(floats):

@@ -181,7 +181,6 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
             elif isinstance(error, OSError):
                 # A disk that is full or away may be back: the next attempt has to wait for that, each time longer.
                 _keep(session, claim, min(settings.lease_s * claim.attempt, LONGEST_PAUSE_S))
-                return
             else:
                 _give_back(session, claim)
     else:

@@ -60,6 +60,13 @@ def test_no_tone_of_integers_is_taken_for_floats(
     assert read(raw, channels=1).encoding == Encoding.PCM
 
 
+@pytest.mark.parametrize("peak", [0.01, 0.25, 0.5, 0.9])
+def test_a_square_wave_of_integers_is_taken_for_none(peak: float) -> None:
+    square = peak * np.sign(np.sin(np.arange(9000) / 20 + 0.1))
+    raw = wavs.encode(square[:, None], bits=32, valid_bits=24)
+    assert read(raw, channels=1).encoding == Encoding.PCM
+
+
 def test_integers_that_are_right_justified_are_no_floats() -> None:
     raw = np.rint(2**23 * NOISE).astype("<i4").tobytes()
     assert read(raw).encoding == Encoding.PCM
