@@ -19,7 +19,7 @@ show_what_failed = docker compose ps --all; for service in $$( \
 	| grep -v -E ' (runninghealthy0|exited0|created0)$$' | cut -d ' ' -f 1 | sort -u); \
 	do docker compose logs --no-color --tail 20 $$service; done
 # from the command line or the shell, else from .env, else $(2)
-value_of = $${$(1):-$$(sed -n 's/^$(1)=//p' .env | grep . || echo $(2))}
+value_of = $${$(1):-$$(sed -n 's/^$(1)=//p' .env 2>/dev/null | grep . || echo $(2))}
 
 define print_links
 	@echo "Ready."
@@ -74,7 +74,7 @@ run-local: .venv/synced env ## start the service without Docker: PostgreSQL, Val
 
 down: ## stop the service, however it runs; all data is kept
 	@if test -z "$(DATA_DIR)" && $(compose_runs); then docker compose down; fi
-	@if test -x .venv/bin/python; then $(run_python) local stop; fi
+	@if test -e .venv/synced; then $(run_python) local stop; fi
 
 logs: ## follow the logs
 	@if test -z "$(DATA_DIR)" && $(compose_runs); then docker compose logs --follow --tail 20; \
