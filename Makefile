@@ -88,7 +88,7 @@ clean: down ## stop the service and remove what can be made again; data and .env
 
 # Completed, never changed: the passwords in it belong to the data.
 env:
-	@umask 077; random() { od -An -N 16 -tx1 /dev/urandom | tr -d ' \n'; }; \
+	@set -e; umask 077; random() { od -An -N 16 -tx1 /dev/urandom | tr -d ' \n'; }; \
 	test -s .env || echo "# Written by make. Every setting of the service may be added here (README.md)." > .env; \
 	test -z "$$(tail -c 1 .env)" || echo >> .env; chmod 600 .env; \
 	for line in API_PORT=8000 FLOWER_PORT=5555 "FLOWER_BASIC_AUTH=flower:$$(random)" \
