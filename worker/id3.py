@@ -35,7 +35,6 @@ MAX_SUB_FRAMES = 20  # of a chapter
 MAX_VALUES = 100  # of one text frame
 MAX_VALUE_CHARS = 4_000  # stays below the number of digits that int() refuses with ValueError
 
-_UTF16_TEXT = re.compile(rb"(?:(?!\0\0)[\s\S]{2})*+")
 _LANGUAGE = re.compile(r"[A-Za-z]{3}")
 _V22_MIME = {"PNG": "image/png", "JPG": "image/jpeg"}
 # Laid out alike in every version and opaque to us. Frames that describe the old file's bytes (MLLT, ASPI, SEEK) go.
@@ -180,9 +179,16 @@ def _cut(data: bytes, encoding: int) -> tuple[bytes, bytes]:
     if encoding not in (Encoding.UTF16, Encoding.UTF16BE):
         text, _, rest = data.partition(b"\0")
         return text, rest
-    match = _UTF16_TEXT.match(data, 0, MAX_TEXT_BYTES)
-    text = match[0] if match else b""
-    return text, data[len(text) + 2 :]
+    end = _utf16_end(data[:MAX_TEXT_BYTES])
+    return data[:end], data[end + 2 :]
+
+
+def _utf16_end(data: bytes) -> int:
+    """Where the terminator stands, a zero unit; without one, the last whole unit ends there."""
+    end = data.find(b"\0\0")
+    while end % 2 and end >= 0:
+        end = data.find(b"\0\0", end + 1)
+    return end if end >= 0 else len(data) // 2 * 2
 
 
 def _values(encoding: int, data: bytes) -> list[str]:
