@@ -130,7 +130,7 @@ def resampled(samples: int, source_rate_hz: int, target: Target) -> int:
 def cut(info: WavInfo, target: Target, segment_s: float) -> list[Stretch]:
     """The segments of a record, in order: equal stretches of about `segment_s`, on the grid but for the end.
 
-    There are twice so long ones in a long recording.
+    In a long recording they are up to twice as long.
 
     CBR carries its bit reservoir, and compressed sources their decoder's state, from end to end: those are one segment.
     The length of a compressed one is an estimate, and the most that it can be where its header does not say.
