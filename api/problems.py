@@ -64,6 +64,8 @@ def responses(
     *raised: type[Wav2mp3Error], media_type: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of an endpoint's errors, and of its answer where that is not JSON."""
+    # Of two with one status, that of the endpoint's own is described: it says more.
+    all_raised: tuple[type[Wav2mp3Error], ...] = (errors.BadRequest, errors.Unavailable, *raised)
     described: dict[int | str, dict[str, Any]] = {
         STATUS[error].value: {
             "description": STATUS[error].phrase,
@@ -73,7 +75,7 @@ def responses(
                 }
             },
         }
-        for error in (*raised, errors.BadRequest, errors.Unavailable)
+        for error in all_raised
     }
     if media_type is not None:
         described[200] = {"content": {media_type: {}}}

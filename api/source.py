@@ -50,11 +50,10 @@ class SourceWriter:
     def _look_at_start(self) -> None:
         fmt = wav.check_start(self._file, self.size_bytes)
         self._file.seek(self.size_bytes)
-        if (
-            fmt is not None and fmt.encoding in wav.RAW
-        ):  # a compressed stream may have another rate than its fmt
-            encoding.check_source_rate(self._options, fmt.sample_rate_hz)
         self._has_good_start = fmt is not None
+        # A compressed stream may have another rate than its fmt says.
+        if fmt is not None and fmt.encoding in wav.RAW:
+            encoding.check_source_rate(self._options, fmt.sample_rate_hz)
         # Twice the bytes before the next look: however slowly a header arrives, looking takes linear time.
         self._next_look_bytes = 2 * self.size_bytes
 

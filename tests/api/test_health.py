@@ -21,6 +21,12 @@ def test_a_ready_service_names_its_parts(client: httpx.Client) -> None:
     assert set(answer.json().values()) == {"ok"}
 
 
+def test_what_is_not_ready_is_described(client: httpx.Client) -> None:
+    answers = client.get("/openapi.json").json()["paths"]["/health/ready"]["get"]["responses"]
+    described = answers["503"]["content"]["application/problem+json"]["schema"]["properties"]
+    assert set(described) >= {"code", "detail", "postgresql", "redis", "volume", "workers"}
+
+
 def test_without_redis_the_service_is_not_ready_but_takes_uploads(stack: Stack, user: User) -> None:
     stack.supervisor.stopProcess("valkey")
     try:
