@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.records import CHANGES
+from shared import db
 
 RECHECK_S = 2.0
 RECONNECT_S = 1.0
@@ -112,5 +112,5 @@ class Changes:
         connection = cast("psycopg2.extensions.connection", pooled.dbapi_connection)
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {CHANGES}")
+            cursor.execute(f"LISTEN {db.records.CHANGES}")
         return connection

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from api.changes import Changes
 from shared import db
+from shared.db import User
 from shared.errors import BadCredentials
-from shared.models import User
 from shared.settings import Settings, get_settings
 
 

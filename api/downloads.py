@@ -13,10 +13,10 @@ from fastapi.responses import FileResponse
 from api import views
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges
+from api.http import satisfiable
 from api.problems import answer, problem, responses
-from api.ranges import satisfiable
-from shared import db, errors, media, records
-from shared.models import Record, RecordStatus
+from shared import db, errors, media
+from shared.db import Record, RecordStatus
 
 router = APIRouter(tags=["records"])
 
@@ -64,7 +64,7 @@ async def download(
             return views.find(session, record_id, owner)
 
     def is_finished(record: Record) -> bool:
-        return record.status in records.FINISHED
+        return record.status in db.records.FINISHED
 
     record = await changes.wait_until(record_id, load, is_finished, MAX_WAIT_S)
     if record.status == RecordStatus.FAILED:

@@ -12,7 +12,7 @@ from api.deps import RecordChanges
 from api.problems import responses
 from api.schemas import RecordView
 from api.views import RecordLinks
-from shared import db, errors, records
+from shared import db, errors
 
 router = APIRouter(tags=["records"])
 
@@ -41,7 +41,7 @@ async def follow_record(
         seen = first
         while True:
             yield f"data: {seen.model_dump_json()}\n\n"
-            if seen.status in records.FINISHED:
+            if seen.status in db.records.FINISHED:
                 return
             before = seen
             try:

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 
 from api.problems import responses
 from api.schemas import Parts
-from shared import db, media, queue, workers
+from shared import db, media, queue
+from shared.db import UNDONE, Record, Segment
 from shared.errors import NotReady
-from shared.models import UNDONE, Record, Segment
 from shared.settings import get_settings
 
 router = APIRouter(tags=["health"])
@@ -73,7 +73,7 @@ def _check_volume() -> None:
 
 def _check_workers() -> None:
     with db.transaction() as session:
-        if not workers.alive(session):
+        if not db.workers.alive(session):
             raise RuntimeError("no worker has reported itself")
 
 
@@ -90,7 +90,7 @@ class _Gauges(Collector):
                 .where(Segment.state.in_(UNDONE))
                 .group_by(Segment.state)
             ).all()
-            alive = len(workers.alive(session))
+            alive = len(db.workers.alive(session))
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)

@@ -14,9 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import downloads, events, health, problems, records, users
-from api.access_log import AccessLog
-from api.body import Linger
 from api.changes import Changes
+from api.http import AccessLog, Linger
 from shared import db, log
 from shared.settings import get_settings
 

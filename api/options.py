@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from shared.encoding import SAMPLE_RATES_HZ, Options, check_options
+from shared.mp3_options import SAMPLE_RATES_HZ, Options, check_options
 
 Tag = Annotated[str | None, Query(max_length=1000)]
 

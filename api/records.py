@@ -9,17 +9,16 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select, tuple_
 
 from api import views
-from api.body import arriving
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
-from api.multipart import Multipart
+from api.http import Multipart, arriving
 from api.options import ConversionOptions, TagOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
 from api.upload import MAX_FORM_BYTES, Upload
 from api.views import RecordLinks
-from shared import db, errors, media, records
-from shared.models import GONE, Record, RecordStatus
+from shared import db, errors, media
+from shared.db import GONE, Record, RecordStatus
 
 router = APIRouter(tags=["records"])
 
@@ -115,7 +114,7 @@ async def show_record(
             return views.view(session, views.find(session, record_id), links)
 
     return await changes.wait_until(
-        record_id, load, lambda seen: seen.status in records.FINISHED, _preferred_wait_s(prefer)
+        record_id, load, lambda seen: seen.status in db.records.FINISHED, _preferred_wait_s(prefer)
     )
 
 
@@ -158,5 +157,5 @@ def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) 
     """Cancel or delete a record: what converts it stops, its bytes go, its filename is free."""
     with db.transaction() as session:
         views.find(session, record_id, user_id)
-        records.bury(session, record_id, RecordStatus.DELETED)
+        db.records.bury(session, record_id, RecordStatus.DELETED)
     media.delete_all(media.record_files(settings.media_dir, user_id, record_id))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from shared.models import RecordStatus
+from shared.db import RecordStatus
 
 Name = Annotated[
     str,

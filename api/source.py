@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from shared import encoding, media, wav
+from shared import media, mp3_options, wav
 from shared.errors import NoSpace, UploadTooLarge
 from shared.settings import Settings
 
@@ -19,7 +19,7 @@ SYNC_BYTES = 64 * 2**20
 class SourceWriter:
     """`write` until all is there, then `finish`; or `abandon`."""
 
-    def __init__(self, path: Path, options: encoding.Options, settings: Settings) -> None:
+    def __init__(self, path: Path, options: mp3_options.Options, settings: Settings) -> None:
         self._path = path
         self._options = options
         self._settings = settings
@@ -53,7 +53,7 @@ class SourceWriter:
         self._has_good_start = fmt is not None
         # A compressed stream may have another rate than its fmt says.
         if fmt is not None and fmt.encoding in wav.RAW:
-            encoding.check_source_rate(self._options, fmt.sample_rate_hz)
+            mp3_options.check_source_rate(self._options, fmt.sample_rate_hz)
         # Twice the bytes before the next look: however slowly a header arrives, looking takes linear time.
         self._next_look_bytes = 2 * self.size_bytes
 

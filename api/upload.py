@@ -10,9 +10,9 @@ import time
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from api.multipart import Multipart, PartHead, clean_filename
+from api.http import Multipart, PartHead, clean_filename
 from api.source import SourceWriter
-from shared import db, encoding, media, queue, records
+from shared import db, media, mp3_options, queue, segmentation
 from shared.errors import BadUpload, RecordGone
 from shared.settings import Settings
 
@@ -30,7 +30,7 @@ class Upload:
     """One upload of one user: `receive`, then `accept`; or `abandon`, if anything is raised."""
 
     def __init__(
-        self, user_id: UUID, options: encoding.Options, tags: dict[str, str], settings: Settings
+        self, user_id: UUID, options: mp3_options.Options, tags: dict[str, str], settings: Settings
     ) -> None:
         self._user_id = user_id
         self._options = options
@@ -71,7 +71,7 @@ class Upload:
         if self.record_id is not None:
             raise BadUpload("There are two files in this upload. Send each in a call of its own.")
         with db.transaction() as session:
-            self.record_id = records.reserve(
+            self.record_id = db.records.reserve(
                 session,
                 self._user_id,
                 clean_filename(head.filename),
@@ -101,7 +101,7 @@ class Upload:
             return
         self._renew_at = time.monotonic() + self._lease_s / 4
         with db.transaction() as session:
-            if not records.keep_uploading(session, self.record_id, self._lease_s):
+            if not db.records.keep_uploading(session, self.record_id, self._lease_s):
                 raise RecordGone
 
     def accept(self) -> UUID:
@@ -112,20 +112,20 @@ class Upload:
             )
         self._write()
         info = self._writer.finish()
-        target = encoding.choose_target(info, self._options)
-        stretches = encoding.cut(info, target, self._settings.segment_s)
+        target = mp3_options.choose_target(info, self._options)
+        stretches = segmentation.plan_segments(info, target, self._settings.segment_s)
         is_clip = (
             stretches[0].samples / info.sample_rate_hz <= CLIP_SEGMENTS * self._settings.segment_s
             and len(stretches) == 1
         )
         segment_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:
-            segment_ids = records.accept(
+            segment_ids = db.records.accept(
                 session,
                 self.record_id,
                 source_bytes=self._writer.size_bytes,
                 duration_s=info.duration_s,
-                warnings=[*info.warnings, *encoding.notes(info, target)],
+                warnings=[*info.warnings, *mp3_options.mix_warnings(info, target)],
                 stretches=stretches,
                 queue=segment_queue,
             )
@@ -143,7 +143,7 @@ class Upload:
         if self.record_id is None:
             return
         with db.transaction() as session:
-            released = records.release(session, self.record_id)
+            released = db.records.release(session, self.record_id)
         # An accepted record keeps its source, whatever went wrong after the commit.
         if released and self._writer is not None:
             self._writer.abandon()

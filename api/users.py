@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from api.body import arriving
 from api.deps import AppSettings, DbSession, hash_token
+from api.http import arriving
 from api.problems import responses
 from api.schemas import NewUser, UserCreated
 from shared import errors
-from shared.models import User
+from shared.db import User
 
 router = APIRouter(tags=["users"])
 

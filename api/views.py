@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, aliased
 from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
+from shared.db import GONE, Record, RecordStatus, Segment, SegmentState
 from shared.errors import RecordGone, RecordNotFound
-from shared.models import GONE, Record, RecordStatus, Segment, SegmentState
 
 
 class Links:

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from local.stack import Stack
 from shared import db
-from shared.models import Base
+from shared.db import Base
 from shared.settings import Settings, get_settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ import structlog
 from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import db, queue, workers
+from shared import db, queue
 
 ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
 """For a container's health check, which must cost nothing; where there is no such folder, nothing is written."""
@@ -63,7 +63,7 @@ def _end_without(parent_pid: int) -> None:
 def _say_goodbye(sender: Any, **_: object) -> None:
     if _converts_everything(sender):
         with suppress(SQLAlchemyError), db.transaction() as session:
-            workers.forget(session, sender.hostname)
+            db.workers.forget(session, sender.hostname)
 
 
 def _converts_everything(worker: Any) -> bool:
@@ -89,12 +89,12 @@ def _report_for_ever(name: str) -> None:
     while True:
         if time.monotonic() - _last_heartbeat_s < SILENT_AFTER_S:
             _report(name)
-        time.sleep(workers.HEARTBEAT_S)
+        time.sleep(db.workers.HEARTBEAT_S)
 
 
 def _report(name: str) -> None:
     try:
         with db.transaction() as session:
-            workers.report_alive(session, name)
+            db.workers.report_alive(session, name)
     except SQLAlchemyError as error:
         log.warning("heartbeat not reported", error=type(error).__name__)

@@ -13,9 +13,9 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from shared import db, media, queue, records, stale, workers
+from shared import db, media, queue
+from shared.db import PENDING, Record, RecordStatus
 from shared.errors import EncodeFailed
-from shared.models import PENDING, Record, RecordStatus
 from shared.settings import Settings
 
 BATCH = 500
@@ -35,7 +35,7 @@ def sweep_rows(settings: Settings) -> None:
     _publish_due(settings)
     ended = _end_records()
     with db.transaction() as session:
-        workers.forget_dead(session)
+        db.workers.forget_dead(session)
     # Last, because a volume may hang. Files whose rows say that they may go are found again.
     for user_id, record_id in (*failed, *ended):
         delete_unneeded(settings, user_id, record_id)
@@ -43,9 +43,9 @@ def sweep_rows(settings: Settings) -> None:
 
 def _fail_worn_out(settings: Settings) -> list[RecordKey]:
     with db.transaction() as session:
-        failed = stale.worn_out_records(session, settings.max_attempts, BATCH)
+        failed = db.stale.worn_out_records(session, settings.max_attempts, BATCH)
         for record in failed:
-            records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
+            db.records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
     for record in failed:
         log.error("record failed", record_id=str(record.id), reason="its attempts are used up")
     return [(record.user_id, record.id) for record in failed]
@@ -53,7 +53,7 @@ def _fail_worn_out(settings: Settings) -> list[RecordKey]:
 
 def _take_back() -> None:
     with db.transaction() as session:
-        taken_back = stale.take_back_segments(session, queue.AGAIN, BATCH)
+        taken_back = db.stale.take_back_segments(session, queue.AGAIN, BATCH)
     for segment_id in taken_back:
         log.warning("segment taken back", segment_id=segment_id)
 
@@ -63,13 +63,13 @@ def _publish_due(settings: Settings) -> None:
         due: dict[str, list[Task]] = {
             name: [
                 (queue.ENCODE_SEGMENT, segment_id)
-                for segment_id in stale.due_segments(
+                for segment_id in db.stale.due_segments(
                     session, name, settings.segments_in_flight, BATCH
                 )
             ]
             for name in (*queue.AGAIN.values(), *queue.AGAIN)
         }
-        unassembled = stale.unassembled_records(session, BATCH)
+        unassembled = db.stale.unassembled_records(session, BATCH)
     due[queue.AGAIN[queue.CLIPS]][:0] = [
         (queue.ASSEMBLE, str(record_id)) for record_id in unassembled
     ]
@@ -96,7 +96,9 @@ def _publish_missing(name: str, due: Sequence[Task]) -> None:
 def _end_records() -> list[RecordKey]:
     """Uploads whose API died, and records that have had their time."""
     with db.transaction() as session:
-        return stale.end_abandoned_uploads(session, BATCH) + stale.expire_records(session, BATCH)
+        return db.stale.end_abandoned_uploads(session, BATCH) + db.stale.expire_records(
+            session, BATCH
+        )
 
 
 def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:

@@ -15,21 +15,20 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from shared import assemblies, db, media, queue, records, segments, wav, workers
-from shared.assemblies import AssemblyClaim
-from shared.encoding import Target, choose_target
+from shared import db, media, queue, wav
 from shared.errors import BadWav, EncodeFailed, LeaseLost, NoSpace, NotAWav, Wav2mp3Error
+from shared.mp3_options import Target, choose_target
 from shared.queue import app
-from shared.segments import SegmentClaim
 from shared.settings import Settings, get_settings
-from worker import cores, heartbeat, sweep
-from worker.assemble import write_mp3
-from worker.encode import Job, write_part
-from worker.ffmpeg import Limits
+from worker import heartbeat, sweep
+from worker.audio import Job, Limits, own_core, write_part
 from worker.lease import Lease
+from worker.mp3 import write_mp3
 
 __all__ = ["app", "heartbeat"]
 
+SegmentClaim = db.segments.SegmentClaim
+AssemblyClaim = db.assemblies.AssemblyClaim
 Claim = SegmentClaim | AssemblyClaim
 
 LEAST_TIMEOUT_S = 60
@@ -44,7 +43,7 @@ log = structlog.get_logger(__name__)
 def encode_segment(segment_id: str) -> None:
     settings = get_settings()
     with db.transaction() as session:
-        claim = segments.claim(
+        claim = db.segments.claim(
             session, int(segment_id), max_attempts=settings.max_attempts, lease_s=settings.lease_s
         )
     if claim is not None:
@@ -78,7 +77,7 @@ def _encode(claim: SegmentClaim, settings: Settings) -> int:
 
     def renew() -> bool:
         with db.transaction() as session:
-            return segments.renew(
+            return db.segments.renew(
                 session, claim, encoded_samples=encoded_samples, lease_s=settings.lease_s
             )
 
@@ -90,7 +89,7 @@ def _encode(claim: SegmentClaim, settings: Settings) -> int:
         job = Job(*_read(source, claim), claim.stretch)
         timeout_s = LEAST_TIMEOUT_S + claim.stretch.samples / job.info.sample_rate_hz
         is_split = job.info.samples is not None and claim.stretch.samples < job.info.samples
-        core = cores.own_core() if is_split and _is_the_only_worker() else None
+        core = own_core() if is_split and _is_the_only_worker() else None
         limits = Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
         with media.publishing(files.part(claim.index, claim.attempt)) as part:
             return write_part(source, job, part, limits, report)
@@ -98,7 +97,7 @@ def _encode(claim: SegmentClaim, settings: Settings) -> int:
 
 def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> None:
     with db.transaction() as session:
-        finished = segments.finish(
+        finished = db.segments.finish(
             session, claim, samples=samples, in_flight=settings.segments_in_flight
         )
         if finished is None:
@@ -116,11 +115,11 @@ def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> No
 
 def _is_the_only_worker() -> bool:
     with db.transaction() as session:
-        return len(workers.alive(session)) == 1
+        return len(db.workers.alive(session)) == 1
 
 
 def _claim_assembly(session: Session, record_id: UUID, settings: Settings) -> AssemblyClaim | None:
-    return assemblies.claim(
+    return db.assemblies.claim(
         session, record_id, max_attempts=settings.max_attempts, lease_s=settings.lease_s
     )
 
@@ -130,7 +129,7 @@ def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
 
     def renew() -> bool:
         with db.transaction() as session:
-            return assemblies.renew(session, claim, settings.lease_s)
+            return db.assemblies.renew(session, claim, settings.lease_s)
 
     samples = sum(part.samples for part in claim.parts)
     parts = [files.part(part.index, part.attempt) for part in claim.parts]
@@ -140,7 +139,7 @@ def _assemble(claim: AssemblyClaim, settings: Settings) -> None:
             write_mp3(source, info, target, samples, parts, claim.tags, mp3, lease.check)
             mp3_bytes = mp3.tell()
     with db.transaction() as session:
-        done = assemblies.complete(
+        done = db.assemblies.complete(
             session,
             claim,
             mp3_bytes=mp3_bytes,
@@ -177,7 +176,9 @@ def _giving_back(claim: Claim, settings: Settings) -> Iterator[None]:
             if _is_hopeless(claim, error, settings):
                 if _give_back(session, claim):
                     reason = _reason(error)
-                    records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+                    db.records.fail(
+                        session, claim.record_id, reason, retention_h=settings.retention_h
+                    )
             elif isinstance(error, OSError):
                 # A disk that is full or away may be back: the next attempt has to wait for that, each time longer.
                 _keep(session, claim, min(settings.lease_s * claim.attempt, LONGEST_PAUSE_S))
@@ -195,14 +196,14 @@ def _about(claim: Claim) -> dict[str, str | int]:
 
 def _keep(session: Session, claim: Claim, lease_s: float) -> bool:
     if isinstance(claim, SegmentClaim):
-        return segments.renew(session, claim, encoded_samples=0, lease_s=lease_s)
-    return assemblies.renew(session, claim, lease_s)
+        return db.segments.renew(session, claim, encoded_samples=0, lease_s=lease_s)
+    return db.assemblies.renew(session, claim, lease_s)
 
 
 def _give_back(session: Session, claim: Claim) -> bool:
     if isinstance(claim, SegmentClaim):
-        return segments.give_back(session, claim)
-    return assemblies.give_back(session, claim)
+        return db.segments.give_back(session, claim)
+    return db.assemblies.give_back(session, claim)
 
 
 def _is_hopeless(claim: Claim, error: Exception, settings: Settings) -> bool:

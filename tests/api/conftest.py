@@ -14,7 +14,14 @@ from local.stack import Stack
 from tests.api.wire import eventually
 from tests.conftest import ROOT, TIMEOUT_S, User
 
-UVICORN = ["-m", "uvicorn", "api.main:app", "--no-access-log", "--http", "api.protocol:Protocol"]
+UVICORN = [
+    "-m",
+    "uvicorn",
+    "api.main:app",
+    "--no-access-log",
+    "--http",
+    "api.http.protocol:Protocol",
+]
 StartApi = Callable[[dict[str, str]], "AnotherApi"]
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.encoding import Options
+from shared.mp3_options import Options
 from tests import wavs
 from tests.conftest import User
 from tests.worker.conversion import Voices, convert, snr_db, sweep
-from tests.worker.mp3_material import decode, extremes, music
+from tests.worker.mp3.mp3_material import decode, extremes, music
 
 
 def decoded(folder: Path, mp3: bytes, channels: int) -> Voices:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, text
 from local.stack import Stack
 from tests.conftest import User
 from tests.wavs import build, sine
-from tests.worker import mp3_material
+from tests.worker.mp3 import mp3_material
 from tests.worker.stored import ffmpegs, until
 
 RATE_HZ = 44100

@@ -8,12 +8,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from shared.encoding import Options, Target, choose_target, cut
+from shared.mp3_options import Options, Target, choose_target
+from shared.segmentation import plan_segments
 from shared.wav import WavInfo, read_wav
-from tests.worker import mp3_material
-from worker.assemble import write_mp3
-from worker.encode import Job, write_part
-from worker.ffmpeg import Limits
+from tests.worker.mp3 import mp3_material
+from worker.audio.encode import Job, write_part
+from worker.audio.ffmpeg import Limits
+from worker.mp3.assemble import write_mp3
 
 Voices = NDArray[np.floating]
 LIMITS = Limits(memory_bytes=2 * 2**30, timeout_s=60, check=lambda: None)
@@ -58,7 +59,7 @@ def convert(
     with path.open("rb") as source:
         info = read_wav(source, len(wav))
         target = choose_target(info, options or Options())
-        for index, stretch in enumerate(cut(info, target, segment_s)):
+        for index, stretch in enumerate(plan_segments(info, target, segment_s)):
             parts.append(work / f"{index}.part")
             job = Job(info, target, stretch)
             with parts[-1].open("wb") as part:

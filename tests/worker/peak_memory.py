@@ -6,12 +6,13 @@ It prints the peak memory, in KiB, of itself and of its ffmpeg.
 import sys
 from pathlib import Path
 
-from shared.encoding import Options, Stretch, choose_target
+from shared.mp3_options import Options, choose_target
+from shared.segmentation import SampleRange
 from shared.wav import read_wav
 from tests.worker.processes import children, peak_kib
-from worker.assemble import write_mp3
-from worker.encode import Job, write_part
-from worker.ffmpeg import Limits
+from worker.audio.encode import Job, write_part
+from worker.audio.ffmpeg import Limits
+from worker.mp3.assemble import write_mp3
 
 
 def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
@@ -20,7 +21,7 @@ def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
     with wav.open("rb") as source, mp3.open("wb") as out:
         info = read_wav(source, wav.stat().st_size)
         target = choose_target(info, options)
-        job = Job(info, target, Stretch(0, info.samples or 0))
+        job = Job(info, target, SampleRange(0, info.samples or 0))
         with part.open("wb") as file:
             samples = write_part(source, job, file, limits, lambda _: None)
         write_mp3(source, info, target, samples, [part], {}, out, limits.check)

@@ -7,14 +7,15 @@ from uuid import UUID
 
 import psutil
 
-from shared import db, media, records
-from shared.encoding import Options, choose_target, cut
+from shared import db, media
 from shared.media import RecordFiles
+from shared.mp3_options import Options, choose_target
 from shared.queue import SEGMENTS
+from shared.segmentation import plan_segments
 from shared.settings import get_settings
 from shared.wav import read_wav
-from tests.shared import rows
-from worker import ffmpeg
+from tests.shared.db import rows
+from worker.audio import ffmpeg
 
 WAIT_S = 10
 
@@ -32,19 +33,19 @@ def store(
     options = Options(**asked)
     info = read_wav(BytesIO(wav), len(wav))
     with db.transaction() as session:
-        record_id = records.reserve(
+        record_id = db.records.reserve(
             session, user_id, filename, options, {}, max_pending=100, lease_s=60
         )
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         with media.publishing(files.source) as source:
             source.write(wav)
-        segment_ids = records.accept(
+        segment_ids = db.records.accept(
             session,
             record_id,
             source_bytes=len(wav),
             duration_s=info.duration_s,
             warnings=[],
-            stretches=cut(info, choose_target(info, options), segment_s),
+            stretches=plan_segments(info, choose_target(info, options), segment_s),
             queue=SEGMENTS,
         )
     return files, segment_ids

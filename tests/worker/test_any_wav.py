@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.encoding import Options
+from shared.mp3_options import Options
 from tests import wavs
 from tests.worker.any_wav import FORMS, MP3_RATES_HZ, AnyWav, Form, any_wavs
 from tests.worker.conversion import convert, level_db, snr_db

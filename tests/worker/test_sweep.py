@@ -13,12 +13,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, text
 
-from shared import db, media, queue, records, workers
+from shared import db, media, queue
+from shared.db import RecordStatus, SegmentState, Worker
 from shared.media import RecordFiles
-from shared.models import RecordStatus, SegmentState, Worker
 from shared.settings import get_settings
-from tests.shared import rows
-from tests.shared.rows import OVER_S, db_call
+from tests.shared.db import rows
+from tests.shared.db.rows import OVER_S, db_call
 from worker import sweep
 
 IN_FLIGHT = 2
@@ -189,7 +189,7 @@ def test_an_expired_record_leaves_no_bytes() -> None:
 def test_workers_that_are_long_dead_are_forgotten() -> None:
     with db.transaction() as session:
         for name in ("alive", "dead"):
-            workers.report_alive(session, name)
+            db.workers.report_alive(session, name)
         dead = "UPDATE workers SET seen_at = now() - interval '1 day' WHERE name = 'dead'"
         session.execute(text(dead))
     _sweep()
@@ -217,7 +217,7 @@ def _orphans() -> set[Path]:
     """Old files of which no row knows, or which their row no longer needs."""
     done, failed, gone = rows.add_done(), rows.add_record()[0], rows.add_done()
     db_call(rows.fail, failed)
-    db_call(records.bury, gone, RecordStatus.DELETED)
+    db_call(db.records.bury, gone, RecordStatus.DELETED)
     never = RecordFiles(_files(done).folder, uuid4())
     nobodys = media.record_files(get_settings().media_dir, uuid4(), uuid4())
     for files in (_files(failed), _files(gone), never, nobodys):

@@ -13,12 +13,12 @@ import soundfile
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from shared import db, queue, records, segments
+from shared import db, queue
+from shared.db import RecordStatus, SegmentState
 from shared.media import RecordFiles
-from shared.models import RecordStatus, SegmentState
 from shared.settings import get_settings
-from tests.shared import rows
-from tests.shared.rows import db_call
+from tests.shared.db import rows
+from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
 from tests.worker import stored
 from tests.worker.stored import until
@@ -182,14 +182,14 @@ def _encoding(segment_id: int) -> Iterator[tuple[Future[None], psutil.Process]]:
 
 
 def _is_deleted(files: RecordFiles, segment_id: int) -> None:
-    assert db_call(records.bury, files.record_id, RecordStatus.DELETED)
+    assert db_call(db.records.bury, files.record_id, RecordStatus.DELETED)
     files.source.unlink()
 
 
 def _is_taken_over(files: RecordFiles, segment_id: int) -> None:
     with db.transaction() as session:
         session.execute(text("UPDATE segments SET lease_until = now() - interval '1 s'"))
-        assert segments.claim(session, segment_id, max_attempts=4, lease_s=60)
+        assert db.segments.claim(session, segment_id, max_attempts=4, lease_s=60)
 
 
 @pytest.mark.parametrize(("it", "left"), [(_is_deleted, set()), (_is_taken_over, {".wav"})])
@@ -208,7 +208,7 @@ def test_a_worker_that_lost_its_segment_at_the_very_end_leaves_nothing(wav: byte
     files, segment_ids = stored.store(wav)
     held = rows.claim(segment_ids[0])
     samples = tasks._encode(held, get_settings())
-    db_call(records.bury, files.record_id, RecordStatus.DELETED)
+    db_call(db.records.bury, files.record_id, RecordStatus.DELETED)
     with tasks._giving_back(held, get_settings()):
         tasks._finish_segment(held, samples, get_settings())
     assert stored.names(files) == set()

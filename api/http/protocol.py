@@ -1,0 +1,71 @@
+"""uvicorn's HTTP, mended: `uvicorn --http api.http.protocol:Protocol`.
+
+By itself uvicorn holds a request's head of any size in memory, and answers a malformed one in plain text.
+"""
+
+from http import HTTPStatus
+from typing import cast
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from api.schemas import Problem
+
+MAX_HEAD_BYTES = 64 * 2**10
+LINGER_S = 1
+
+
+class Protocol(HttpToolsProtocol):
+    _head_bytes = 0
+    """since the body's last byte: trailers are kept in memory too"""
+    _is_refused = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes <= MAX_HEAD_BYTES:
+            return
+        if self._is_answering():
+            self._is_refused = True
+            self.transport.close()
+        else:
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"The address and headers are larger than {MAX_HEAD_BYTES} bytes. Send fewer of them.",
+            )
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._head_bytes = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._head_bytes = 0
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_answering():
+            # What follows a request is no request. The running one keeps its answer.
+            self.cycle.keep_alive = False
+            self._is_refused = True
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"{msg} The calls are described at /docs.")
+
+    def _is_answering(self) -> bool:
+        running = cast("RequestResponseCycle | None", self.cycle)
+        return running is not None and not running.response_complete
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        problem = Problem(
+            title=status.phrase, status=status, code=status.name.lower(), detail=detail
+        )
+        body = problem.model_dump_json().encode()
+        head = f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        # To close while more arrives would reset the connection, and the client might never read this.
+        self._is_refused = True
+        self.loop.call_later(LINGER_S, self.transport.close)

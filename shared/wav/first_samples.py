@@ -1,0 +1,48 @@
+"""The first samples of a WAV, where they know better than `fmt ` what they are.
+
+In: where the data stands, and what `fmt ` says of it. Out: the same, put right. Raises `BadWav` for a compressed stream
+in the place of samples. Reads the first 16 KiB, and only of formats that are known to be told wrong.
+"""
+
+from dataclasses import replace
+
+from shared.errors import BadWav
+from shared.wav import mpeg_streams as mpeg_audio
+from shared.wav.chunks import Header, Source
+from shared.wav.cool_edit import as_floats
+from shared.wav.disguised_streams import describe_samples
+from shared.wav.fmt import Encoding, Format
+
+_START_BYTES = 16 * 1024
+
+
+def look_inside(source: Source, data: Header, fmt: Format) -> Format:
+    match fmt.encoding:
+        case Encoding.MP2 | Encoding.MP3:
+            return _as_in_its_frames(_start(source, data), fmt)
+        case Encoding.PCM if fmt.bits_per_sample == 16:
+            _refuse_disguised(_start(source, data))
+        case Encoding.PCM:
+            return as_floats(source, data, fmt)
+    return fmt
+
+
+def _start(source: Source, data: Header) -> bytes:
+    return source.read(data.offset, min(data.size, _START_BYTES))
+
+
+def _refuse_disguised(start: bytes) -> None:
+    if name := describe_samples(start):
+        raise BadWav(
+            f"The WAV's samples are {name} in disguise, not PCM. Decode it to PCM and upload that."
+        )
+
+
+def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
+    """Decoders follow the frames, whatever `fmt ` says; what is then mixed or resampled to it is harmed."""
+    found = mpeg_audio.first_frame(start)
+    if found is None:
+        return fmt
+    at, frame = found
+    followed = fmt.with_stream(frame.channels, frame.sample_rate_hz)
+    return replace(followed, padding_samples=mpeg_audio.padding_samples(start, at, frame))

@@ -1,0 +1,389 @@
+import io
+import struct
+import subprocess
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from shared.errors import BadWav, LeaseLost
+from shared.mp3_options import SAMPLE_RATES_HZ, Options
+from tests import wavs
+from tests.worker.conversion import LIMITS, Voices, convert, level_db, snr_db, sweep, sweep_for
+from tests.worker.mp3 import mp3_material
+from tests.worker.mp3.mp3_material import FFMPEG, Sound, attacks, extremes, music, sound, speech
+
+EVERY_FORMAT = [
+    *[("pcm", bits) for bits in wavs.PCM_BITS],
+    *[("float", bits) for bits in wavs.FLOAT_BITS],
+    *[("alaw", 8), ("mulaw", 8)],
+]
+
+
+@pytest.mark.parametrize("container", wavs.CONTAINERS)
+@pytest.mark.parametrize(("encoding", "bits"), EVERY_FORMAT)
+def test_every_format_in_every_container_comes_out_as_it_went_in(
+    tmp_path: Path, encoding: str, bits: int, container: str
+) -> None:
+    samples = sweep(20_001, 2, 44100)
+    wav = wavs.build(samples, container=container, encoding=encoding, bits=bits)
+    voices = convert(tmp_path, wav).decoded()
+    assert snr_db(samples, voices) > 30
+    assert level_db(voices) == pytest.approx(level_db(samples), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("valid_bits", "bits"),
+    [(12, 16), (20, 24), (18, 32), (24, 32), (6, 8), (36, 40), (48, 48), (52, 56)],
+)
+@pytest.mark.parametrize("container", ["RIFF", "RIFX"])
+def test_odd_widths_come_out_at_their_level(
+    tmp_path: Path, valid_bits: int, bits: int, container: str
+) -> None:
+    samples = sweep(20_001, 1, 48000)
+    wav = wavs.build(samples, container=container, bits=bits, valid_bits=valid_bits)
+    voices = convert(tmp_path, wav).decoded()
+    assert snr_db(samples, voices) > 25
+    assert level_db(voices) == pytest.approx(level_db(samples), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("channels", "rate_hz"), [(1, 44100), (2, 48000), (6, 44100), (2, 96000), (3, 11000)]
+)
+def test_the_same_samples_in_any_format_give_the_same_mp3(
+    tmp_path: Path, channels: int, rate_hz: int
+) -> None:
+    """So no format loses anything on its way to LAME: not to mixing, not to resampling."""
+    samples = np.rint(127 * sweep(rate_hz // 2, channels, rate_hz)) / 128
+    mp3s = {
+        convert(
+            tmp_path, wavs.build(samples, sample_rate_hz=rate_hz, encoding=encoding, bits=bits)
+        ).mp3.read_bytes()
+        for encoding, bits in EVERY_FORMAT
+        if not encoding.endswith("law")
+    }
+    assert len(mp3s) == 1
+
+
+def test_floats_and_wide_integers_keep_what_16_bits_would_lose(tmp_path: Path) -> None:
+    samples = np.rint(sweep(44100, 2, 44100) * 300) / 2**23
+    wide = [("pcm", 24), ("pcm", 32), ("pcm", 64), ("float", 32), ("float", 64)]
+    converted = [
+        convert(tmp_path, wavs.build(samples, encoding=encoding, bits=bits), Options(quality=0))
+        for encoding, bits in wide
+    ]
+    assert len({conversion.mp3.read_bytes() for conversion in converted}) == 1
+    assert snr_db(samples, converted[0].decoded()) > 20
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("rate_hz", [44100, 96000])
+def test_floats_beyond_full_scale_are_clipped_and_what_is_no_number_is_silent(
+    tmp_path: Path, bits: int, rate_hz: int
+) -> None:
+    samples = sweep(30_000, 2, rate_hz)
+    wild = [1.5, -1.5, 1e10, -1e10, 1e30, -1e30, np.inf, -np.inf, np.nan]
+    if bits == 64:
+        wild += [1e300, -1e300]
+    noise = np.random.default_rng(1)
+    places = noise.choice(samples.size, 2000, replace=False)
+    samples.ravel()[places] = noise.choice(wild, 2000)
+    tame = np.clip(np.nan_to_num(samples, nan=0, posinf=1, neginf=-1), -1, 1)
+    mp3s = [
+        convert(
+            tmp_path, wavs.build(values, sample_rate_hz=rate_hz, encoding="float", bits=bits)
+        ).mp3.read_bytes()
+        for values in (samples, tame)
+    ]
+    assert mp3s[0] == mp3s[1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_nothing_but_wild_floats_is_still_an_mp3(tmp_path: Path, value: float) -> None:
+    wav = wavs.build(np.full((5000, 2), value), encoding="float", bits=32)
+    assert convert(tmp_path, wav).decoded().shape == (5000, 2)
+
+
+@pytest.mark.parametrize("rate_hz", [*SAMPLE_RATES_HZ, 1000, 6000, 11000, 37800, 44056, 47951])
+def test_rates_of_mp3_and_odd_ones_keep_length_pitch_and_place(
+    tmp_path: Path, rate_hz: int
+) -> None:
+    keeps_length_pitch_and_place(tmp_path, rate_hz)
+
+
+@pytest.mark.parametrize("rate_hz", [64000, 88200, 96000, 176400, 192000, 384000, 767999, 768000])
+def test_rates_above_those_of_mp3_keep_length_pitch_and_place(tmp_path: Path, rate_hz: int) -> None:
+    keeps_length_pitch_and_place(tmp_path, rate_hz)
+
+
+def keeps_length_pitch_and_place(
+    folder: Path, rate_hz: int, options: Options | None = None
+) -> None:
+    samples = int(0.7 * rate_hz) + 1
+    tone = sweep_for(samples, 2, rate_hz)
+    wav = wavs.build(tone.at(rate_hz, samples), sample_rate_hz=rate_hz)
+    converted = convert(folder, wav, options)
+    voices, mp3_hz = converted.decoded(), converted.target.sample_rate_hz
+    assert len(voices) == -(-samples * mp3_hz // rate_hz)
+    expected = tone.at(mp3_hz, len(voices))
+    assert snr_db(expected, voices) > 30
+    assert level_db(voices) == pytest.approx(level_db(expected), abs=0.05)
+
+
+@pytest.mark.parametrize(("rate_hz", "mp3_hz"), [(44100, 48000), (48000, 44100), (8000, 48000)])
+def test_a_rate_that_is_asked_for_is_made(tmp_path: Path, rate_hz: int, mp3_hz: int) -> None:
+    keeps_length_pitch_and_place(tmp_path, rate_hz, Options(sample_rate_hz=mp3_hz))
+
+
+@pytest.mark.parametrize("quality", range(10))
+def test_every_quality_keeps_the_length_and_the_sound(tmp_path: Path, quality: int) -> None:
+    samples = sweep(30_000, 2, 44100)
+    voices = convert(tmp_path, wavs.build(samples), Options(quality=quality)).decoded()
+    assert snr_db(samples, voices) > 15
+
+
+SHORT = [1, 2, 3, 19, 20, 21, 47, 576, 1105, 1152, 1153, 2000]
+
+
+@pytest.mark.parametrize("rate_hz", [1000, 8000, 11000, 22050, 44100, 96000, 768000])
+def test_the_shortest_clips_play_and_keep_their_length(tmp_path: Path, rate_hz: int) -> None:
+    for samples in SHORT:
+        wav = wavs.build(wavs.sine(samples, 1, sample_rate_hz=rate_hz), sample_rate_hz=rate_hz)
+        converted = convert(tmp_path, wav)
+        mp3_hz = converted.target.sample_rate_hz
+        assert converted.decoded().shape == (-(-samples * mp3_hz // rate_hz), 1)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_channels_that_are_asked_for_are_made(tmp_path: Path, channels: int) -> None:
+    left, right = 0.5 * sweep(20_000, 2, 44100).T
+    wav = wavs.build(np.stack([left, right], axis=1))
+    voices = convert(tmp_path, wav, Options(channels=channels)).decoded()
+    expected = np.stack([left, right] if channels == 2 else [(left + right) / 2], axis=1)
+    assert snr_db(expected, voices) > 30
+
+
+@pytest.mark.parametrize("mask", [None, 0x1, 0x4, 0x8, 0x20])
+def test_mono_stays_mono_at_its_level_whatever_its_mask(tmp_path: Path, mask: int | None) -> None:
+    samples = sweep(20_000, 1, 44100)
+    voices = convert(tmp_path, wavs.build(samples, channel_mask=mask)).decoded()
+    assert snr_db(samples, voices) > 30
+    twice = convert(tmp_path, wavs.build(samples, channel_mask=mask), Options(channels=2)).decoded()
+    assert snr_db(samples.repeat(2, axis=1), twice) > 30
+
+
+@pytest.mark.parametrize(("encoding", "bits"), [("pcm", 16), ("float", 32)])
+def test_surround_is_mixed_to_stereo_without_clipping(
+    tmp_path: Path, encoding: str, bits: int
+) -> None:
+    samples = 1.9 * sweep(20_000, 6, 44100)
+    wav = wavs.build(samples, encoding=encoding, bits=bits, channel_mask=0x3F)
+    left, right, centre, _, back_left, back_right = samples.T
+    mixed = np.stack(
+        [left + (centre + back_left) * 0.5**0.5, right + (centre + back_right) * 0.5**0.5], axis=1
+    )
+    voices = convert(tmp_path, wav).decoded()
+    assert snr_db(mixed / (1 + 2 * 0.5**0.5), voices) > 30
+
+
+@pytest.mark.parametrize(("channels", "mask"), [(2, 0x6), (3, 0x8230), (20, 0), (64, 0)])
+def test_channels_that_plain_ffmpeg_cannot_mix_are_mixed(
+    tmp_path: Path, channels: int, mask: int
+) -> None:
+    samples = np.tile(sweep(20_000, 1, 44100), channels)
+    voices = convert(tmp_path, wavs.build(samples, channel_mask=mask)).decoded()
+    assert voices.shape == (20_000, 2)
+    assert max(level_db(voices[:, :1]), level_db(voices[:, 1:])) == pytest.approx(
+        level_db(samples), abs=0.1
+    )
+
+
+def test_b_format_is_not_mixed_as_if_for_four_speakers(tmp_path: Path) -> None:
+    samples = sweep(20_000, 4, 44100) * [1, 0, 1, 0]
+    wav = wavs.build(samples, channel_mask=0)
+    b_format = wav.replace(
+        bytes.fromhex("00001000800000aa00389b71"), bytes.fromhex("2107d3118644c8c1ca000000")
+    )
+    omni, side = samples[:, 0], samples[:, 2]
+    voices = convert(tmp_path, b_format).decoded()
+    assert snr_db(np.stack([omni + side, omni - side], axis=1) / 2, voices) > 30
+
+
+@pytest.mark.parametrize(
+    ("bits", "extension", "full_scale"),
+    [(24, b"", 1), (24, b"", 2**23), (32, b"\x02\x00\x01\x00", 2**15)],
+)
+def test_the_floats_of_cool_edit_come_out_at_their_level(
+    tmp_path: Path, bits: int, extension: bytes, full_scale: int
+) -> None:
+    samples = sweep(20_000, 2, 44100)
+    fmt = wavs.fmt_payload(channels=2, bits=bits, block_align=8) + extension
+    raw = wavs.encode(full_scale * samples, encoding="float", bits=32)
+    voices = convert(
+        tmp_path, wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", raw)])
+    ).decoded()
+    plain = convert(tmp_path, wavs.build(samples, encoding="float", bits=32)).decoded()
+    assert np.array_equal(voices, plain)
+
+
+def noise(seconds: float, rate_hz: int, channels: int) -> Sound:
+    length = int(seconds * rate_hz)
+    return sound(np.random.default_rng(3).uniform(-1, 1, (length, channels)), rate_hz)
+
+
+def silence(seconds: float, rate_hz: int, channels: int) -> Sound:
+    return sound(np.zeros((int(seconds * rate_hz), channels)), rate_hz)
+
+
+@pytest.mark.parametrize(
+    ("source", "quality"),
+    [
+        (music(16, 44100, 2), 0),
+        (music(16, 48000, 1), 9),
+        (music(16, 22050, 2), 4),
+        (speech(16, 8000), 2),
+        (extremes(16, 44100, 2), 2),
+        (attacks(16, 44100, 2, every=3 * 1152, offset=-3), 2),
+        (noise(16, 48000, 2), 4),
+        (silence(16, 44100, 2), 2),
+        (music(16, 96000, 2), 2),
+        (attacks(16, 88200, 1, every=5 * 2304, offset=5), 0),
+        (extremes(16, 37800, 2), 4),
+        (music(16, 192000, 1), 9),
+        (speech(16, 11000), 2),
+    ],
+    ids=lambda value: f"{value.rate_hz} Hz" if isinstance(value, Sound) else f"V{value}",
+)
+def test_segments_join_into_what_one_pass_makes(
+    tmp_path: Path, source: Sound, quality: int
+) -> None:
+    wav = wavs.build(source.samples, sample_rate_hz=source.rate_hz)
+    split = convert(tmp_path, wav, Options(quality=quality), segment_s=4)
+    whole = convert(tmp_path, wav, Options(quality=quality))
+    assert (len(split.parts), len(whole.parts)) == (4, 1)
+    assert np.array_equal(split.by_ffmpeg(), whole.by_ffmpeg())
+
+
+def test_one_pass_is_what_ffmpeg_and_lame_make_by_themselves(tmp_path: Path) -> None:
+    source = music(10, 44100, 2)
+    lame = mp3_material.decode(source.encode_vbr(2, reservoir=False), 2)[1105:]
+    ours = convert(tmp_path, wavs.build(source.samples), segment_s=3).by_ffmpeg()
+    assert np.array_equal(ours, lame[: len(ours)])
+
+
+def test_the_mp3_is_the_same_every_time(tmp_path: Path) -> None:
+    wav = wavs.build(music(12, 44100, 2).samples)
+    assert len({convert(tmp_path, wav, segment_s=4).mp3.read_bytes() for _ in range(2)}) == 1
+
+
+def through_ffmpeg(path: Path, samples: Voices, rate_hz: int, *codec: str) -> bytes:
+    raw = ["-f", "f32le", "-ar", str(rate_hz), "-ac", str(samples.shape[1]), "-i", "pipe:0"]
+    command = [*FFMPEG, *raw, "-c:a", *codec, str(path)]
+    subprocess.run(command, input=samples.astype("<f4").tobytes(), check=True)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate_hz", "channels"),
+    [
+        *[(["adpcm_ima_wav"], 44100, 2), (["adpcm_ms"], 22050, 1), (["adpcm_yamaha"], 44100, 2)],
+        *[(["g722"], 16000, 1), (["g726", "-b:a", "24k"], 8000, 1)],
+        *[(["g726", "-b:a", "40k"], 8000, 1), (["mp2"], 48000, 2), (["ac3"], 48000, 2)],
+        *[(["libmp3lame", "-q:a", "2"], 44100, 2), (["libmp3lame", "-b:a", "64k"], 22050, 1)],
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_compressed_sources_come_out_as_long_as_they_decode(
+    tmp_path: Path, codec: list[str], rate_hz: int, channels: int
+) -> None:
+    path = tmp_path / "compressed.wav"
+    wav = through_ffmpeg(path, sweep(rate_hz, channels, rate_hz), rate_hz, *codec)
+    decoding = [*FFMPEG, "-i", str(path), "-f", "f32le", "-"]
+    decoded = subprocess.run(decoding, capture_output=True, check=True).stdout
+    expected = np.frombuffer(decoded, "<f4").reshape(-1, channels)
+    assert len(expected) >= rate_hz
+    assert snr_db(expected, convert(tmp_path, wav).decoded()) > 20
+
+
+def test_gsm_comes_out_as_libsndfile_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "gsm.wav"
+    soundfile.write(path, sweep(8000, 1, 8000), 8000, subtype="GSM610")
+    voices = convert(tmp_path, path.read_bytes()).decoded()
+    assert len(voices) == 25 * 320
+    assert snr_db(soundfile.read(path, always_2d=True)[0][: len(voices)], voices) > 20
+
+
+def test_the_shortest_compressed_source_plays(tmp_path: Path) -> None:
+    fmt = wavs.fmt_payload(tag=0x0011, bits=4, block_align=8) + struct.pack("<HH", 2, 9)
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", bytes(8))])
+    assert convert(tmp_path, wav).decoded().shape == (9, 1)
+
+
+@pytest.mark.parametrize(
+    "claims", [{"channels": 2}, {"rate_hz": 32000}, {"channels": 2, "rate_hz": 8000}]
+)
+@pytest.mark.parametrize("codec", ["libmp3lame", "mp2"])
+def test_mpeg_audio_is_converted_as_its_frames_say_whatever_the_header_says(
+    tmp_path: Path, codec: str, claims: dict[str, int]
+) -> None:
+    wav = through_ffmpeg(tmp_path / "a.wav", sweep(44100, 1, 44100), 44100, codec)
+    head = wav.index(b"fmt ") + 8
+    channels, rate_hz = claims.get("channels", 1), claims.get("rate_hz", 44100)
+    lying = wav[: head + 2] + struct.pack("<HI", channels, rate_hz) + wav[head + 8 :]
+    assert convert(tmp_path, lying).mp3.read_bytes() == convert(tmp_path, wav).mp3.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "options"),
+    [
+        *[(44100, 2, ["-q:a", "2"]), (48000, 1, ["-b:a", "128k"]), (22050, 1, ["-q:a", "4"])],
+        *[(24000, 2, ["-b:a", "64k"]), (8000, 1, ["-b:a", "32k"])],
+    ],
+)
+def test_an_mp3_in_a_wav_loses_what_its_encoder_put_around_the_audio(
+    tmp_path: Path, rate_hz: int, channels: int, options: list[str]
+) -> None:
+    samples = sweep(rate_hz, channels, rate_hz)
+    codec = ["libmp3lame", *options, "-id3v2_version", "0"]
+    mp3 = through_ffmpeg(tmp_path / "a.mp3", samples, rate_hz, *codec)
+    fmt = wavs.fmt_payload(
+        tag=0x55, channels=channels, sample_rate_hz=rate_hz, bits=0, block_align=1
+    )
+    fmt += bytes.fromhex("0c00 0100 02000000 0004 0100 7105")
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", mp3)])
+    voices = convert(tmp_path, wav).decoded()
+    assert snr_db(samples, voices) > 15
+    theirs, _ = soundfile.read(io.BytesIO(wav), always_2d=True)
+    assert snr_db(theirs, voices) > 20
+
+
+@pytest.mark.parametrize("tag", [0x0002, 0x0011, 0x0055, 0x0050, 0x2000])
+def test_compressed_noise_is_a_bad_wav_or_an_mp3(tmp_path: Path, tag: int) -> None:
+    fmt = wavs.fmt_payload(tag=tag, bits=4, block_align=256) + bytes(2)
+    noise = np.random.default_rng(tag).bytes(50_000)
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", noise)])
+    with suppress(BadWav):
+        assert len(convert(tmp_path, wav).decoded()) > 0
+
+
+@pytest.mark.parametrize("codec", [["adpcm_ms"], ["libmp3lame", "-b:a", "128k"], ["mp2"]])
+def test_a_damaged_stretch_costs_no_more_than_itself(tmp_path: Path, codec: list[str]) -> None:
+    wav = bytearray(through_ffmpeg(tmp_path / "a.wav", sweep(44100, 2, 44100), 44100, *codec))
+    whole = convert(tmp_path, bytes(wav)).decoded()
+    damaged = slice(len(wav) // 2, len(wav) // 2 + 3000)
+    wav[damaged] = np.random.default_rng(1).bytes(3000)
+    voices = convert(tmp_path, bytes(wav)).decoded()
+    assert 0.7 * len(whole) < len(voices) <= len(whole)
+    assert snr_db(whole[:15_000], voices[:15_000]) > 20
+
+
+def test_a_cancelled_conversion_stops_and_passes_the_reason_on(tmp_path: Path) -> None:
+    def cancel() -> None:
+        raise LeaseLost
+
+    limits = replace(LIMITS, check=cancel)
+    with pytest.raises(LeaseLost):
+        convert(tmp_path, wavs.build(music(10, 44100, 2).samples), limits=limits)

@@ -1,0 +1,76 @@
+from mutagen.id3 import ID3, CTOCFlags
+
+from tests.worker.tags.tag_material import (
+    RATE_HZ,
+    SAMPLES,
+    cue,
+    info,
+    labels,
+    parsed,
+    read,
+    regions,
+    tag_bytes,
+)
+
+SECOND = RATE_HZ
+
+
+def chapters(tag: ID3) -> list[tuple[int, int, str]]:
+    found = [(c.start_time, c.end_time, str(c.sub_frames["TIT2"])) for c in tag.getall("CHAP")]
+    return sorted(found)
+
+
+def test_labelled_cue_points_become_chapters_in_the_order_of_time() -> None:
+    points = cue((7, 4 * SECOND), (3, 0), (5, SECOND + 441))
+    tag = read(points, labels({3: b"Intro", 5: "Straße".encode(), 7: b"Outro"}))
+    assert chapters(tag) == [
+        (0, 1010, "Intro"),
+        (1010, 4000, "Straße"),
+        (4000, 10_000, "Outro"),
+    ]
+    (contents,) = tag.getall("CTOC")
+    assert contents.flags == CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED
+    starts = [tag[f"CHAP:{child}"].start_time for child in contents.child_element_ids]
+    assert starts == [0, 1010, 4000]
+
+
+def test_the_labels_may_stand_before_the_cue_points() -> None:
+    assert chapters(read(labels({1: b"A"}), cue((1, 0)))) == [(0, 10_000, "A")]
+
+
+def test_cue_points_without_a_label_are_no_chapters() -> None:
+    assert list(read(cue((1, 0), (2, SECOND)), labels({1: b"", 9: b"elsewhere"}))) == ["TSSE"]
+    assert chapters(read(cue((1, 0), (2, SECOND)), labels({2: b"B"}))) == [(1000, 10_000, "B")]
+
+
+def test_a_region_ends_where_it_says_but_not_behind_the_next_chapter() -> None:
+    points = cue((1, 0), (2, 4 * SECOND), (3, 6 * SECOND))
+    lengths = regions({1: SECOND, 2: 5 * SECOND, 3: 100 * SECOND})
+    tag = read(points, labels({1: b"A", 2: b"B", 3: b"C"}), lengths)
+    assert chapters(tag) == [(0, 1000, "A"), (4000, 6000, "B"), (6000, 10_000, "C")]
+
+
+def test_cue_points_behind_the_audio_are_no_chapters() -> None:
+    points = cue((1, SAMPLES), (2, SAMPLES + 1), (3, 2**32 - 1))
+    assert list(read(points, labels({1: b"A", 2: b"B", 3: b"C"}))) == ["TSSE"]
+
+
+def test_two_labels_at_one_place_are_one_chapter() -> None:
+    assert chapters(read(cue((1, 5), (2, 5)), labels({1: b"A", 2: b"B"}))) == [(0, 10_000, "A")]
+
+
+def test_no_more_chapters_than_a_table_of_contents_holds() -> None:
+    tag = read(cue(*((n, n) for n in range(1, 400))), labels(dict.fromkeys(range(1, 400), b"x")))
+    assert len(tag.getall("CHAP")) == 255
+    assert len(tag["CTOC:toc"].child_element_ids) == 255
+
+
+def test_chapters_stand_beside_the_other_tags() -> None:
+    tag = read(cue((1, 0)), labels({1: b"A"}), info(INAM=b"Title"))
+    assert str(tag["TIT2"]) == "Title"
+    assert len(tag.getall("CHAP")) == 1
+
+
+def test_a_very_long_recording_stays_within_32_bits_of_milliseconds() -> None:
+    longest = tag_bytes(cue((1, 0)), labels({1: b"A"}), samples=2**42)
+    assert parsed(longest)["CHAP:chp0"].end_time == 2**32 - 1

@@ -1,0 +1,7 @@
+"""From a range of the source's samples to MP3 frames, by ffmpeg. Other packages import only this door."""
+
+from worker.audio.cores import own_core
+from worker.audio.encode import Job, write_part
+from worker.audio.ffmpeg import Limits
+
+__all__ = ["Job", "Limits", "own_core", "write_part"]

@@ -1,0 +1,47 @@
+"""The parts of a record become its MP3: ID3 tag, Xing/LAME header, frames."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.mp3_options import Target
+from shared.segmentation import resampled
+from shared.wav import WavInfo
+from worker.mp3 import lame_header
+from worker.tags import read_tags
+
+COPY_BYTES = 1 << 20
+
+
+def write_mp3(
+    source: BinaryIO,
+    info: WavInfo,
+    target: Target,
+    samples: int,
+    parts: Sequence[Path],
+    overrides: dict[str, str],
+    mp3: BinaryIO,
+    check: Callable[[], None],
+) -> None:
+    """Join the parts of a source of so many samples a channel.
+
+    Raises EncodeFailed for parts that do not fit together, and what `check` raises.
+    """
+    summary = lame_header.summarise(parts)
+    mp3.write(
+        read_tags(
+            source,
+            info.chunks,
+            samples=samples,
+            sample_rate_hz=info.sample_rate_hz,
+            big_endian=info.big_endian,
+            overrides=overrides,
+        )
+    )
+    length = resampled(samples, info.sample_rate_hz, target)
+    mp3.write(lame_header.header_frame(summary, length, target.quality))
+    for part in parts:
+        check()
+        with part.open("rb") as file:
+            shutil.copyfileobj(file, mp3, COPY_BYTES)

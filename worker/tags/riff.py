@@ -1,0 +1,146 @@
+"""RIFF's own metadata -> (kind, text) pairs, a kind being where ID3v2.4 keeps such a text: TIT2, TXXX:keywords.
+
+In: the payload of a LIST/INFO, `bext` or `iXML` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs, in
+the chunk's order; the text may be empty. Errors: none, whatever the bytes are. Time is linear.
+Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 v2
+(bext), iXML 3.01. TXXX names of bext fields are those that ffmpeg uses.
+"""
+
+import html
+import re
+import struct
+from collections.abc import Iterator
+
+from worker.tags.text import clean, decode, field
+
+Pair = tuple[str, str]
+
+COMMENT = "COMM:"  # the comment without a description, which players show
+_INFO_KINDS = {
+    b"IART": "TPE1",
+    b"ICMT": COMMENT,
+    b"ICOP": "TCOP",
+    b"ICRD": "TDRC",
+    b"IGNR": "TCON",
+    b"ILNG": "TLAN",
+    b"IMED": "TMED",
+    b"IMUS": "TCOM",
+    b"INAM": "TIT2",
+    b"IPRD": "TALB",
+    b"IPRT": "TRCK",
+    b"ISFT": "TSSE",
+    b"ITCH": "TENC",
+    b"ITRK": "TRCK",
+    b"IWRI": "TEXT",
+    b"TRCK": "TRCK",
+    b"IARL": "TXXX:archival_location",
+    b"ICMS": "TXXX:commissioned_by",
+    b"IENG": "TXXX:engineer",
+    b"IKEY": "TXXX:keywords",
+    b"IPRO": "TXXX:producer",
+    b"ISBJ": "TXXX:subject",
+    b"ISRC": "TXXX:source",  # who supplied it; a recording's code only by mistake
+    b"ISRF": "TXXX:source_form",
+}
+_TRACK = re.compile(r"([0-9]+)(?:\s*(?:/|of)\s*([0-9]+))?", re.IGNORECASE)
+_LANGUAGE = re.compile(r"[A-Za-z]{3}")
+_RECORDING_CODE = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?[0-9]{2}-?[0-9]{5}")
+_BEXT_TEXTS = "256s32s32s10s8s"
+_BEXT_BYTES = 602  # what stands before CodingHistory
+_UNSET_LOUDNESS = 0x7FFF
+_LOUDNESS = (
+    "loudness_value",
+    "loudness_range",
+    "max_true_peak_level",
+    "max_momentary_loudness",
+    "max_short_term_loudness",
+)
+_IXML = re.compile(r"<(PROJECT|SCENE|TAKE|TAPE|NOTE)>([^<]*)</\1>")
+_ITEM_ID = re.compile(rb"[A-Za-z][A-Za-z0-9]{2}[A-Za-z0-9 ]")
+_DATE = re.compile(
+    r"(?!0000)([0-9]{4})(?:[-_:/. ]?(0[1-9]|1[0-2])(?:[-_:/. ]?(0[1-9]|[12][0-9]|3[01])"
+    r"(?:[T ]([01][0-9]|2[0-3])[-_:. ]?([0-5][0-9])(?:[-_:. ]?([0-5][0-9]))?)?)?)?(?![0-9])"
+)
+_YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+
+
+def items(payload: bytes, order: str) -> Iterator[tuple[bytes, bytes]]:
+    """Id and data of each item behind a LIST's type. An odd one may be padded by a byte, by several or by none."""
+    at = 4
+    while head := _ITEM_ID.search(payload, at, at + 8):
+        start = head.end() + 4
+        if start > len(payload):
+            return
+        at = start + struct.unpack_from(order + "I", payload, start - 4)[0]
+        yield head[0], payload[start:at]
+
+
+def info_pairs(payload: bytes, order: str, code_page: int) -> Iterator[Pair]:
+    for item_id, data in items(payload, order):
+        name = item_id.upper()
+        kind = _INFO_KINDS.get(name, f"TXXX:{name.decode()}")
+        text = field(data, code_page)
+        if kind == "TDRC":
+            kind, text = _date_pair(text)
+        elif kind == "TRCK":
+            kind, text = _track_pair(text)
+        elif kind == "TLAN" and not _LANGUAGE.fullmatch(text):
+            kind = "TXXX:language"
+        elif name == b"ISRC" and _RECORDING_CODE.fullmatch(text):
+            kind = "TSRC"
+        yield kind, text
+
+
+def _date_pair(text: str) -> Pair:
+    stamp = timestamp(text)
+    return ("TDRC", stamp) if stamp else ("TXXX:date", text)
+
+
+def _track_pair(text: str) -> Pair:
+    """ID3v2.4 allows a number and, behind a slash, how many there are."""
+    track = _TRACK.fullmatch(text)
+    return ("TRCK", "/".join(filter(None, track.groups()))) if track else ("TXXX:track", text)
+
+
+def bext_pairs(payload: bytes, order: str) -> Iterator[Pair]:
+    """None from a bext that a writer only reserved: all zeros."""
+    if not payload.strip(b"\0"):
+        return
+    head = payload[:_BEXT_BYTES].ljust(_BEXT_BYTES, b"\0")
+    texts = struct.unpack_from(_BEXT_TEXTS, head)
+    samples_low, samples_high, version = struct.unpack_from(order + "IIH", head, 338)
+    loudness = struct.unpack_from(order + "5h", head, 412)
+    description, originator, reference, date, time = map(field, texts)
+    yield COMMENT, description
+    yield "TXXX:description", description
+    yield "TENC", originator
+    yield "TXXX:originator_reference", reference
+    yield "TDRC", timestamp(f"{date} {time}")
+    yield "TXXX:origination_date", date
+    yield "TXXX:origination_time", time
+    yield "TXXX:time_reference", str(samples_high << 32 | samples_low)
+    yield "TXXX:coding_history", field(payload[_BEXT_BYTES:])
+    if version >= 2 and any(loudness):
+        yield from _loudness_pairs(loudness)
+
+
+def _loudness_pairs(hundredths: tuple[int, ...]) -> Iterator[Pair]:
+    for name, value in zip(_LOUDNESS, hundredths, strict=True):
+        if value != _UNSET_LOUDNESS:
+            yield f"TXXX:{name}", f"{value / 100:.2f}"
+
+
+def ixml_pairs(payload: bytes) -> Iterator[Pair]:
+    """What a sound recordist wrote on the slate. A search, not an XML parser: nothing in it can expand."""
+    for element in _IXML.finditer(decode(payload)):
+        yield f"TXXX:{element[1].lower()}", clean(html.unescape(element[2]))
+
+
+def timestamp(text: str) -> str:
+    """A date, in any of the forms that writers use, as ID3v2.4 wants it; just the year if the rest is unclear."""
+    if match := _DATE.match(text):
+        date = "-".join(filter(None, match.groups()[:3]))
+        time = ":".join(filter(None, match.groups()[3:]))
+        return f"{date}T{time}" if time else date
+    year = _YEAR.search(text)
+    return year[0] if year else ""
