@@ -106,7 +106,7 @@ def _answer_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.FilenameTaken):
         body = FilenameTakenProblem(**body.model_dump(), record_id=error.record_id)
     if isinstance(error, errors.NotReady):
-        body = NotReadyProblem(**body.model_dump(), **error.parts)
+        body = NotReadyProblem(**body.model_dump(), **error.components)
     headers = dict(HEADERS.get(type(error), {}))
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"

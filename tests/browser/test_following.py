@@ -10,7 +10,7 @@ from tests.browser.conftest import become
 from tests.conftest import User
 from tests.wavs import build, sine
 
-UNAVAILABLE = "The service cannot reach its database just now."
+UNAVAILABLE = "The service cannot reach its database at the moment."
 WAV = build(sine(1000))
 
 

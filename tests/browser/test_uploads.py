@@ -121,7 +121,7 @@ def test_a_user_whom_the_service_does_not_know_is_replaced(page: Page, wavs: lis
 
 
 def test_a_user_that_could_not_be_created_is_not_kept(page: Page, wavs: list[Path]) -> None:
-    detail = "The service cannot reach its database just now."
+    detail = "The service cannot reach its database at the moment."
     page.route("**/users", lambda route: route.fulfill(status=503, json={"detail": detail}))
     page.set_input_files("#files", wavs[:2])
     rows = page.locator("#records li")
