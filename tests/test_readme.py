@@ -1,4 +1,4 @@
-"""What README.md says is so."""
+"""The README agrees with the code."""
 
 import re
 
@@ -8,16 +8,16 @@ from tests.conftest import ROOT
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_table_of_settings_is_the_settings_class() -> None:
-    told = re.findall(r"^\| `([A-Z_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
+def test_the_settings_table_matches_the_class() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
     fields = Settings.model_fields.items()
-    assert told == [
+    assert rows == [
         (name.upper(), _default(field.default, required=field.is_required()), field.description)
         for name, field in fields
     ]
 
 
-def test_every_file_that_it_links_to_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
