@@ -31,7 +31,7 @@ DECODE_VOICES = """async ([mp3, rate]) => {
 
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 22050, 8000])
 @pytest.mark.parametrize("option", [{"quality": 2}, {"bitrate_kbps": 64}], ids=["vbr", "cbr"])
-def test_chromium_decodes_exactly_the_samples_of_the_source(
+def test_chromium_decodes_the_exact_length(
     page: Page, user: User, rate_hz: int, option: dict[str, Any]
 ) -> None:
     samples = 3 * rate_hz + 123
@@ -44,7 +44,7 @@ def test_chromium_decodes_exactly_the_samples_of_the_source(
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 22050, 8000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("options", [{"quality": 0}, {"bitrate_kbps": 64}], ids=["vbr", "cbr"])
-def test_chromium_plays_every_sample_where_the_source_has_it(
+def test_chromium_decodes_without_a_shift(
     page: Page, user: User, rate_hz: int, channels: int, options: dict[str, Any]
 ) -> None:
     source = sweep(2 * rate_hz + 123, channels, rate_hz)

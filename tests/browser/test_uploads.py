@@ -32,7 +32,7 @@ def drop(page: Page, selector: str, path: Path) -> None:
         session.send("Input.dispatchDragEvent", {**place, "data": dragged})
 
 
-def test_many_unfinished_records_leave_room_for_uploads_deletes_and_downloads(
+def test_polling_leaves_connections_for_uploads(
     page: Page, wavs: list[Path], frozen_workers: AbstractContextManager[None]
 ) -> None:
     with frozen_workers:
@@ -43,9 +43,7 @@ def test_many_unfinished_records_leave_room_for_uploads_deletes_and_downloads(
     expect(page.locator("#records .done")).to_have_count(9, timeout=30_000)
 
 
-def test_chosen_files_are_all_shown_at_once_and_each_can_be_cancelled(
-    page: Page, wavs: list[Path]
-) -> None:
+def test_waiting_files_can_be_cancelled(page: Page, wavs: list[Path]) -> None:
     uploads = HeldUploads(page)
     page.set_input_files("#files", wavs[:5])
     rows = page.locator("#records li")
@@ -68,16 +66,14 @@ def test_a_file_dropped_anywhere_is_uploaded(page: Page, wavs: list[Path], place
     expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
 
 
-def test_a_dropped_folder_is_not_taken_for_trouble_with_the_service(
-    page: Page, tmp_path: Path
-) -> None:
+def test_a_dropped_folder_is_explained(page: Page, tmp_path: Path) -> None:
     drop(page, "#drop", tmp_path)
     row = page.locator("#records li")
     expect(row.locator(".detail")).to_contain_text("cannot be read")
     expect(row.get_by_role("button")).to_have_text(["Delete"])
 
 
-def test_leaving_while_something_uploads_asks_first(page: Page, wavs: list[Path]) -> None:
+def test_leaving_during_an_upload_asks(page: Page, wavs: list[Path]) -> None:
     uploads = HeldUploads(page)
     page.locator("h1").click()  # the browser asks nobody who has not touched the page
     page.set_input_files("#files", wavs[0])
@@ -90,7 +86,7 @@ def test_leaving_while_something_uploads_asks_first(page: Page, wavs: list[Path]
     expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
 
 
-def test_a_download_while_something_uploads_asks_nothing(page: Page, wavs: list[Path]) -> None:
+def test_downloading_during_an_upload_asks_nothing(page: Page, wavs: list[Path]) -> None:
     questions: list[str] = []
 
     def dismiss(question: Dialog) -> None:
@@ -110,7 +106,7 @@ def test_a_download_while_something_uploads_asks_nothing(page: Page, wavs: list[
     uploads.release()
 
 
-def test_a_user_whom_the_service_does_not_know_is_replaced(page: Page, wavs: list[Path]) -> None:
+def test_an_unknown_user_is_replaced(page: Page, wavs: list[Path]) -> None:
     unknown = '{"id": "00000000-0000-0000-0000-000000000000", "token": "unknown"}'
     page.evaluate("user => localStorage.setItem('wav2mp3.user', user)", unknown)
     page.set_input_files("#files", wavs[:3])
@@ -120,7 +116,7 @@ def test_a_user_whom_the_service_does_not_know_is_replaced(page: Page, wavs: lis
     expect(rows).to_have_class(["done"] * 3)
 
 
-def test_a_user_that_could_not_be_created_is_not_kept(page: Page, wavs: list[Path]) -> None:
+def test_a_failed_user_creation_is_retried(page: Page, wavs: list[Path]) -> None:
     detail = "The service cannot reach its database at the moment."
     page.route("**/users", lambda route: route.fulfill(status=503, json={"detail": detail}))
     page.set_input_files("#files", wavs[:2])
@@ -136,7 +132,7 @@ def test_a_user_that_could_not_be_created_is_not_kept(page: Page, wavs: list[Pat
 
 
 @pytest.mark.parametrize("status", [413, 502])
-def test_what_a_proxy_answers_becomes_a_sentence(page: Page, wavs: list[Path], status: int) -> None:
+def test_a_proxy_error_becomes_a_sentence(page: Page, wavs: list[Path], status: int) -> None:
     page.route("**/record?user_id=*", lambda route: route.fulfill(status=status, body=PROXY_SAYS))
     page.set_input_files("#files", wavs[0])
     row = page.locator("#records li")
@@ -146,7 +142,7 @@ def test_what_a_proxy_answers_becomes_a_sentence(page: Page, wavs: list[Path], s
     expect(row.get_by_role("button", name="Try again")).to_be_visible(visible=status == 502)
 
 
-def test_an_upload_that_the_network_broke_can_be_tried_again(page: Page, wavs: list[Path]) -> None:
+def test_a_broken_upload_can_be_retried(page: Page, wavs: list[Path]) -> None:
     page.route("**/record?user_id=*", lambda route: route.abort("connectionreset"))
     page.set_input_files("#files", wavs[0])
     row = page.locator("#records li")
