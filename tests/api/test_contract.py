@@ -42,7 +42,7 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     """With random values, and with real credentials and records: each operation succeeds at least once."""
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     done, doomed = (user.upload(SHORT_WAV, name).json()["id"] for name in ("a.wav", "b.wav"))
-    real = {
+    real: dict[str, dict[str, Any]] = {
         "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},
         "GET /record": {"query": {"id": done, "user_id": user.id}},
         "GET /records": {"query": user.credentials},

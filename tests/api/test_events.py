@@ -57,7 +57,7 @@ def test_a_closed_event_stream_ends_its_request(stack: Stack, user: User) -> Non
             next(lines)
             time.sleep(0.2)
             assert path not in log.read_text()
-        # The line is written when the request's task has ended.
+        # The access log gets its line when the request's task ends.
         eventually(lambda: path in log.read_text(), within_s=2)
 
 

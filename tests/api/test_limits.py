@@ -1,4 +1,4 @@
-"""Refusals that depend on the settings, by an API of its own for each."""
+"""Refusals that depend on the settings. Each setting has an API process of its own."""
 
 import pytest
 

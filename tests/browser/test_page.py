@@ -1,5 +1,6 @@
-"""The page, as somebody with a browser and some WAVs uses it."""
+"""Ordinary use of the page."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,13 +57,13 @@ def test_records_survive_a_reload(page: Page, wav: Path) -> None:
 
 
 def test_results_are_announced_to_screen_readers(page: Page, tmp_path: Path) -> None:
-    news = page.get_by_role("status")
+    announcement = page.get_by_role("status")
     (tmp_path / "good.wav").write_bytes(build(sine(1000)))
     page.set_input_files("#files", tmp_path / "good.wav")
-    expect(news).to_have_text("good.wav is done.", timeout=20_000)
+    expect(announcement).to_have_text("good.wav is done.", timeout=20_000)
     (tmp_path / "bad.wav").write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", tmp_path / "bad.wav")
-    expect(news).to_contain_text("bad.wav failed: This is FLAC")
+    expect(announcement).to_contain_text("bad.wav failed: This is FLAC")
     expect(page.locator("[aria-live]")).to_have_count(0)
 
 
@@ -103,5 +104,6 @@ def test_a_long_name_fits_small_screens(page: Page, tmp_path: Path, width: int) 
 
 
 def test_the_docs_work_offline(page: Page, service_url: str) -> None:
+    page.route(re.compile(f"^(?!{re.escape(service_url)}/|data:)"), lambda route: route.abort())
     page.goto(f"{service_url}/docs")
     expect(page.locator("#swagger-ui .title")).to_contain_text("wav2mp3")

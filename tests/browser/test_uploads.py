@@ -1,4 +1,4 @@
-"""Many files at once, and what can go wrong with them on the way."""
+"""Uploads of many files, and errors during uploads."""
 
 import re
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from playwright.sync_api import Dialog, Page, expect
 from tests.browser.conftest import HeldUploads
 from tests.wavs import build, sine
 
-PROXY_SAYS = "<html><h1>nginx</h1></html>"
+PROXY_ERROR = "<html><h1>nginx</h1></html>"
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def wavs(tmp_path: Path) -> list[Path]:
 
 
 def drop(page: Page, selector: str, path: Path) -> None:
-    """As the system's file manager does it: a synthetic event would not make the browser open the file."""
+    """Drop a file like the system's file manager. A synthetic event would not make the browser open the file."""
     box = page.locator(selector).bounding_box()
     assert box is not None
     dragged = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
@@ -75,7 +75,7 @@ def test_a_dropped_folder_is_explained(page: Page, tmp_path: Path) -> None:
 
 def test_leaving_during_an_upload_asks(page: Page, wavs: list[Path]) -> None:
     uploads = HeldUploads(page)
-    page.locator("h1").click()  # the browser asks nobody who has not touched the page
+    page.locator("h1").click()  # browsers ask only users who have touched the page
     page.set_input_files("#files", wavs[0])
     expect(page.locator("#records .uploading")).to_be_visible()
     with page.expect_event("dialog") as asked:
@@ -133,7 +133,7 @@ def test_a_failed_user_creation_is_retried(page: Page, wavs: list[Path]) -> None
 
 @pytest.mark.parametrize("status", [413, 502])
 def test_a_proxy_error_becomes_a_sentence(page: Page, wavs: list[Path], status: int) -> None:
-    page.route("**/record?user_id=*", lambda route: route.fulfill(status=status, body=PROXY_SAYS))
+    page.route("**/record?user_id=*", lambda route: route.fulfill(status=status, body=PROXY_ERROR))
     page.set_input_files("#files", wavs[0])
     row = page.locator("#records li")
     expect(row).to_have_class("failed")

@@ -19,6 +19,6 @@ def test_logs_contain_no_token(stack: Stack, user: User) -> None:
 def test_each_log_line_is_json(stack: Stack, user: User) -> None:
     user.client.get("/nothing")
     lines = (stack.data_dir / "logs" / "api.log").read_text().splitlines()
-    # uvicorn's first line comes before our configuration.
+    # uvicorn writes its first line before our configuration.
     for line in lines[1:]:
         assert json.loads(line)["event"]
