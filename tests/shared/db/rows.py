@@ -6,13 +6,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from shared.db.assemblies import AssemblyClaim
+from shared.db.segments import SegmentClaim
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import Record, Segment, User
-from shared.db.assemblies import AssemblyClaim
-from shared.db.segments import SegmentClaim
 from shared.errors import EncodeFailed
 from shared.mp3_options import Options
 from shared.queue import SEGMENTS

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from shared.db.segments import SegmentClaim
 
 from shared import db
 from shared.db import RecordStatus, SegmentState
-from shared.db.segments import SegmentClaim
 from shared.mp3_options import Options
 from shared.queue import AGAIN, SEGMENTS
 from shared.segmentation import SampleRange
