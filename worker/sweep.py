@@ -91,7 +91,7 @@ def _publish_missing(name: str, due: Sequence[int]) -> None:
 
 
 def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
-    """Delete the files that a record's row no longer needs. The file sweep finds the files that cannot be deleted now."""
+    """Delete the files that a record no longer needs. The file sweep finds those that cannot be deleted now."""
     with db.transaction() as session:
         status = session.scalar(select(Record.status).where(Record.id == record_id))
     files = media.record_files(settings.media_dir, user_id, record_id)
