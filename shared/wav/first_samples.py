@@ -7,7 +7,7 @@ in the place of samples. Reads the first 16 KiB, and only of formats that are kn
 from dataclasses import replace
 
 from shared.errors import BadWav
-from shared.wav import mpeg_streams as mpeg_audio
+from shared.wav import mpeg_streams
 from shared.wav.chunks import Header, Source
 from shared.wav.cool_edit import as_floats
 from shared.wav.disguised_streams import describe_samples
@@ -40,9 +40,9 @@ def _refuse_disguised(start: bytes) -> None:
 
 def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
     """Decoders follow the frames, whatever `fmt ` says; what is then mixed or resampled to it is harmed."""
-    found = mpeg_audio.first_frame(start)
+    found = mpeg_streams.first_frame(start)
     if found is None:
         return fmt
-    at, frame = found
-    followed = fmt.with_stream(frame.channels, frame.sample_rate_hz)
-    return replace(followed, padding_samples=mpeg_audio.padding_samples(start, at, frame))
+    at, header = found
+    followed = fmt.with_stream(header.format.channels, header.format.sample_rate_hz)
+    return replace(followed, padding_samples=mpeg_streams.padding_samples(start, at, header))

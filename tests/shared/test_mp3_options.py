@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from shared.errors import BadOptions
 from shared.mp3_options import (
-    SAMPLE_RATES_HZ,
     Options,
     Target,
     best_sample_rate_hz,
@@ -15,6 +14,7 @@ from shared.mp3_options import (
     choose_target,
     mix_warnings,
 )
+from shared.mpeg import SAMPLE_RATES_HZ
 from shared.segmentation import grid, plan_segments, resampled
 from shared.wav import Encoding, WavInfo
 

@@ -20,7 +20,7 @@ from tests.worker.mp3.mp3_material import (
     sound,
     speech,
 )
-from worker.mp3.frames import Format, cut, frames, frames_needed
+from worker.mp3.frames import cut, frames, frames_needed
 from worker.mp3.reservoir import pack
 
 RUN_IN = 64
@@ -267,9 +267,3 @@ def test_an_endless_stream_is_packed_in_constant_memory() -> None:
 
     for _ in islice(pack(endless()), 1000):
         given_back += 1
-
-
-def test_a_header_tells_the_format() -> None:
-    assert Format.of(b"\xff\xfb\x90\x64") == Format(1, 44100, 2)
-    assert Format.of(b"\xff\xf3\x80\xc4") == Format(2, 22050, 1)
-    assert Format.of(b"\xff\xe3\x18\xc4") == Format(2, 8000, 1)

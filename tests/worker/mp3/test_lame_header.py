@@ -17,7 +17,7 @@ from shared.errors import EncodeFailed
 from tests.worker.bounds import bounded
 from tests.worker.mp3.mp3_material import Sound, decode, in_chunks, music, sound
 from tests.worker.mp3.reservoir import frame_bytes
-from worker.mp3.frames import Format, frames
+from worker.mp3.frames import frames, layer3_header
 from worker.mp3.lame_header import Summary, header_frame, summarise
 from worker.mp3.reservoir import pack
 
@@ -132,7 +132,7 @@ def test_small_frames_of_cbr_leave_fields_out_rather_than_change_the_bitrate(
     assert int.from_bytes(tag[tag_bytes - 8 : tag_bytes - 4]) == len(mp3.read_bytes())
     assert READ_WITH_MUTAGEN(mp3).info.bitrate_mode == BitrateMode.CBR
     assert (b"LAME" in header) == (len(header) >= 192), "eyeD3 looks for LAME's checksum at 190"
-    assert Format.of(header[:4]).slot_of(header[:4]).bitrate_kbps == header_kbps
+    assert layer3_header(header).bitrate_kbps == header_kbps
 
 
 def test_bytes_frames_and_checksums_are_those_of_the_file(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_long_recordings_are_summarised_in_linear_time_and_little_memory(
     with bounded(processor_s=60, memory_bytes=8 << 20):
         summary = summarise(repeat(part, mb))
         header = header_frame(
-            summary, mb * count * Format.of(frame[:4]).samples_per_frame - 1500, VBR
+            summary, mb * count * layer3_header(frame).format.samples_per_frame - 1500, VBR
         )
     assert len(list(frames([header]))) == 1
     assert (summary.frames, summary.audio_bytes) == (mb * count, mb * part.stat().st_size)
