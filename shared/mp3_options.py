@@ -91,13 +91,13 @@ def check_source_rate(options: Options, source_rate_hz: int) -> int:
 
 def choose_target(info: WavInfo, options: Options) -> Target:
     """Settle what the source leaves open. Raises BadOptions when the source's rate lacks the bitrate."""
-    sample_rate_hz = check_source_rate(options, info.sample_rate_hz)
+    sample_rate_hz = check_source_rate(options, info.fmt.sample_rate_hz)
     quality = None if options.bitrate_kbps else options.quality
     if quality is None and options.bitrate_kbps is None:
         quality = DEFAULT_QUALITY
     return Target(
         sample_rate_hz=sample_rate_hz,
-        channels=options.channels or min(info.channels, 2),
+        channels=options.channels or min(info.fmt.channels, 2),
         quality=quality,
         bitrate_kbps=options.bitrate_kbps,
     )
@@ -105,13 +105,13 @@ def choose_target(info: WavInfo, options: Options) -> Target:
 
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:
     """What the uploader should know of the conversion."""
-    if info.channels > 2 and target.channels == 2:
+    if info.fmt.channels > 2 and target.channels == 2:
         return [
-            f"The {info.channels} channels were mixed to stereo and scaled so that nothing clips."
+            f"The {info.fmt.channels} channels were mixed to stereo and scaled so that nothing clips."
         ]
-    if info.channels > 2:
+    if info.fmt.channels > 2:
         return [
-            f"The {info.channels} channels were mixed to mono and scaled so that nothing clips."
+            f"The {info.fmt.channels} channels were mixed to mono and scaled so that nothing clips."
         ]
     return []
 

@@ -39,7 +39,7 @@ class Encoding(StrEnum):
     AC3 = "ac3"
 
 
-RAW = frozenset({Encoding.PCM, Encoding.FLOAT, Encoding.ALAW, Encoding.MULAW})
+_RAW = frozenset({Encoding.PCM, Encoding.FLOAT, Encoding.ALAW, Encoding.MULAW})
 
 # what ffmpeg's decoders take
 _MAX_CHANNELS_OF = {
@@ -105,18 +105,30 @@ _EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is its `fmt`."""
+    """A checked `fmt ` chunk. Odd PCM widths are left-justified in their container; 8 bits are unsigned."""
 
     encoding: Encoding
     channels: int
     sample_rate_hz: int
     block_align: int
+    """bytes of one sample of all channels (raw) or of one block (compressed; may be 0 or 1 where blocks vary)"""
     bits_per_sample: int
+    """raw: of one sample's container, a multiple of 8; compressed: as the file says"""
     channel_mask: int
+    """WAVE_FORMAT_EXTENSIBLE's dwChannelMask; 0 when there is none"""
     payload: bytes
+    """of the chunk, little-endian; mended, to make a clean header, for compressed audio"""
     padding_samples: tuple[int, int] = (0, 0)
+    """compressed: what the decoder gives in front of the audio and behind it"""
     ambisonic: bool = False
+    """the channels are those of B-format (W, X, Y, Z, ...), not of speakers"""
     full_scale: int = 1
+    """of floats"""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the samples go to the encoder as they are."""
+        return self.encoding in _RAW
 
     def with_stream(self, channels: int, rate_hz: int) -> Self:
         """The same, for a stream that has other channels or another rate than was said."""
@@ -137,7 +149,7 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
     encoding = _encoding(tag)
     _check_bounds(_MAX_CHANNELS_OF.get(encoding, MAX_CHANNELS), channels, rate_hz)
     block_align, bits = _layout(encoding, channels, block_align, bits)
-    if encoding not in RAW:
+    if encoding not in _RAW:
         fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
     return Format(encoding, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
 

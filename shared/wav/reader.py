@@ -25,7 +25,7 @@ from shared.wav.chunks import (
     is_streaming_size,
 )
 from shared.wav.first_samples import look_inside
-from shared.wav.fmt import MAX_FMT_BYTES, RAW, Format, parse_fmt
+from shared.wav.fmt import MAX_FMT_BYTES, Format, parse_fmt
 from shared.wav.info import Chunk, WavInfo
 from shared.wav.other_formats import describe
 
@@ -44,28 +44,18 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     fmt = _find_fmt(source, container, headers)
     data = _find_data(source, headers)
     fmt = look_inside(source, data, fmt)
-    raw = fmt.encoding in RAW
-    samples = data.size // fmt.block_align if raw else None
+    samples = data.size // fmt.block_align if fmt.is_raw else None
     if samples == 0:
         raise _no_samples()
     return WavInfo(
         container=container.name,
-        encoding=fmt.encoding,
-        channels=fmt.channels,
-        sample_rate_hz=fmt.sample_rate_hz,
-        block_align=fmt.block_align,
-        bits_per_sample=fmt.bits_per_sample,
-        channel_mask=fmt.channel_mask,
+        fmt=fmt,
         big_endian=container.big_endian,
-        fmt=fmt.payload,
         data_offset=data.offset,
         data_bytes=data.size if samples is None else samples * fmt.block_align,
         samples=samples,
         chunks=_metadata(container, headers),
         warnings=tuple(_warnings(fmt, data, headers)),
-        padding_samples=fmt.padding_samples,
-        ambisonic=fmt.ambisonic,
-        full_scale=fmt.full_scale,
     )
 
 
@@ -148,7 +138,7 @@ def _metadata(container: Container, headers: Sequence[Header]) -> tuple[Chunk, .
 
 def _warnings(fmt: Format, data: Header, headers: Sequence[Header]) -> list[str]:
     warnings = []
-    block_align = fmt.block_align if fmt.encoding in RAW else 1
+    block_align = fmt.block_align if fmt.is_raw else 1
     missing = data.declared - data.size
     if data.declared // block_align > data.size // block_align and not is_streaming_size(
         data.declared

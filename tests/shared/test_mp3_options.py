@@ -16,7 +16,7 @@ from shared.mp3_options import (
 )
 from shared.mpeg import SAMPLE_RATES_HZ
 from shared.segmentation import grid, plan_segments, resampled
-from shared.wav import Encoding, WavInfo
+from shared.wav import Encoding, Format, WavInfo
 
 RATES = st.one_of(
     st.sampled_from([*SAMPLE_RATES_HZ, 37800, 88200, 96000]), st.integers(1000, 768_000)
@@ -28,14 +28,16 @@ def info(
 ) -> WavInfo:
     return WavInfo(
         container="RIFF",
-        encoding=Encoding.MP3 if samples is None else Encoding.PCM,
-        channels=channels,
-        sample_rate_hz=rate_hz,
-        block_align=2 * channels,
-        bits_per_sample=16,
-        channel_mask=0,
+        fmt=Format(
+            encoding=Encoding.MP3 if samples is None else Encoding.PCM,
+            channels=channels,
+            sample_rate_hz=rate_hz,
+            block_align=2 * channels,
+            bits_per_sample=16,
+            channel_mask=0,
+            payload=bytes(16),
+        ),
         big_endian=False,
-        fmt=bytes(16),
         data_offset=44,
         data_bytes=data_bytes,
         samples=samples,

@@ -36,7 +36,7 @@ class Job:
 
     @property
     def grid(self) -> Grid:
-        return grid(self.info.sample_rate_hz, self.target)
+        return grid(self.info.fmt.sample_rate_hz, self.target)
 
     def samples_in(self, frames: int) -> int:
         """How many source samples so many frames last; exact on the grid, else rounded up."""
@@ -48,7 +48,7 @@ class Job:
 
     def frames_of_all(self, samples: int) -> int:
         """How many frames the MP3 of a source of so many samples has."""
-        length = resampled(samples, self.info.sample_rate_hz, self.target)
+        length = resampled(samples, self.info.fmt.sample_rate_hz, self.target)
         return mp3.frames_needed(length, self.target.samples_per_frame)
 
 
@@ -138,14 +138,16 @@ def _encoding(
 
 def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
     target, info = job.target, job.info
-    same_channels = info.channels == target.channels
-    if form.is_integer and same_channels and info.sample_rate_hz == target.sample_rate_hz:
+    same_channels = info.fmt.channels == target.channels
+    if form.is_integer and same_channels and info.fmt.sample_rate_hz == target.sample_rate_hz:
         return []
-    mix = pan_filter(form.channels, info.channel_mask, target.channels, ambisonic=info.ambisonic)
+    mix = pan_filter(
+        form.channels, info.fmt.channel_mask, target.channels, ambisonic=info.fmt.ambisonic
+    )
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
-        *([f"volume={1 / info.full_scale}"] if info.full_scale > 1 else []),
+        *([f"volume={1 / info.fmt.full_scale}"] if info.fmt.full_scale > 1 else []),
         *([mix] if mix else []),
         "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
         f"aresample={target.sample_rate_hz}",

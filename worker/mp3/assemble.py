@@ -34,12 +34,12 @@ def write_mp3(
             source,
             info.chunks,
             samples=samples,
-            sample_rate_hz=info.sample_rate_hz,
+            sample_rate_hz=info.fmt.sample_rate_hz,
             big_endian=info.big_endian,
             overrides=overrides,
         )
     )
-    length = resampled(samples, info.sample_rate_hz, target)
+    length = resampled(samples, info.fmt.sample_rate_hz, target)
     mp3.write(lame_header.header_frame(summary, length, target.quality))
     for part in parts:
         check()
