@@ -82,7 +82,7 @@ def check_options(options: Options) -> None:
             raise BadOptions(f"bitrate_kbps must be one of {_listed(tuple(every))}.")
 
 
-def check_source_rate(options: Options, source_rate_hz: int) -> int:
+def choose_sample_rate_hz(options: Options, source_rate_hz: int) -> int:
     """The MP3's rate for a source of this rate. Raises BadOptions when that lacks the bitrate."""
     sample_rate_hz = options.sample_rate_hz or best_sample_rate_hz(source_rate_hz)
     _check_bitrate(options.bitrate_kbps, sample_rate_hz)
@@ -91,7 +91,7 @@ def check_source_rate(options: Options, source_rate_hz: int) -> int:
 
 def choose_target(info: WavInfo, options: Options) -> Target:
     """Settle what the source leaves open. Raises BadOptions when the source's rate lacks the bitrate."""
-    sample_rate_hz = check_source_rate(options, info.fmt.sample_rate_hz)
+    sample_rate_hz = choose_sample_rate_hz(options, info.fmt.sample_rate_hz)
     quality = None if options.bitrate_kbps else options.quality
     if quality is None and options.bitrate_kbps is None:
         quality = DEFAULT_QUALITY

@@ -38,7 +38,7 @@ def grid(source_rate_hz: int, target: Target) -> Grid:
     return Grid(samples, samples * target.sample_rate_hz // frame)
 
 
-def resampled(samples: int, source_rate_hz: int, target: Target) -> int:
+def resampled_length(samples: int, source_rate_hz: int, target: Target) -> int:
     """How many samples of the MP3 so many of the source become."""
     return -(-samples * target.sample_rate_hz // source_rate_hz)
 

@@ -9,21 +9,21 @@ from dataclasses import replace
 from shared.errors import BadWav
 from shared.wav import mpeg_streams
 from shared.wav.chunks import Header, Source
-from shared.wav.cool_edit import as_floats
+from shared.wav.cool_edit import detect_floats
 from shared.wav.disguised_streams import describe_samples
-from shared.wav.fmt import Encoding, Format
+from shared.wav.fmt import Codec, FmtChunk
 
 _START_BYTES = 16 * 1024
 
 
-def look_inside(source: Source, data: Header, fmt: Format) -> Format:
-    match fmt.encoding:
-        case Encoding.MP2 | Encoding.MP3:
+def inspect_samples(source: Source, data: Header, fmt: FmtChunk) -> FmtChunk:
+    match fmt.codec:
+        case Codec.MP2 | Codec.MP3:
             return _as_in_its_frames(_start(source, data), fmt)
-        case Encoding.PCM if fmt.bits_per_sample == 16:
+        case Codec.PCM if fmt.bits_per_sample == 16:
             _refuse_disguised(_start(source, data))
-        case Encoding.PCM:
-            return as_floats(source, data, fmt)
+        case Codec.PCM:
+            return detect_floats(source, data, fmt)
     return fmt
 
 
@@ -38,7 +38,7 @@ def _refuse_disguised(start: bytes) -> None:
         )
 
 
-def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
+def _as_in_its_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
     """Decoders follow the frames, whatever `fmt ` says; what is then mixed or resampled to it is harmed."""
     found = mpeg_streams.first_frame(start)
     if found is None:

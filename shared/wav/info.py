@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from shared.wav.fmt import Encoding, Format
+from shared.wav.fmt import Codec, FmtChunk
 
 _MIN_BYTE_RATE = 500  # less is no codec but a wrong header, and so is
 _MAX_BYTE_RATE = 80_000  # more: 640 kbit/s is AC-3's highest
@@ -24,7 +24,7 @@ class WavInfo:
 
     container: str
     """RIFF, RIFX, RF64, BW64 or W64"""
-    fmt: Format
+    fmt: FmtChunk
     big_endian: bool
     """byte order of raw samples; compressed audio has none"""
     data_offset: int
@@ -46,15 +46,15 @@ class WavInfo:
     def _estimated_samples(self) -> float | None:
         fmt = self.fmt
         blocks = self.data_bytes / max(fmt.block_align, 1)
-        match fmt.encoding:
-            case Encoding.IMA_ADPCM:
+        match fmt.codec:
+            case Codec.IMA_ADPCM:
                 payload_bits = 8 * (fmt.block_align - 4 * fmt.channels)
                 return blocks * (1 + payload_bits / (fmt.channels * (fmt.bits_per_sample or 4)))
-            case Encoding.MS_ADPCM:
+            case Codec.MS_ADPCM:
                 return blocks * (2 + 2 * (fmt.block_align - 7 * fmt.channels) / fmt.channels)
-            case Encoding.GSM:
+            case Codec.GSM:
                 return blocks * 320
-            case Encoding.YAMAHA_ADPCM | Encoding.G722:
+            case Codec.YAMAHA_ADPCM | Codec.G722:
                 return 2 * self.data_bytes / fmt.channels
         (byte_rate,) = struct.unpack_from("<I", fmt.payload, 8)
         return (

@@ -15,7 +15,7 @@ from math import isnan
 from typing import BinaryIO
 
 from shared.segmentation import SampleRange
-from shared.wav import Encoding, WavInfo
+from shared.wav import Codec, WavInfo
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
@@ -65,7 +65,7 @@ def decoding_arguments(info: WavInfo) -> list[str]:
 
     What is damaged is left out, be it most of it.
     """
-    form, decoder = decoded_format(info), str(info.fmt.encoding)
+    form, decoder = decoded_format(info), str(info.fmt.codec)
     only = ["-codec_whitelist", decoder, "-c:a", decoder]
     rate, channels = str(form.sample_rate_hz), str(form.channels)
     source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0", "-map", "0:a:0"]
@@ -87,14 +87,14 @@ def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
     byte_order = "be" if info.big_endian else "le"
-    match info.fmt.encoding, info.fmt.bits_per_sample:
-        case ((Encoding.ALAW | Encoding.MULAW), _):
-            return info.fmt.encoding, 1
-        case Encoding.PCM, 8:
+    match info.fmt.codec, info.fmt.bits_per_sample:
+        case ((Codec.ALAW | Codec.MULAW), _):
+            return info.fmt.codec, 1
+        case Codec.PCM, 8:
             return "u8", 1
-        case Encoding.PCM, (40 | 48 | 56 | 64):
+        case Codec.PCM, (40 | 48 | 56 | 64):
             return f"s32{byte_order}", 4
-        case Encoding.FLOAT, bits:
+        case Codec.FLOAT, bits:
             return f"f{bits}{byte_order}", bits // 8
         case _, bits:
             return f"s{bits}{byte_order}", bits // 8
@@ -114,10 +114,10 @@ def read_samples(file: BinaryIO, info: WavInfo, stretch: SampleRange) -> Iterato
 
 
 def _readable(chunk: bytes, info: WavInfo) -> bytes:
-    match info.fmt.encoding, info.fmt.bits_per_sample:
-        case Encoding.PCM, (40 | 48 | 56 | 64) as bits:
+    match info.fmt.codec, info.fmt.bits_per_sample:
+        case Codec.PCM, (40 | 48 | 56 | 64) as bits:
             return _upper_four(chunk, bits // 8, big_endian=info.big_endian)
-        case Encoding.FLOAT, bits:
+        case Codec.FLOAT, bits:
             return _without_nan(chunk, bits // 8, big_endian=info.big_endian)
     return chunk
 

@@ -69,7 +69,7 @@ class _FrameSizes(dict[bytes, int]):
         return self[raw]
 
 
-def frames(stream: Iterable[bytes]) -> Iterator[bytes]:
+def split_frames(stream: Iterable[bytes]) -> Iterator[bytes]:
     """The frames of a stream that comes in chunks of any size."""
     sizes = _FrameSizes()
     rest = b""
@@ -92,7 +92,7 @@ def frames_needed(samples: int, samples_per_frame: int) -> int:
     return -(-(ENCODER_DELAY_SAMPLES + samples + _LEAST_PADDING_SAMPLES) // samples_per_frame)
 
 
-def cut(stream_frames: Iterable[bytes], run_in: int, keep: int) -> Iterator[bytes]:
+def drop_run_in(stream_frames: Iterable[bytes], run_in: int, keep: int) -> Iterator[bytes]:
     """Drop `run_in` frames, give exactly `keep`, then read to the end, so that the writer can finish.
 
     Fewer raise `EncodeFailed`: a segment that ends early must never become a part.

@@ -30,7 +30,7 @@ from shared.mpeg import (
     FrameFormat,
     MpegHeader,
 )
-from worker.mp3.frames import Slot, frames, layer3_header, slots
+from worker.mp3.frames import Slot, layer3_header, slots, split_frames
 
 _CHUNK_BYTES = 1 << 18
 _MARKS_MAX = 2048
@@ -77,7 +77,7 @@ class Summary:
 def summarise(parts: Iterable[Path]) -> Summary:
     """Read the parts of an MP3 in their order."""
     summary = Summary()
-    for frame in frames(_chunks(parts, summary)):
+    for frame in split_frames(_chunks(parts, summary)):
         if summary.frames % summary.frames_per_mark == 0:
             summary.first_header = summary.first_header or frame[:4]
             summary.mark()

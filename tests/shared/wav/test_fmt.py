@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.errors import BadWav
-from shared.wav import Encoding, WavInfo, read_wav
+from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 
 
@@ -36,7 +36,7 @@ def test_fmt_may_have_any_size_from_14_bytes_on(container: str, fmt_bytes: int) 
 @pytest.mark.parametrize("mask", [0, 0x3, 0x60F, 0x17FFFF])
 def test_the_channel_mask_is_told(container: str, mask: int) -> None:
     info = read(wavs.build(wavs.sine(9, 2), container=container, channel_mask=mask))
-    assert (info.fmt.channel_mask, info.fmt.encoding) == (mask, Encoding.PCM)
+    assert (info.fmt.channel_mask, info.fmt.codec) == (mask, Codec.PCM)
     assert info.fmt.payload == wavs.fmt_payload(channels=2, channel_mask=mask)
 
 
@@ -79,7 +79,7 @@ def test_a_law_and_mu_law_are_8_bits_whatever_the_header_says(encoding: str, bit
 def test_ambisonic_files_are_read(tag: int) -> None:
     fmt = wavs.fmt_payload(channels=4, bits=32, channel_mask=0, tag=tag)
     info = read(wav_with(fmt[:28] + bytes.fromhex("2107d3118644c8c1ca000000")))
-    assert (info.fmt.encoding, info.fmt.channels) == ({1: Encoding.PCM, 3: Encoding.FLOAT}[tag], 4)
+    assert (info.fmt.codec, info.fmt.channels) == ({1: Codec.PCM, 3: Codec.FLOAT}[tag], 4)
     assert (info.fmt.ambisonic, read(wav_with(fmt)).fmt.ambisonic) == (True, False)
 
 
@@ -127,18 +127,18 @@ def test_rates_and_channel_counts_within_the_bounds_are_read(rate_hz: int, chann
 @pytest.mark.parametrize(
     ("codec", "rate_hz", "encoding"),
     [
-        ("adpcm_ms", 44100, Encoding.MS_ADPCM),
-        ("adpcm_ima_wav", 44100, Encoding.IMA_ADPCM),
-        ("adpcm_yamaha", 44100, Encoding.YAMAHA_ADPCM),
-        ("g722", 16000, Encoding.G722),
-        ("g726", 8000, Encoding.G726),
-        ("mp2", 44100, Encoding.MP2),
-        ("libmp3lame", 44100, Encoding.MP3),
-        ("ac3", 44100, Encoding.AC3),
+        ("adpcm_ms", 44100, Codec.MS_ADPCM),
+        ("adpcm_ima_wav", 44100, Codec.IMA_ADPCM),
+        ("adpcm_yamaha", 44100, Codec.YAMAHA_ADPCM),
+        ("g722", 16000, Codec.G722),
+        ("g726", 8000, Codec.G726),
+        ("mp2", 44100, Codec.MP2),
+        ("libmp3lame", 44100, Codec.MP3),
+        ("ac3", 44100, Codec.AC3),
     ],
 )
 def test_compressed_audio_can_be_decoded_behind_a_header_of_its_fmt_alone(
-    codec: str, rate_hz: int, encoding: Encoding, tmp_path: Path
+    codec: str, rate_hz: int, encoding: Codec, tmp_path: Path
 ) -> None:
     path, ffmpeg = tmp_path / "compressed.wav", imageio_ffmpeg.get_ffmpeg_exe()
     tone = wavs.build(wavs.sine(2 * rate_hz, sample_rate_hz=rate_hz), sample_rate_hz=rate_hz)
@@ -149,7 +149,7 @@ def test_compressed_audio_can_be_decoded_behind_a_header_of_its_fmt_alone(
     )
     wav = path.read_bytes()
     info = read(wav)
-    assert (info.fmt.encoding, info.fmt.is_raw, info.samples) == (encoding, False, None)
+    assert (info.fmt.codec, info.fmt.is_raw, info.samples) == (encoding, False, None)
     if info.duration_s is not None:
         assert info.duration_s == pytest.approx(2, abs=0.1)
     clean = wavs.wrap(
@@ -166,7 +166,7 @@ def test_compressed_audio_can_be_decoded_behind_a_header_of_its_fmt_alone(
             "-f",
             "wav",
             "-c:a",
-            info.fmt.encoding,
+            info.fmt.codec,
             "-i",
             "-",
             "-f",

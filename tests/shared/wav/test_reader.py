@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadWav, NotAWav
-from shared.wav import Encoding, WavInfo, check_start, read_wav
+from shared.wav import Codec, WavInfo, check_start, read_wav
 from tests import wavs
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[4] / "shared" / "wavs"
@@ -33,7 +33,7 @@ def samples_of(wav: bytes, info: WavInfo) -> np.ndarray[Any, np.dtype[np.float64
     return wavs.decode(
         wav[info.data_offset : info.data_offset + info.data_bytes],
         channels=info.fmt.channels,
-        encoding=info.fmt.encoding,
+        encoding=info.fmt.codec,
         bits=info.fmt.bits_per_sample,
         big_endian=info.big_endian,
     )
@@ -49,7 +49,7 @@ def test_every_width_in_every_container_is_read_as_it_was_written(
         samples, container=container, encoding=encoding, bits=bits, sample_rate_hz=48000
     )
     info = read(wav)
-    assert (info.container, info.fmt.encoding, info.fmt.channels) == (container, encoding, 3)
+    assert (info.container, info.fmt.codec, info.fmt.channels) == (container, encoding, 3)
     assert (info.fmt.sample_rate_hz, info.fmt.bits_per_sample, info.samples) == (48000, bits, 777)
     assert (info.fmt.is_raw, info.duration_s, info.warnings) == (True, 777 / 48000, ())
     tolerance = 0.04 if encoding in ("alaw", "mulaw") else 2.0 ** (1 - min(bits, 24))
@@ -228,7 +228,7 @@ def test_real_files_are_read_or_refused_as_they_should_be(expected: dict[str, An
         expected["channels_in"],
         expected["rate_in"],
     )
-    if info.fmt.encoding != Encoding.MP3:  # its header does not say
+    if info.fmt.codec != Codec.MP3:  # its header does not say
         assert info.duration_s == pytest.approx(expected["duration_s"], abs=expected["tolerance_s"])
     if info.fmt.is_raw and "source_rms" in expected:
         rms = np.sqrt(np.mean(samples_of(path.read_bytes(), info) ** 2))
