@@ -37,7 +37,7 @@ async def follow_record(
         record = first
         while True:
             yield f"data: {record.model_dump_json()}\n\n"
-            if record.status in db.records.FINISHED:
+            if record.status in db.FINISHED:
                 return
             before = record
             try:

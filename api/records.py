@@ -111,7 +111,7 @@ async def show_record(
     return await changes.wait_until(
         record_id,
         lambda: views.load(record_id, links),
-        lambda record: record.status in db.records.FINISHED,
+        lambda record: record.status in db.FINISHED,
         _parse_wait_s(prefer),
     )
 
@@ -155,5 +155,5 @@ def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) 
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""
     with db.transaction() as session:
         views.find(session, record_id, user_id)
-        db.records.bury(session, record_id, RecordStatus.DELETED)
+        db.records.mark_gone(session, record_id, RecordStatus.DELETED)
     media.delete_all(media.record_files(settings.media_dir, user_id, record_id))

@@ -52,8 +52,8 @@ class SourceWriter:
         self._file.seek(self.size_bytes)
         self._is_header_checked = fmt is not None
         # The rate in `fmt ` is reliable for raw samples only; a compressed stream may have another.
-        if fmt is not None and fmt.encoding in wav.RAW:
-            mp3_options.check_source_rate(self._options, fmt.sample_rate_hz)
+        if fmt is not None and fmt.is_raw:
+            mp3_options.choose_sample_rate_hz(self._options, fmt.sample_rate_hz)
         # Doubling makes the total time linear, even if the header arrives in tiny slices.
         self._next_check_bytes = 2 * self.size_bytes
 
