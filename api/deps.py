@@ -47,7 +47,9 @@ def hash_token(token: str) -> bytes:
 
 async def _token(
     token: Annotated[str | None, Query(description="The user's token.")] = None,
-    token_header: Annotated[str | None, Header(alias="token")] = None,
+    token_header: Annotated[
+        str | None, Header(alias="token", description="The token, if not in the query.")
+    ] = None,
     authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
 ) -> str | None:
     scheme, _, bearer = (authorization or "").partition(" ")

@@ -48,10 +48,10 @@ class Mp3Response(FileResponse):
 @router.head("/record", include_in_schema=False)
 async def download(
     request: Request,
-    record_id: Annotated[UUID, Query(alias="id")],
+    record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
     settings: AppSettings,
     changes: RecordChanges,
-    user_id: UUID | None = None,
+    user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
     user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""

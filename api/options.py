@@ -22,14 +22,11 @@ async def _options(
         ),
     ] = None,
     channels: Annotated[
-        int | None, Query(ge=1, le=2, description="Default: same as the source, at most 2.")
+        int | None, Query(ge=1, le=2, description="1 or 2. Default: same as the source, at most 2.")
     ] = None,
     sample_rate_hz: Annotated[
         int | None,
-        Query(
-            description=f"One of {', '.join(map(str, SAMPLE_RATES_HZ))}. "
-            "Default: same as the source, or the nearest suitable rate."
-        ),
+        Query(description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible."),
     ] = None,
 ) -> Options:
     options = Options(quality, bitrate_kbps, channels, sample_rate_hz)

@@ -128,8 +128,7 @@ def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
 def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    detail = f"Correct the request: {wrong}. The calls are described at /docs."
-    return _handle_error(request, errors.BadRequest(detail))
+    return _handle_error(request, errors.BadRequest(f"Correct the request: {wrong}. See /docs."))
 
 
 def _handle_unavailable(request: Request, error: Exception) -> JSONResponse:

@@ -127,7 +127,7 @@ def list_records(
     user_id: CurrentUser,
     session: DbSession,
     links: RecordLinks,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    limit: Annotated[int, Query(ge=1, le=100, description="Records per page.")] = 50,
     before: Annotated[UUID | None, Query(description="Last record of the previous page.")] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""

@@ -65,9 +65,7 @@ class Upload:
 
     def _start_file(self, head: PartHead) -> None:
         if head.name != PART_NAME or head.filename is None:
-            raise BadUpload(
-                f"Send the WAV as the file `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'."
-            )
+            raise BadUpload(f"Send the WAV as `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'.")
         if self.record_id is not None:
             raise BadUpload("The upload contains two files. Send each in its own request.")
         with db.transaction() as session:
@@ -114,11 +112,8 @@ class Upload:
         info = self._writer.finish()
         target = mp3_options.choose_target(info, self._options)
         sample_ranges = segmentation.plan_segments(info, target, self._settings.segment_s)
-        is_clip = (
-            sample_ranges[0].samples / info.fmt.sample_rate_hz
-            <= CLIP_SEGMENTS * self._settings.segment_s
-            and len(sample_ranges) == 1
-        )
+        clip_samples = CLIP_SEGMENTS * self._settings.segment_s * info.fmt.sample_rate_hz
+        is_clip = len(sample_ranges) == 1 and sample_ranges[0].samples <= clip_samples
         job_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:
             accepted = db.records.accept(
