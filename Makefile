@@ -44,11 +44,14 @@ demo: .venv/synced env ## convert FILE=song.wav, or a WAV of its own, and save t
 test: .venv/synced ## every test, against the embedded stack
 	@$(run_python) pytest
 
-check: .venv/synced ## format, lint, types and the import rule
+check: .venv/synced ## format, lint, types and the import rules
 	@$(run_python) ruff format --check
 	@$(run_python) ruff check
 	@$(run_python) mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/oxlint api/static
+	@.venv/bin/hadolint Dockerfile.*
+	@test ! -x .venv/bin/shellcheck || .venv/bin/shellcheck .ci/run
 
 format: .venv/synced ## format the code and put its imports in order
 	@$(run_python) ruff check --select I --fix
