@@ -3,16 +3,16 @@
 Rates and bitrates are those of ISO/IEC 11172-3 and 13818-3 (layer III), and LAME's for the MPEG-2.5 extension.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from shared.errors import BadOptions
+from shared.mpeg import SAMPLE_RATES_HZ, FrameFormat
 from shared.wav import WavInfo
 
-SAMPLE_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_MPEG1_BITRATES_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_MPEG2_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-_MPEG25_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
 DEFAULT_QUALITY = 2
+_MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,24 @@ class Target:
 
     @property
     def samples_per_frame(self) -> int:
-        return 1152 if self.sample_rate_hz >= 32000 else 576
+        return FrameFormat(self.sample_rate_hz, self.channels).samples_per_frame
+
+
+T = TypeVar("T", Options, Target)
+
+
+def from_stored(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Read what a record stores. Ignore unknown keys, because another release may have written them."""
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in stored.items() if name in known})
 
 
 def bitrates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
     """The CBR bitrates that an MP3 of this rate can have."""
-    if sample_rate_hz >= 32000:
-        return _MPEG1_BITRATES_KBPS
-    return _MPEG2_BITRATES_KBPS if sample_rate_hz >= 16000 else _MPEG25_BITRATES_KBPS
+    allowed = tuple(FrameFormat(sample_rate_hz, channels=2).bitrates_kbps)
+    if sample_rate_hz >= 16000:
+        return allowed
+    return tuple(bitrate for bitrate in allowed if bitrate <= _MAX_MPEG25_BITRATE_KBPS)
 
 
 def best_sample_rate_hz(source_rate_hz: int) -> int:
@@ -67,12 +77,12 @@ def check_options(options: Options) -> None:
             raise BadOptions(f"sample_rate_hz must be one of {_listed(SAMPLE_RATES_HZ)}.")
         _check_bitrate(options.bitrate_kbps, options.sample_rate_hz)
     elif options.bitrate_kbps is not None:
-        every = sorted({*_MPEG1_BITRATES_KBPS, *_MPEG2_BITRATES_KBPS})
+        every = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)})
         if options.bitrate_kbps not in every:
             raise BadOptions(f"bitrate_kbps must be one of {_listed(tuple(every))}.")
 
 
-def check_source_rate(options: Options, source_rate_hz: int) -> int:
+def choose_sample_rate_hz(options: Options, source_rate_hz: int) -> int:
     """The MP3's rate for a source of this rate. Raises BadOptions when that lacks the bitrate."""
     sample_rate_hz = options.sample_rate_hz or best_sample_rate_hz(source_rate_hz)
     _check_bitrate(options.bitrate_kbps, sample_rate_hz)
@@ -81,13 +91,13 @@ def check_source_rate(options: Options, source_rate_hz: int) -> int:
 
 def choose_target(info: WavInfo, options: Options) -> Target:
     """Settle what the source leaves open. Raises BadOptions when the source's rate lacks the bitrate."""
-    sample_rate_hz = check_source_rate(options, info.sample_rate_hz)
+    sample_rate_hz = choose_sample_rate_hz(options, info.fmt.sample_rate_hz)
     quality = None if options.bitrate_kbps else options.quality
     if quality is None and options.bitrate_kbps is None:
         quality = DEFAULT_QUALITY
     return Target(
         sample_rate_hz=sample_rate_hz,
-        channels=options.channels or min(info.channels, 2),
+        channels=options.channels or min(info.fmt.channels, 2),
         quality=quality,
         bitrate_kbps=options.bitrate_kbps,
     )
@@ -95,13 +105,13 @@ def choose_target(info: WavInfo, options: Options) -> Target:
 
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:
     """What the uploader should know of the conversion."""
-    if info.channels > 2 and target.channels == 2:
+    if info.fmt.channels > 2 and target.channels == 2:
         return [
-            f"The {info.channels} channels were mixed to stereo and scaled so that nothing clips."
+            f"The {info.fmt.channels} channels were mixed to stereo and scaled so that nothing clips."
         ]
-    if info.channels > 2:
+    if info.fmt.channels > 2:
         return [
-            f"The {info.channels} channels were mixed to mono and scaled so that nothing clips."
+            f"The {info.fmt.channels} channels were mixed to mono and scaled so that nothing clips."
         ]
     return []
 

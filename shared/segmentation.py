@@ -38,7 +38,7 @@ def grid(source_rate_hz: int, target: Target) -> Grid:
     return Grid(samples, samples * target.sample_rate_hz // frame)
 
 
-def resampled(samples: int, source_rate_hz: int, target: Target) -> int:
+def resampled_length(samples: int, source_rate_hz: int, target: Target) -> int:
     """How many samples of the MP3 so many of the source become."""
     return -(-samples * target.sample_rate_hz // source_rate_hz)
 
@@ -53,11 +53,11 @@ def plan_segments(info: WavInfo, target: Target, segment_s: float) -> list[Sampl
     """
     if info.samples is None:
         duration_s = info.duration_s or info.data_bytes / _LEAST_BYTES_PER_S
-        return [SampleRange(0, round(duration_s * info.sample_rate_hz))]
-    step = grid(info.sample_rate_hz, target)
+        return [SampleRange(0, round(duration_s * info.fmt.sample_rate_hz))]
+    step = grid(info.fmt.sample_rate_hz, target)
     if target.quality is None or step.frames > MAX_STEP_FRAMES:
         return [SampleRange(0, info.samples)]
-    count = _count(info.samples / info.sample_rate_hz, segment_s)
+    count = _count(info.samples / info.fmt.sample_rate_hz, segment_s)
     length = -(-info.samples // (count * step.samples)) * step.samples
     return [
         SampleRange(start, min(length, info.samples - start))

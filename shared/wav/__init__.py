@@ -1,15 +1,14 @@
 """The WAV reader. Other packages import only this door; `shared/wav/reader.py` states the contract."""
 
-from shared.wav.fmt import RAW, Encoding, Format
+from shared.wav.fmt import Codec, FmtChunk
 from shared.wav.info import Chunk, WavInfo
 from shared.wav.reader import MAX_CHUNKS, check_start, read_wav
 
 __all__ = [
     "MAX_CHUNKS",
-    "RAW",
     "Chunk",
-    "Encoding",
-    "Format",
+    "Codec",
+    "FmtChunk",
     "WavInfo",
     "check_start",
     "read_wav",

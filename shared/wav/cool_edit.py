@@ -1,6 +1,6 @@
 """The floats that Cool Edit wrote under the header of integers.
 
-In: a `Format`, and where its samples stand. Out: the same, or one that says float and what is full scale.
+In: a `FmtChunk`, and where its samples stand. Out: the same, or one that says float and what is full scale.
 Sources: libsndfile's `wavlike_analyze`, which looks at the samples too; ffmpeg's `pcm_f16le` and `pcm_f24le`.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from math import isfinite
 
 from shared.wav.chunks import Header, Source
-from shared.wav.fmt import Encoding, Format
+from shared.wav.fmt import Codec, FmtChunk
 
 _PLAIN_PCM = b"\x01\x00"
 _TYPE_1 = b"\x02\x00\x01\x00"  # cbSize and what it stands for: "16.8 float"
@@ -20,7 +20,7 @@ _FAR_ABOVE_1 = 8
 _FEW = 16  # levels, such as those of a square wave; as floats of a sound they would be many
 
 
-def as_floats(source: Source, data: Header, fmt: Format) -> Format:
+def detect_floats(source: Source, data: Header, fmt: FmtChunk) -> FmtChunk:
     """24 bits in 4 bytes under plain PCM may be floats instead, with a full scale of 2**23 or of 1."""
     if fmt.payload[:2] != _PLAIN_PCM or fmt.block_align != 4 * fmt.channels:
         return fmt
@@ -29,7 +29,7 @@ def as_floats(source: Source, data: Header, fmt: Format) -> Format:
         full_scale = 1 << 15
     elif bits == 24:
         full_scale = _full_scale(_first_sound(source, data))
-    return replace(fmt, encoding=Encoding.FLOAT, full_scale=full_scale) if full_scale else fmt
+    return replace(fmt, codec=Codec.FLOAT, full_scale=full_scale) if full_scale else fmt
 
 
 def _first_sound(source: Source, data: Header) -> bytes:

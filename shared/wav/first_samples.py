@@ -7,23 +7,23 @@ in the place of samples. Reads the first 16 KiB, and only of formats that are kn
 from dataclasses import replace
 
 from shared.errors import BadWav
-from shared.wav import mpeg_streams as mpeg_audio
+from shared.wav import mpeg_streams
 from shared.wav.chunks import Header, Source
-from shared.wav.cool_edit import as_floats
+from shared.wav.cool_edit import detect_floats
 from shared.wav.disguised_streams import describe_samples
-from shared.wav.fmt import Encoding, Format
+from shared.wav.fmt import Codec, FmtChunk
 
 _START_BYTES = 16 * 1024
 
 
-def look_inside(source: Source, data: Header, fmt: Format) -> Format:
-    match fmt.encoding:
-        case Encoding.MP2 | Encoding.MP3:
+def inspect_samples(source: Source, data: Header, fmt: FmtChunk) -> FmtChunk:
+    match fmt.codec:
+        case Codec.MP2 | Codec.MP3:
             return _as_in_its_frames(_start(source, data), fmt)
-        case Encoding.PCM if fmt.bits_per_sample == 16:
+        case Codec.PCM if fmt.bits_per_sample == 16:
             _refuse_disguised(_start(source, data))
-        case Encoding.PCM:
-            return as_floats(source, data, fmt)
+        case Codec.PCM:
+            return detect_floats(source, data, fmt)
     return fmt
 
 
@@ -38,11 +38,11 @@ def _refuse_disguised(start: bytes) -> None:
         )
 
 
-def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
+def _as_in_its_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
     """Decoders follow the frames, whatever `fmt ` says; what is then mixed or resampled to it is harmed."""
-    found = mpeg_audio.first_frame(start)
+    found = mpeg_streams.first_frame(start)
     if found is None:
         return fmt
-    at, frame = found
-    followed = fmt.with_stream(frame.channels, frame.sample_rate_hz)
-    return replace(followed, padding_samples=mpeg_audio.padding_samples(start, at, frame))
+    at, header = found
+    followed = fmt.with_stream(header.format.channels, header.format.sample_rate_hz)
+    return replace(followed, padding_samples=mpeg_streams.padding_samples(start, at, header))

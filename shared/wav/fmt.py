@@ -1,6 +1,6 @@
-"""The `fmt ` chunk of a WAV: which encoding, how many channels, how fast, in what blocks.
+"""The `fmt ` chunk of a WAV: which codec, how many channels, how fast, in what blocks.
 
-In: the chunk's payload (14 bytes or more) and its byte order. Out: a `Format`, or `BadWav` with the reason.
+In: the chunk's payload (14 bytes or more) and its byte order. Out: a `FmtChunk`, or `BadWav` with the reason.
 Source: Microsoft, "Multiple Channel Audio Data and WAVE Files" (WAVEFORMATEX, WAVEFORMATEXTENSIBLE) and the
 registered tags in mmreg.h; the B-format GUIDs of ambisonic files are Richard Dobson's.
 """
@@ -20,7 +20,7 @@ MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 64
 
 
-class Encoding(StrEnum):
+class Codec(StrEnum):
     """How samples are stored. For the compressed ones the value is ffmpeg's name of the decoder."""
 
     PCM = "pcm"
@@ -39,39 +39,39 @@ class Encoding(StrEnum):
     AC3 = "ac3"
 
 
-RAW = frozenset({Encoding.PCM, Encoding.FLOAT, Encoding.ALAW, Encoding.MULAW})
+_RAW = frozenset({Codec.PCM, Codec.FLOAT, Codec.ALAW, Codec.MULAW})
 
 # what ffmpeg's decoders take
 _MAX_CHANNELS_OF = {
-    Encoding.MS_ADPCM: 2,
-    Encoding.IMA_ADPCM: 2,
-    Encoding.YAMAHA_ADPCM: 2,
-    Encoding.G722: 1,
-    Encoding.G726: 1,
-    Encoding.GSM: 1,
-    Encoding.TRUESPEECH: 1,
-    Encoding.MP2: 2,
-    Encoding.MP3: 2,
-    Encoding.AC3: 6,
+    Codec.MS_ADPCM: 2,
+    Codec.IMA_ADPCM: 2,
+    Codec.YAMAHA_ADPCM: 2,
+    Codec.G722: 1,
+    Codec.G726: 1,
+    Codec.GSM: 1,
+    Codec.TRUESPEECH: 1,
+    Codec.MP2: 2,
+    Codec.MP3: 2,
+    Codec.AC3: 6,
 }
 _GSM_BLOCK_BYTES = 65
 _EXTENSIBLE = 0xFFFE
 _MP3 = 0x0055
 _ENCODINGS = {
-    0x0001: Encoding.PCM,
-    0x0002: Encoding.MS_ADPCM,
-    0x0003: Encoding.FLOAT,
-    0x0006: Encoding.ALAW,
-    0x0007: Encoding.MULAW,
-    0x0011: Encoding.IMA_ADPCM,
-    0x0020: Encoding.YAMAHA_ADPCM,
-    0x0022: Encoding.TRUESPEECH,
-    0x0031: Encoding.GSM,
-    0x0045: Encoding.G726,
-    0x0050: Encoding.MP2,
-    0x0055: Encoding.MP3,
-    0x028F: Encoding.G722,
-    0x2000: Encoding.AC3,
+    0x0001: Codec.PCM,
+    0x0002: Codec.MS_ADPCM,
+    0x0003: Codec.FLOAT,
+    0x0006: Codec.ALAW,
+    0x0007: Codec.MULAW,
+    0x0011: Codec.IMA_ADPCM,
+    0x0020: Codec.YAMAHA_ADPCM,
+    0x0022: Codec.TRUESPEECH,
+    0x0031: Codec.GSM,
+    0x0045: Codec.G726,
+    0x0050: Codec.MP2,
+    0x0055: Codec.MP3,
+    0x028F: Codec.G722,
+    0x2000: Codec.AC3,
 }
 _UNSUPPORTED = {
     0x000A: "WMA Voice",
@@ -104,19 +104,31 @@ _EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A checked `fmt ` chunk. The fields are those of `WavInfo`; `payload` is its `fmt`."""
+class FmtChunk:
+    """A checked `fmt ` chunk. Odd PCM widths are left-justified in their container; 8 bits are unsigned."""
 
-    encoding: Encoding
+    codec: Codec
     channels: int
     sample_rate_hz: int
     block_align: int
+    """bytes of one sample of all channels (raw) or of one block (compressed; may be 0 or 1 where blocks vary)"""
     bits_per_sample: int
+    """raw: of one sample's container, a multiple of 8; compressed: as the file says"""
     channel_mask: int
+    """WAVE_FORMAT_EXTENSIBLE's dwChannelMask; 0 when there is none"""
     payload: bytes
+    """of the chunk, little-endian; mended, to make a clean header, for compressed audio"""
     padding_samples: tuple[int, int] = (0, 0)
+    """compressed: what the decoder gives in front of the audio and behind it"""
     ambisonic: bool = False
+    """the channels are those of B-format (W, X, Y, Z, ...), not of speakers"""
     full_scale: int = 1
+    """of floats"""
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the samples go to the encoder as they are."""
+        return self.codec in _RAW
 
     def with_stream(self, channels: int, rate_hz: int) -> Self:
         """The same, for a stream that has other channels or another rate than was said."""
@@ -124,7 +136,7 @@ class Format:
         return replace(self, channels=channels, sample_rate_hz=rate_hz, payload=payload)
 
 
-def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
+def parse_fmt(payload: bytes, *, big_endian: bool) -> FmtChunk:
     """Decode and check the payload of a `fmt ` chunk; raises `BadWav`."""
     if len(payload) < MIN_FMT_BYTES:
         raise BadWav("The WAV's fmt chunk is too short to describe its audio. Export it again.")
@@ -134,12 +146,12 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> Format:
     mask, ambisonic = 0, False
     if tag == _EXTENSIBLE:
         tag, mask, ambisonic = _extension(fmt)
-    encoding = _encoding(tag)
-    _check_bounds(_MAX_CHANNELS_OF.get(encoding, MAX_CHANNELS), channels, rate_hz)
-    block_align, bits = _layout(encoding, channels, block_align, bits)
-    if encoding not in RAW:
+    codec = _find_codec(tag)
+    _check_bounds(_MAX_CHANNELS_OF.get(codec, MAX_CHANNELS), channels, rate_hz)
+    block_align, bits = _layout(codec, channels, block_align, bits)
+    if codec not in _RAW:
         fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
-    return Format(encoding, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
+    return FmtChunk(codec, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
 
 
 def _to_little_endian(payload: bytes) -> bytes:
@@ -170,7 +182,7 @@ def _extension(fmt: bytes) -> tuple[int, int, bool]:
     return tag, mask, False
 
 
-def _encoding(tag: int) -> Encoding:
+def _find_codec(tag: int) -> Codec:
     if tag in _ENCODINGS:
         return _ENCODINGS[tag]
     name = f"{_UNSUPPORTED[tag]} (" if tag in _UNSUPPORTED else "in an unknown format ("
@@ -191,31 +203,31 @@ def _check_bounds(max_channels: int, channels: int, rate_hz: int) -> None:
         )
 
 
-def _layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> tuple[int, int]:
+def _layout(codec: Codec, channels: int, block_align: int, bits: int) -> tuple[int, int]:
     """Block align and bits per sample, mended where the audio leaves no doubt what they must be."""
-    match encoding:
-        case Encoding.ALAW | Encoding.MULAW:
+    match codec:
+        case Codec.ALAW | Codec.MULAW:
             return channels, 8
-        case Encoding.PCM | Encoding.FLOAT:
-            return _raw_layout(encoding, channels, block_align or channels * -(-bits // 8), bits)
-        case Encoding.GSM:
+        case Codec.PCM | Codec.FLOAT:
+            return _raw_layout(codec, channels, block_align or channels * -(-bits // 8), bits)
+        case Codec.GSM:
             if block_align not in (0, _GSM_BLOCK_BYTES):
                 raise _contradiction(channels, block_align, bits)
             return _GSM_BLOCK_BYTES, bits
-        case Encoding.IMA_ADPCM | Encoding.MS_ADPCM:
-            header_bytes = 4 if encoding is Encoding.IMA_ADPCM else 7
+        case Codec.IMA_ADPCM | Codec.MS_ADPCM:
+            header_bytes = 4 if codec is Codec.IMA_ADPCM else 7
             if block_align <= header_bytes * channels or bits not in (0, 3, 4):
                 raise _contradiction(channels, block_align, bits)
             return block_align, bits or 4  # ffmpeg takes no 0 for IMA
     return block_align, bits
 
 
-def _raw_layout(encoding: Encoding, channels: int, block_align: int, bits: int) -> tuple[int, int]:
+def _raw_layout(codec: Codec, channels: int, block_align: int, bits: int) -> tuple[int, int]:
     """Samples fill whole bytes; fewer bits than the container has are left-justified in it."""
     sample_bytes, rest = divmod(block_align, channels)
-    widths = (4, 8) if encoding is Encoding.FLOAT else range(1, 9)
+    widths = (4, 8) if codec is Codec.FLOAT else range(1, 9)
     fits = bits in (0, 8 * sample_bytes)
-    if encoding is Encoding.PCM and not fits:
+    if codec is Codec.PCM and not fits:
         # 16 bits in 4 bytes are a wrong block align; 24 in 4, and widths that fill no bytes, are really written.
         fits = bits < 8 * sample_bytes and (bits % 8 > 0 or (bits, sample_bytes) == (24, 4))
     if sample_bytes in (5, 6, 7):

@@ -24,8 +24,8 @@ from shared.wav.chunks import (
     is_printable,
     is_streaming_size,
 )
-from shared.wav.first_samples import look_inside
-from shared.wav.fmt import MAX_FMT_BYTES, RAW, Format, parse_fmt
+from shared.wav.first_samples import inspect_samples
+from shared.wav.fmt import MAX_FMT_BYTES, FmtChunk, parse_fmt
 from shared.wav.info import Chunk, WavInfo
 from shared.wav.other_formats import describe
 
@@ -43,33 +43,23 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     headers = list(islice(ChunkWalk(source, container), MAX_CHUNKS))
     fmt = _find_fmt(source, container, headers)
     data = _find_data(source, headers)
-    fmt = look_inside(source, data, fmt)
-    raw = fmt.encoding in RAW
-    samples = data.size // fmt.block_align if raw else None
+    fmt = inspect_samples(source, data, fmt)
+    samples = data.size // fmt.block_align if fmt.is_raw else None
     if samples == 0:
         raise _no_samples()
     return WavInfo(
         container=container.name,
-        encoding=fmt.encoding,
-        channels=fmt.channels,
-        sample_rate_hz=fmt.sample_rate_hz,
-        block_align=fmt.block_align,
-        bits_per_sample=fmt.bits_per_sample,
-        channel_mask=fmt.channel_mask,
+        fmt=fmt,
         big_endian=container.big_endian,
-        fmt=fmt.payload,
         data_offset=data.offset,
         data_bytes=data.size if samples is None else samples * fmt.block_align,
         samples=samples,
         chunks=_metadata(container, headers),
         warnings=tuple(_warnings(fmt, data, headers)),
-        padding_samples=fmt.padding_samples,
-        ambisonic=fmt.ambisonic,
-        full_scale=fmt.full_scale,
     )
 
 
-def check_start(file: BinaryIO, size_bytes: int) -> Format | None:
+def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
     """Look at the `size_bytes` that have arrived of a file.
 
     A format: a `data` chunk with this acceptable `fmt ` was reached, and there is nothing more to check before the end.
@@ -96,12 +86,12 @@ def check_start(file: BinaryIO, size_bytes: int) -> Format | None:
     return None
 
 
-def _parse(source: Source, container: Container, header: Header) -> Format:
+def _parse(source: Source, container: Container, header: Header) -> FmtChunk:
     payload = source.read(header.offset, min(header.size, MAX_FMT_BYTES))
     return parse_fmt(payload, big_endian=container.big_endian)
 
 
-def _find_fmt(source: Source, container: Container, headers: Sequence[Header]) -> Format:
+def _find_fmt(source: Source, container: Container, headers: Sequence[Header]) -> FmtChunk:
     header = next((header for header in headers if header.id == b"fmt "), None)
     if header is None:
         raise BadWav(
@@ -146,9 +136,9 @@ def _metadata(container: Container, headers: Sequence[Header]) -> tuple[Chunk, .
     return tuple(islice([*tag, *found], _MAX_METADATA_CHUNKS))
 
 
-def _warnings(fmt: Format, data: Header, headers: Sequence[Header]) -> list[str]:
+def _warnings(fmt: FmtChunk, data: Header, headers: Sequence[Header]) -> list[str]:
     warnings = []
-    block_align = fmt.block_align if fmt.encoding in RAW else 1
+    block_align = fmt.block_align if fmt.is_raw else 1
     missing = data.declared - data.size
     if data.declared // block_align > data.size // block_align and not is_streaming_size(
         data.declared

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.mp3_options import Target
-from shared.segmentation import resampled
+from shared.segmentation import resampled_length
 from shared.wav import WavInfo
 from worker.mp3 import lame_header
 from worker.tags import read_tags
@@ -34,12 +34,12 @@ def write_mp3(
             source,
             info.chunks,
             samples=samples,
-            sample_rate_hz=info.sample_rate_hz,
+            sample_rate_hz=info.fmt.sample_rate_hz,
             big_endian=info.big_endian,
             overrides=overrides,
         )
     )
-    length = resampled(samples, info.sample_rate_hz, target)
+    length = resampled_length(samples, info.fmt.sample_rate_hz, target)
     mp3.write(lame_header.header_frame(summary, length, target.quality))
     for part in parts:
         check()

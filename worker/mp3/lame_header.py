@@ -21,7 +21,16 @@ from typing import NamedTuple
 from fastcrc import crc16
 
 from shared.errors import EncodeFailed
-from worker.mp3.frames import DECODER_DELAY_SAMPLES, ENCODER_DELAY_SAMPLES, Format, Slot, frames
+from shared.mpeg import (
+    BITRATE_AND_PADDING_BITS,
+    DECODER_DELAY_SAMPLES,
+    ENCODER_DELAY_SAMPLES,
+    HEADER_BYTES,
+    NO_CRC_BIT,
+    FrameFormat,
+    MpegHeader,
+)
+from worker.mp3.frames import Slot, layer3_header, slots, split_frames
 
 _CHUNK_BYTES = 1 << 18
 _MARKS_MAX = 2048
@@ -68,7 +77,7 @@ class Summary:
 def summarise(parts: Iterable[Path]) -> Summary:
     """Read the parts of an MP3 in their order."""
     summary = Summary()
-    for frame in frames(_chunks(parts, summary)):
+    for frame in split_frames(_chunks(parts, summary)):
         if summary.frames % summary.frames_per_mark == 0:
             summary.first_header = summary.first_header or frame[:4]
             summary.mark()
@@ -96,11 +105,11 @@ class _Mode(NamedTuple):
     least_slot: Slot
 
 
-def _mode(audio: Format, first_header: bytes, vbr_quality: int | None) -> _Mode:
+def _mode(header: MpegHeader, vbr_quality: int | None) -> _Mode:
     if vbr_quality is None:
-        slot = audio.slot_of(first_header)
+        slot = next(slot for slot in slots(header.format) if slot.frame_bytes == header.frame_bytes)
         return _Mode(b"Info", 1, 100 - 10 * 4 - _EFFORT, slot.bitrate_kbps, slot.bitrate_kbps, slot)
-    slot = audio.slots[0]
+    slot = slots(header.format)[0]
     preset = 500 - 10 * vbr_quality
     return _Mode(b"Xing", 4, 100 - 10 * vbr_quality - _EFFORT, preset, slot.bitrate_kbps, slot)
 
@@ -110,11 +119,11 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
 
     `vbr_quality` is LAME's -V, 0 to 9; None says that the parts are CBR.
     """
-    audio = Format.of(summary.first_header)
-    mode = _mode(audio, summary.first_header, vbr_quality)
+    header = layer3_header(summary.first_header)
+    audio, mode = header.format, _mode(header, vbr_quality)
     slot, fields = _room(audio, mode)
     total_bytes = min(slot.frame_bytes + summary.audio_bytes, _UINT32_MAX)
-    frame = audio.empty_head(summary.first_header, slot)
+    frame = _silent_head(audio, summary.first_header, slot)
     frame_count = min(summary.frames, _UINT32_MAX)
     frame += struct.pack(">4sIII", mode.name, fields, frame_count, total_bytes)
     if fields & _TABLE:
@@ -134,19 +143,27 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
     return frame.ljust(slot.frame_bytes, b"\0")
 
 
-def _room(audio: Format, mode: _Mode) -> tuple[Slot, int]:
+def _room(audio: FrameFormat, mode: _Mode) -> tuple[Slot, int]:
     """The header's slot and its fields: all of them in VBR; in CBR those for which a frame of its bitrate has room."""
     if mode.name == b"Xing":
-        main_bytes = _CRC_AT_BYTES + 2 - len(audio.empty_head(bytes(4), mode.least_slot))
+        main_bytes = _CRC_AT_BYTES + 2 - (HEADER_BYTES + audio.side_info_bytes)
         return _slot(audio, mode, main_bytes), _ALL_FIELDS
     rooms = [(_slot(audio, mode, size), fields) for fields, size in _TAG_BYTES.items()]
     same_bitrate = (room for room in rooms if room[0].bitrate_kbps == mode.bitrate_kbps)
     return next(same_bitrate, rooms[-1])
 
 
-def _slot(audio: Format, mode: _Mode, main_bytes: int) -> Slot:
+def _slot(audio: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
     return next(
-        slot for slot in audio.slots if slot >= mode.least_slot and slot.main_bytes >= main_bytes
+        slot for slot in slots(audio) if slot >= mode.least_slot and slot.main_bytes >= main_bytes
+    )
+
+
+def _silent_head(audio: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
+    """Header and side info of a silent frame in `slot`, otherwise like that of the first frame."""
+    bits = int.from_bytes(first_header) & ~BITRATE_AND_PADDING_BITS
+    return (bits | slot.header_bits | NO_CRC_BIT).to_bytes(HEADER_BYTES) + bytes(
+        audio.side_info_bytes
     )
 
 
@@ -167,7 +184,7 @@ def _delay_and_padding(surplus_samples: int) -> bytes:
     return (ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
 
 
-def _misc(audio: Format) -> int:
+def _misc(audio: FrameFormat) -> int:
     stereo_mode = _MONO if audio.channels == 1 else _JOINT_STEREO
-    rate = 0 if audio.rate_hz <= 32000 else 1 if audio.rate_hz == 44100 else 2
+    rate = 0 if audio.sample_rate_hz <= 32000 else 1 if audio.sample_rate_hz == 44100 else 2
     return rate << 6 | stereo_mode << 2 | _NOISE_SHAPING

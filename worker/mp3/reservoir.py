@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from shared.errors import EncodeFailed
-from worker.mp3.frames import (
+from shared.mpeg import (
     BITRATE_AND_PADDING_BITS,
     CRC_BYTES,
     HEADER_BYTES,
     NO_CRC_BIT,
-    Format,
-    Slot,
+    FrameFormat,
 )
+from worker.mp3.frames import Slot, layer3_header, slots
 
 # A decoder need not hold more, of the reservoir and a frame, than the longest frame there is:
 # 320 kbit/s at 32 kHz, padded. LAME keeps to this too.
@@ -29,12 +29,12 @@ _DECODER_BUFFER_BYTES = 1441
 class _Packer:
     """The arithmetic of `pack` for one format. A head is header and side info as one number."""
 
-    def __init__(self, stream_format: Format) -> None:
-        begin_bits, block_bits = (9, 59) if stream_format.version == 1 else (8, 63)
-        blocks = 2 * stream_format.channels // stream_format.version
-        self._slots = stream_format.slots
-        self._head_bytes = HEADER_BYTES + stream_format.side_info_bytes
-        self._side_bits = 8 * stream_format.side_info_bytes
+    def __init__(self, audio: FrameFormat) -> None:
+        begin_bits, block_bits = (9, 59) if audio.version == 1 else (8, 63)
+        blocks = 2 * audio.channels // audio.version
+        self._slots = slots(audio)
+        self._head_bytes = HEADER_BYTES + audio.side_info_bytes
+        self._side_bits = 8 * audio.side_info_bytes
         self._begin_shift = self._side_bits - begin_bits
         self._begin_max = (1 << begin_bits) - 1
         # The side info ends in a block per granule and channel, which starts with part2_3_length.
@@ -77,7 +77,7 @@ def pack(stream_frames: Iterable[bytes]) -> Iterator[bytes]:
     waiting: deque[tuple[bytes, int]] = deque()  # heads, and the slots that main does not fill yet
     reservoir = 0
     for frame in stream_frames:
-        packer = packer or _Packer(Format.of(frame[:HEADER_BYTES]))
+        packer = packer or _Packer(layer3_header(frame).format)
         head, main_data = packer.take_apart(frame)
         slot, begin = packer.place(reservoir, len(main_data))
         main += bytes(reservoir - begin)

@@ -17,7 +17,7 @@ from shared.errors import EncodeFailed
 from tests.worker.bounds import bounded
 from tests.worker.mp3.mp3_material import Sound, decode, in_chunks, music, sound
 from tests.worker.mp3.reservoir import frame_bytes
-from worker.mp3.frames import Format, frames
+from worker.mp3.frames import layer3_header, split_frames
 from worker.mp3.lame_header import Summary, header_frame, summarise
 from worker.mp3.reservoir import pack
 
@@ -33,9 +33,9 @@ def parts_of(
     source: Sound, folder: Path, quality: int | None, count: int = 1, bitrate_kbps: int = 64
 ) -> list[Path]:
     if quality is None:
-        encoded = list(frames([source.encode("-b:a", f"{bitrate_kbps}k")]))
+        encoded = list(split_frames([source.encode("-b:a", f"{bitrate_kbps}k")]))
     else:
-        encoded = list(frames([source.encode_vbr(quality, reservoir=False)]))
+        encoded = list(split_frames([source.encode_vbr(quality, reservoir=False)]))
     paths = [folder / f"{number}.part" for number in range(count)]
     for path, share in zip(paths, np.array_split(np.arange(len(encoded)), count), strict=True):
         chosen = [encoded[index] for index in share]
@@ -125,20 +125,20 @@ def test_small_frames_of_cbr_leave_fields_out_rather_than_change_the_bitrate(
     source = music(0.7, rate_hz, channels)
     mp3 = assembled(source, tmp_path, quality=None, bitrate_kbps=bitrate_kbps)
     has_length_everywhere(mp3, source)
-    header = next(frames([mp3.read_bytes()]))
+    header = next(split_frames([mp3.read_bytes()]))
     tag = header[header.index(b"Info") :]
     assert int.from_bytes(tag[4:8]) == fields
     tag_bytes = 52 + (100 if fields & 4 else 0) + (4 if fields & 8 else 0)
     assert int.from_bytes(tag[tag_bytes - 8 : tag_bytes - 4]) == len(mp3.read_bytes())
     assert READ_WITH_MUTAGEN(mp3).info.bitrate_mode == BitrateMode.CBR
     assert (b"LAME" in header) == (len(header) >= 192), "eyeD3 looks for LAME's checksum at 190"
-    assert Format.of(header[:4]).slot_of(header[:4]).bitrate_kbps == header_kbps
+    assert layer3_header(header).bitrate_kbps == header_kbps
 
 
 def test_bytes_frames_and_checksums_are_those_of_the_file(tmp_path: Path) -> None:
     source = music(10, 44100, 2)
     mp3 = assembled(source, tmp_path, count=3).read_bytes()
-    header, *audio = frames([mp3])
+    header, *audio = split_frames([mp3])
     tag = header[36:]
     assert tag[:4] == b"Xing"
     assert int.from_bytes(tag[8:12]) == len(audio) == 10 * 44100 // 1152 + 2
@@ -162,7 +162,7 @@ def test_the_table_of_contents_leads_to_the_frame_of_each_percent(
     tmp_path: Path, seconds: float
 ) -> None:
     mp3 = assembled(music(seconds, 44100, 1), tmp_path).read_bytes()
-    header, *audio = frames(in_chunks(mp3))
+    header, *audio = split_frames(in_chunks(mp3))
     starts = np.cumsum([len(header), *map(len, audio)])[:-1]
     table = np.frombuffer(header[4 + 17 + 16 :][:100], np.uint8)
     assert table[0] == 0
@@ -173,7 +173,7 @@ def test_the_table_of_contents_leads_to_the_frame_of_each_percent(
 def test_an_mp3_that_lost_a_frame_is_refused(tmp_path: Path) -> None:
     source = music(1, 44100, 2)
     (part,) = parts_of(source, tmp_path, None)
-    part.write_bytes(b"".join(list(frames([part.read_bytes()]))[:-1]))
+    part.write_bytes(b"".join(list(split_frames([part.read_bytes()]))[:-1]))
     with pytest.raises(EncodeFailed):
         header_frame(summarise([part]), len(source.samples), None)
 
@@ -262,7 +262,7 @@ def test_a_header_fits_the_parts_whatever_frames_they_are_and_what_is_none_is_re
     assert 529 <= padding <= 4095
     assert summary.frames == (summary.frames if parts.frames is None else parts.frames)
     audio = b"".join(parts.contents)
-    assert len(list(frames([header + audio]))) == summary.frames + 1
+    assert len(list(split_frames([header + audio]))) == summary.frames + 1
     assert len(header) == frame_bytes(int.from_bytes(header[:4]))
     tag = header[header.index(b"Info" if quality is None else b"Xing") :]
     assert int.from_bytes(tag[8:12]) == summary.frames
@@ -301,7 +301,7 @@ def test_more_than_the_fields_can_say_is_refused_or_cut_to_what_they_can(
         header = header_frame(summary, count * 1152 - 2000, quality)
     except EncodeFailed:
         return
-    assert len(list(frames([header]))) == 1
+    assert len(list(split_frames([header]))) == 1
 
 
 @pytest.mark.parametrize(
@@ -319,8 +319,8 @@ def test_long_recordings_are_summarised_in_linear_time_and_little_memory(
     with bounded(processor_s=60, memory_bytes=8 << 20):
         summary = summarise(repeat(part, mb))
         header = header_frame(
-            summary, mb * count * Format.of(frame[:4]).samples_per_frame - 1500, VBR
+            summary, mb * count * layer3_header(frame).format.samples_per_frame - 1500, VBR
         )
-    assert len(list(frames([header]))) == 1
+    assert len(list(split_frames([header]))) == 1
     assert (summary.frames, summary.audio_bytes) == (mb * count, mb * part.stat().st_size)
     assert len(summary.marks) <= 2048
