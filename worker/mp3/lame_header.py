@@ -26,6 +26,7 @@ from shared.mpeg import (
     DECODER_DELAY_SAMPLES,
     ENCODER_DELAY_SAMPLES,
     HEADER_BYTES,
+    LAME_VERSION,
     NO_CRC_BIT,
     FrameFormat,
     MpegHeader,
@@ -41,13 +42,13 @@ _TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BY
 # Where the tag's CRC stands in a frame of MPEG-1 stereo. eyeD3 looks for it there whatever the format, if it was LAME
 # that wrote the tag. A frame that ends before names ffmpeg's library: decoders trust its delay and padding as well.
 _CRC_AT_BYTES = 190
-_LAME, _LAVC = b"LAME3.100", b"Lavc"
+_LAME, _LAVC = f"LAME{LAME_VERSION}".encode(), b"Lavc"
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
-# ffmpeg runs LAME in joint stereo with -q 5 (how hard it tries; -V is the quality wanted).
-# The quality of CBR counts as that of -V 4.
-_EFFORT = 5
+# LAME's -q says how hard it tries, from 0 (most) to 9. These are the values that ffmpeg's output equals.
+_VBR_EFFORT, _CBR_EFFORT = 3, 4
+_CBR_QUALITY = 4  # CBR counts as -V 4
 _MONO, _JOINT_STEREO = 0, 3
 _NSPSYTUNE_AND_ATH_TYPE = 0x15
 _NOISE_SHAPING = 1
@@ -108,10 +109,11 @@ class _Mode(NamedTuple):
 def _mode(header: MpegHeader, vbr_quality: int | None) -> _Mode:
     if vbr_quality is None:
         slot = next(slot for slot in slots(header.format) if slot.frame_bytes == header.frame_bytes)
-        return _Mode(b"Info", 1, 100 - 10 * 4 - _EFFORT, slot.bitrate_kbps, slot.bitrate_kbps, slot)
+        quality = 100 - 10 * _CBR_QUALITY - _CBR_EFFORT
+        return _Mode(b"Info", 1, quality, slot.bitrate_kbps, slot.bitrate_kbps, slot)
     slot = slots(header.format)[0]
-    preset = 500 - 10 * vbr_quality
-    return _Mode(b"Xing", 4, 100 - 10 * vbr_quality - _EFFORT, preset, slot.bitrate_kbps, slot)
+    quality, preset = 100 - 10 * vbr_quality - _VBR_EFFORT, 500 - 10 * vbr_quality
+    return _Mode(b"Xing", 4, quality, preset, slot.bitrate_kbps, slot)
 
 
 def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> bytes:
