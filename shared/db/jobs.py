@@ -133,7 +133,8 @@ def _claim(
             encoded_samples=0,
         )
         .returning(Job)
-        .execution_options(synchronize_session=False)
+        # The session may hold the row as it was before.
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
     if job is None:
         return None
@@ -226,7 +227,8 @@ def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
         .where(*which)
         .values(state=JobState.READY, run_at=func.now())
         .returning(Job)
-        .execution_options(synchronize_session=False)
+        # The session may hold the row as it was before.
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
 
 
