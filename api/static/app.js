@@ -75,7 +75,7 @@ async function refresh() {
   const others = [...unfinishedRows.keys()].filter((id) => !found.has(id));
   for (const id of others.slice(0, MAX_SINGLE_POLLS)) found.set(id, await getRecord(id));
   const finished = [];
-  for (const [id, row] of [...unfinishedRows].filter(([id]) => found.has(id))) {
+  for (const [id, row] of [...unfinishedRows].filter(([each]) => found.has(each))) {
     if (found.get(id)) finished.push(updateRow(row, found.get(id)));
     else {
       unfinishedRows.delete(id);

@@ -111,7 +111,7 @@ def test_options_that_no_source_can_have_are_refused_with_what_is_allowed(
 
 def test_a_bitrate_that_the_sources_rate_lacks_is_refused() -> None:
     check_options(Options(bitrate_kbps=320))
-    with pytest.raises(BadOptions, match=r"8000 Hz has no 320 kbit/s.* or 64"):
+    with pytest.raises(BadOptions, match=r"8000 Hz cannot have 320 kbit/s.* or 64"):
         choose_target(info(rate_hz=8000), Options(bitrate_kbps=320))
 
 

@@ -1,4 +1,4 @@
-"""The parts of a record become its MP3: ID3 tag, Xing/LAME header, frames."""
+"""Joins the parts of a record into its MP3: ID3 tag, Xing/LAME header, frames."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ def write_mp3(
     mp3: BinaryIO,
     check: Callable[[], None],
 ) -> None:
-    """Join the parts of a source of so many samples a channel.
+    """Write the MP3 of a source with `samples` samples per channel; `overrides` are the user's tags.
 
-    Raises EncodeFailed for parts that do not fit together, and what `check` raises.
+    Calls `check` before each part and passes on its exceptions. Raises EncodeFailed if the parts do not fit together.
     """
     summary = lame_header.summarise(parts)
     mp3.write(

@@ -3,6 +3,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from itertools import repeat
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from mutagen.mp3 import MP3, BitrateMode
 
 from shared.errors import EncodeFailed
+from shared.mpeg import LAME_VERSION
 from tests.worker.bounds import bounded
-from tests.worker.mp3.mp3_material import Sound, decode, in_chunks, music, sound
+from tests.worker.mp3.mp3_material import FFMPEG, Sound, decode, in_chunks, music, sound
 from tests.worker.mp3.reservoir import frame_bytes
 from worker.mp3.frames import layer3_header, split_frames
 from worker.mp3.lame_header import Summary, header_frame, summarise
@@ -108,8 +110,25 @@ def test_the_fields_are_those_that_lame_writes(tmp_path: Path, quality: int | No
     mp3 = assembled(source, tmp_path, quality, count=3)
     info = READ_WITH_MUTAGEN(mp3).info
     expected = BitrateMode.CBR if quality is None else BitrateMode.VBR
-    assert (info.bitrate_mode, info.encoder_info) == (expected, "LAME 3.100.0+")
+    assert (info.bitrate_mode, info.encoder_info) == (expected, "LAME 4.1 (alpha)")
     assert info.length == pytest.approx(10, abs=1e-6)
+
+
+def test_the_header_names_the_lame_that_ran(tmp_path: Path) -> None:
+    header = next(split_frames([assembled(music(1, 44100, 2), tmp_path).read_bytes()]))
+    name = f"LAME{LAME_VERSION}".encode().ljust(9, b"\0")
+    assert header[36 + 120 :].startswith(name)
+    with Path(FFMPEG[0]).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as binary:
+        hint = "imageio-ffmpeg contains another LAME: correct LAME_VERSION"
+        assert binary.find(name.rstrip(b"\0") + b"\0") >= 0, hint
+
+
+@pytest.mark.parametrize(("quality", "field"), [(0, 97), (VBR, 77), (9, 7), (None, 56)])
+def test_the_quality_field_holds_quality_and_effort(
+    tmp_path: Path, quality: int | None, field: int
+) -> None:
+    header = next(split_frames([assembled(music(1, 44100, 1), tmp_path, quality).read_bytes()]))
+    assert int.from_bytes(header[4 + 17 + 116 :][:4]) == field
 
 
 @pytest.mark.parametrize(
