@@ -21,7 +21,7 @@ from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
-from worker.audio import Job, Limits, own_core, write_part
+from worker.audio import Limits, Segment, own_core, write_part
 from worker.lease import Lease
 from worker.mp3 import write_mp3
 
@@ -86,13 +86,14 @@ def _encode(claim: SegmentClaim, settings: Settings) -> int:
         encoded_samples = samples
 
     with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
-        job = Job(*_read(source, claim), claim.stretch)
-        timeout_s = LEAST_TIMEOUT_S + claim.stretch.samples / job.info.sample_rate_hz
-        is_split = job.info.samples is not None and claim.stretch.samples < job.info.samples
+        segment = Segment(*_read(source, claim), claim.stretch)
+        timeout_s = LEAST_TIMEOUT_S + claim.stretch.samples / segment.info.sample_rate_hz
+        source_samples = segment.info.samples
+        is_split = source_samples is not None and claim.stretch.samples < source_samples
         core = own_core() if is_split and _is_the_only_worker() else None
         limits = Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
         with media.publishing(files.part(claim.index, claim.attempt)) as part:
-            return write_part(source, job, part, limits, report)
+            return write_part(source, segment, part, limits, report)
 
 
 def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> None:
