@@ -109,8 +109,7 @@ def _write_compressed(
 ) -> int:
     decoder = _Decoder(source, segment.info, limits)
     pcm_format = pcm.decoded_format(segment.info)
-    lookahead = pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES))
-    padded = _append(decoder.chunks(), lookahead)
+    padded = _append(decoder.chunks(), pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES)))
     with _mp3_frames(padded, pcm_format, segment, limits) as frames:
         output.write(_take_first(frames, lambda: segment.frames_of_source(decoder.samples)))
     return decoder.samples
@@ -122,10 +121,7 @@ def _append(samples: Iterator[bytes], more: bytes) -> Generator[bytes]:
 
 
 def _take_first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]:
-    """Yield the first `count()` frames. Raises EncodeFailed unless at most a few frames are left over.
-
-    The count is known only after the input ends, so the last few frames are held back until then.
-    """
+    """Yield the first `count()` frames. The count is known only at the end, so the last few are held until then."""
     held: deque[bytes] = deque()
     given = 0
     for frame in frames:

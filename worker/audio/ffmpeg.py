@@ -115,13 +115,12 @@ def _limit(pid: int, limits: Limits) -> None:
         os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
         if limits.core is not None:
             os.sched_setaffinity(pid, {limits.core})
-    for kind, limit in (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, int(limits.timeout_s) + 1),
-        (resource.RLIMIT_FSIZE, _MESSAGES_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with suppress(ProcessLookupError):
+        for kind, limit in (
+            (resource.RLIMIT_AS, limits.memory_bytes),
+            (resource.RLIMIT_CPU, int(limits.timeout_s) + 1),
+            (resource.RLIMIT_FSIZE, _MESSAGES_BYTES),
+            (resource.RLIMIT_CORE, 0),
+        ):
             resource.prlimit(pid, kind, (limit, limit))
 
 

@@ -24,12 +24,10 @@ _SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
 
 @dataclass(frozen=True, slots=True)
 class PcmFormat:
-    """The format of raw samples."""
+    """The format of raw samples, with ffmpeg's name for it. `sample_bytes` are those of one channel."""
 
     name: str
-    """ffmpeg's name, such as s16le."""
     sample_bytes: int
-    """The bytes of one sample of one channel."""
     channels: int
     sample_rate_hz: int
 
@@ -43,7 +41,7 @@ class PcmFormat:
 
     @property
     def input_arguments(self) -> list[str]:
-        """Describe stdin to ffmpeg. The layout `NC` means N channels without speakers: we choose how to mix them."""
+        """The arguments that describe stdin. The layout `NC` is N channels without speakers, because we mix them."""
         rate = str(self.sample_rate_hz)
         layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels}C")
         return ["-f", self.name, "-sample_rate", rate, "-ch_layout", layout, "-i", "pipe:0"]
@@ -63,7 +61,7 @@ def decoded_format(info: WavInfo) -> PcmFormat:
 
 
 def decoding_arguments(info: WavInfo) -> list[str]:
-    """Make ffmpeg decode `compressed_file` to `decoded_format`, even if the frames disagree with the WAV's header.
+    """Return the arguments to decode `compressed_file` to `decoded_format`, even if its frames have another format.
 
     Damaged blocks are skipped, even if that is most of the file.
     """
@@ -137,7 +135,7 @@ def _silence_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
     """Replace NaN with silence, because ffmpeg would turn it into full scale."""
     top_bytes = chunk[0 if big_endian else sample_bytes - 1 :: sample_bytes]
     if b"\x7f" not in top_bytes and b"\xff" not in top_bytes:
-        return chunk  # No sample has the exponent of NaN, and no plausible one has one near it.
+        return chunk  # no sample has the exponent of NaN, nor one near it
     samples = array("f" if sample_bytes == 4 else "d", chunk)
     swapped = big_endian == (sys.byteorder == "little")
     if swapped:
