@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from api.problems import responses
 from api.schemas import Parts
 from shared import db, media, queue
-from shared.db import UNDONE, Record, Segment
+from shared.db import UNFINISHED_JOB, Job, Record
 from shared.errors import NotReady
 from shared.settings import get_settings
 
@@ -73,7 +73,7 @@ def _check_volume() -> None:
 
 def _check_workers() -> None:
     with db.transaction() as session:
-        if not db.workers.alive(session):
+        if not db.workers.alive(session, "main"):
             raise RuntimeError("no worker has reported itself")
 
 
@@ -86,20 +86,18 @@ class _Gauges(Collector):
                 select(Record.status, func.count()).group_by(Record.status)
             ).all()
             by_state = session.execute(
-                select(Segment.state, func.count())
-                .where(Segment.state.in_(UNDONE))
-                .group_by(Segment.state)
+                select(Job.state, func.count())
+                .where(Job.state.in_(UNFINISHED_JOB))
+                .group_by(Job.state)
             ).all()
-            alive = len(db.workers.alive(session))
+            alive = len(db.workers.alive(session, "main"))
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)
-        segments = GaugeMetricFamily(
-            "wav2mp3_segments", "Segments that are not done, by state", labels=["state"]
-        )
+        jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
         for state, count in by_state:
-            segments.add_metric([state], count)
-        yield from (records, segments, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+            jobs.add_metric([state], count)
+        yield from (records, jobs, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
         free_bytes = media.free_bytes(get_settings().media_dir)
         yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Room on the media volume", free_bytes)
 

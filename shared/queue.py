@@ -19,11 +19,11 @@ from shared.settings import get_settings
 
 CLIPS = "clips"
 SEGMENTS = "segments"
-AGAIN = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
+RETRY_QUEUE = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
+BY_PRIORITY = (*RETRY_QUEUE.values(), *RETRY_QUEUE)
 SWEEP = "sweep"
 
-ENCODE_SEGMENT = "encode_segment"
-ASSEMBLE = "assemble"
+RUN_JOB = "run_job"
 SWEEP_ROWS = "sweep_rows"
 SWEEP_FILES = "sweep_files"
 
@@ -87,10 +87,10 @@ def _configure_logging(**_: object) -> None:
     log.configure(get_settings().log_level)
 
 
-def publish(task: str, identifier: str | int, queue: str) -> bool:
-    """Put a task on its queue by name. False when Redis does not take it: then the sweeper will."""
+def publish(job_id: int, queue: str) -> bool:
+    """Publish a task that runs a job. Return False when Redis does not take it: then the sweeper publishes it later."""
     try:
-        app.send_task(task, args=[str(identifier)], queue=queue)
+        app.send_task(RUN_JOB, args=[str(job_id)], queue=queue)
     except OperationalError:
         return False
     return True

@@ -16,6 +16,7 @@ from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, queue
+from worker.audio import encoder_fingerprint
 
 ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
 """For a container's health check, which must cost nothing; where there is no such folder, nothing is written."""
@@ -30,8 +31,9 @@ _ending = Event()
 
 @signals.worker_ready.connect
 def _start(sender: Any, **_: object) -> None:
-    if _converts_everything(sender):
-        Thread(target=_report_for_ever, args=(sender.hostname,), daemon=True).start()
+    if sender.controller.beat is None:
+        role = "main" if _converts_everything(sender) else "clips"
+        Thread(target=_report_for_ever, args=(sender.hostname, role), daemon=True).start()
     if sender.controller.beat is not None:
         Thread(target=_end_with, args=(sender.controller.beat,), daemon=True).start()
 
@@ -61,9 +63,9 @@ def _end_without(parent_pid: int) -> None:
 
 @signals.worker_shutdown.connect
 def _say_goodbye(sender: Any, **_: object) -> None:
-    if _converts_everything(sender):
+    if sender.controller.beat is None:
         with suppress(SQLAlchemyError), db.transaction() as session:
-            db.workers.forget(session, sender.hostname)
+            db.workers.report_stopped(session, sender.hostname)
 
 
 def _converts_everything(worker: Any) -> bool:
@@ -85,16 +87,16 @@ def _forget_connections(**_: object) -> None:
     db.get_engine().dispose(close=False)
 
 
-def _report_for_ever(name: str) -> None:
+def _report_for_ever(name: str, role: str) -> None:
     while True:
         if time.monotonic() - _last_heartbeat_s < SILENT_AFTER_S:
-            _report(name)
+            _report(name, role)
         time.sleep(db.workers.HEARTBEAT_S)
 
 
-def _report(name: str) -> None:
+def _report(name: str, role: str) -> None:
     try:
         with db.transaction() as session:
-            db.workers.report_alive(session, name)
+            db.workers.report_alive(session, name, role, encoder_fingerprint())
     except SQLAlchemyError as error:
         log.warning("heartbeat not reported", error=type(error).__name__)

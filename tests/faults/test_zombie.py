@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 
-from shared.queue import AGAIN
+from shared.queue import BY_PRIORITY
 from tests.conftest import ROOT
 from tests.faults.conftest import CLIP_SAMPLES, GONE_WITHIN_S, Service
 from tests.worker.stored import until
@@ -20,7 +20,7 @@ from tests.worker.stored import until
 def second_worker(service: Service) -> Iterator[None]:
     """Another machine's worker."""
     command = [sys.executable, "-m", "celery", "-A", "worker.tasks", "worker", "--concurrency", "1"]
-    command += ["--queues", ",".join((*AGAIN.values(), *AGAIN)), "--hostname", "second@%h"]
+    command += ["--queues", ",".join(BY_PRIORITY), "--hostname", "second@%h"]
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from shared.errors import BadWav, EncodeFailed
 from shared.mp3_options import Target
-from shared.segmentation import Grid, SampleRange, grid, resampled
+from shared.segmentation import Grid, SampleRange, grid, resampled_length
 from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
@@ -36,7 +36,7 @@ class Segment:
 
     @property
     def grid(self) -> Grid:
-        return grid(self.info.sample_rate_hz, self.target)
+        return grid(self.info.fmt.sample_rate_hz, self.target)
 
     def samples_in(self, frames: int) -> int:
         """Return the number of source samples in `frames`: exact on the grid, otherwise rounded up."""
@@ -48,7 +48,7 @@ class Segment:
 
     def frames_of_source(self, samples: int) -> int:
         """Return the number of frames in the MP3 of a whole source of `samples` samples."""
-        length = resampled(samples, self.info.sample_rate_hz, self.target)
+        length = resampled_length(samples, self.info.fmt.sample_rate_hz, self.target)
         return mp3.frames_needed(length, self.target.samples_per_frame)
 
 
@@ -101,7 +101,7 @@ def _write_raw(
     end_frame = segment.frames_of_source(source_samples) if is_last else segment.frames_in(end)
     with _mp3_frames(padded, pcm_format, segment, limits) as frames:
         kept = end_frame - segment.frames_in(start)
-        output.write(mp3.cut(frames, segment.frames_in(run_in), kept))
+        output.write(mp3.drop_run_in(frames, segment.frames_in(run_in), kept))
 
 
 def _write_compressed(
@@ -142,20 +142,20 @@ def _mp3_frames(
     filters, codec = _filters(pcm_format, segment), _codec(segment.target)
     arguments = ["-xerror", *pcm_format.input_arguments, *filters, *codec]
     with closing(ffmpeg.run(arguments, samples, limits)) as stream:
-        yield mp3.frames(stream)
+        yield mp3.split_frames(stream)
 
 
 def _filters(pcm_format: pcm.PcmFormat, segment: Segment) -> list[str]:
-    target, info = segment.target, segment.info
-    same_channels = info.channels == target.channels
-    same_rate = info.sample_rate_hz == target.sample_rate_hz
+    target, fmt = segment.target, segment.info.fmt
+    same_channels = fmt.channels == target.channels
+    same_rate = fmt.sample_rate_hz == target.sample_rate_hz
     if pcm_format.is_integer and same_channels and same_rate:
         return []
-    mix = pan_filter(info.channels, info.channel_mask, target.channels, ambisonic=info.ambisonic)
+    mix = pan_filter(fmt.channels, fmt.channel_mask, target.channels, ambisonic=fmt.ambisonic)
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixing or resampling 16-bit integers would add noise
-        *([f"volume={1 / info.full_scale}"] if info.full_scale > 1 else []),
+        *([f"volume={1 / fmt.full_scale}"] if fmt.full_scale > 1 else []),
         *([mix] if mix else []),
         "asoftclip=type=hard",  # LAME aborts far above full scale, and 1e10 would become the integer -1
         f"aresample={target.sample_rate_hz}",
