@@ -28,7 +28,7 @@ define print_links
 	@echo "Flower  http://127.0.0.1:$(call value_of,FLOWER_PORT,5555)/ (user:password $(call value_of,FLOWER_BASIC_AUTH))"
 endef
 
-.PHONY: env help demo test check format run run-docker run-local down logs bench clean
+.PHONY: env help demo test check format migration run run-docker run-local down logs bench clean
 
 help: ## this list
 	@echo "wav2mp3: turns WAV into MP3. Try \`make demo\`."
@@ -44,15 +44,21 @@ demo: .venv/synced env ## convert FILE=song.wav, or a WAV of its own, and save t
 test: .venv/synced ## every test, against the embedded stack
 	@$(run_python) pytest
 
-check: .venv/synced ## format, lint, types and the import rule
+check: .venv/synced ## format, lint, types and the import rules
 	@$(run_python) ruff format --check
 	@$(run_python) ruff check
 	@$(run_python) mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/oxlint api/static
+	@.venv/bin/hadolint Dockerfile.*
+	@test ! -x .venv/bin/shellcheck || .venv/bin/shellcheck .ci/run
 
 format: .venv/synced ## format the code and put its imports in order
 	@$(run_python) ruff check --select I --fix
 	@$(run_python) ruff format
+
+migration: .venv/synced ## write the migration NAME=add_rating for a changed table in shared/db/models.py
+	@$(run_python) local.migration "$(NAME)"
 
 run: ## start the service: in Docker Compose where Docker answers, else embedded
 	@if $(docker_answers); then \

@@ -159,24 +159,13 @@ def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
 
 
 def _codec(target: Target) -> list[str]:
-    how = (
-        ["-q:a", str(target.quality), "-reservoir", "0"]
-        if target.bitrate_kbps is None
-        else ["-b:a", f"{target.bitrate_kbps}k"]
-    )
-    return [
-        "-c:a",
-        "libmp3lame",
-        *how,
-        "-write_xing",
-        "0",
-        "-id3v2_version",
-        "0",
-        "-f",
-        "mp3",
-        "-flush_packets",
-        "0",
-    ]
+    if target.bitrate_kbps is None:
+        mode = ["-q:a", str(target.quality), "-reservoir", "0"]
+    else:
+        # Below effort 4 some builds of LAME degrade CBR (its bug 516). It is the default of this build.
+        mode = ["-b:a", f"{target.bitrate_kbps}k", "-compression_level", "4"]
+    no_tags = ["-write_xing", "0", "-id3v2_version", "0"]
+    return ["-c:a", "libmp3lame", *mode, *no_tags, "-f", "mp3", "-flush_packets", "0"]
 
 
 class _Decoder:

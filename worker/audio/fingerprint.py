@@ -1,7 +1,7 @@
 """The fingerprint of this worker's encoder: workers that have the same one make the same bytes of the same segment.
 
-The bytes depend on the ffmpeg binary, on the architecture and, on x86, on a few CPU features. ffmpeg's resampler and its
-AC-3 decoder have code for each of those, which rounds differently. LAME gives the same bytes with all of them.
+The bytes depend on the ffmpeg binary, on the architecture and, on x86, on a few CPU features. ffmpeg's resampler and
+its AC-3 decoder have code for each of those, which rounds differently. LAME gives the same bytes with all of them.
 
 The environment variable IMAGEIO_FFMPEG_EXE sets the path of another ffmpeg.
 """
