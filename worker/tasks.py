@@ -1,4 +1,4 @@
-"""The Celery tasks: claim, do, finish. A worker is `celery -A worker.tasks worker`.
+"""The Celery tasks: claim, do, finish. `python -m worker` starts a worker.
 
 A task that finds nothing to claim does nothing: it came twice, or its record is gone. One that fails gives its
 claim back, and the sweeper brings it again a little later; after the last attempt the record fails, with a
@@ -61,16 +61,6 @@ def assemble(record_id: str) -> None:
             _assemble(claim, settings)
 
 
-@app.task(name=queue.SWEEP_ROWS, send_events=False)
-def sweep_rows() -> None:
-    sweep.sweep_rows(get_settings())
-
-
-@app.task(name=queue.SWEEP_FILES, send_events=False)
-def sweep_files() -> None:
-    sweep.sweep_files(get_settings())
-
-
 def _encode(claim: SegmentClaim, settings: Settings) -> int:
     files = _files(claim, settings)
     encoded_samples = 0
@@ -115,7 +105,7 @@ def _finish_segment(claim: SegmentClaim, samples: int, settings: Settings) -> No
 
 def _is_the_only_worker() -> bool:
     with db.transaction() as session:
-        return len(db.workers.alive(session)) == 1
+        return len(db.workers.alive(session, "main")) == 1
 
 
 def _claim_assembly(session: Session, record_id: UUID, settings: Settings) -> AssemblyClaim | None:

@@ -13,16 +13,24 @@ DEAD_AFTER_S = 20
 FORGET_AFTER_S = 3600
 
 
-def report_alive(session: Session, name: str) -> None:
+def report_alive(session: Session, name: str, role: str, encoder: str | None = None) -> None:  # noqa: ARG001
     row = insert(Worker).values(name=name)
     session.execute(
         row.on_conflict_do_update(index_elements=["name"], set_={"seen_at": func.now()})
     )
 
 
-def alive(session: Session) -> list[str]:
+def alive(session: Session, role: str) -> list[str]:
     dead = func.now() - timedelta(seconds=DEAD_AFTER_S)
-    return list(session.scalars(select(Worker.name).where(Worker.seen_at > dead)))
+    is_alive = (Worker.seen_at > dead, Worker.name.startswith(f"{role}@"))
+    return list(session.scalars(select(Worker.name).where(*is_alive)))
+
+
+def seconds_since_seen(session: Session, role: str) -> float | None:
+    newest = func.max(Worker.seen_at)
+    is_of_role = Worker.name.startswith(f"{role}@")
+    seconds = session.scalar(select(func.extract("epoch", func.now() - newest)).where(is_of_role))
+    return None if seconds is None else float(seconds)
 
 
 def forget(session: Session, name: str) -> None:

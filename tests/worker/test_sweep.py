@@ -189,7 +189,7 @@ def test_an_expired_record_leaves_no_bytes() -> None:
 def test_workers_that_are_long_dead_are_forgotten() -> None:
     with db.transaction() as session:
         for name in ("alive", "dead"):
-            db.workers.report_alive(session, name)
+            db.workers.report_alive(session, name, "main")
         dead = "UPDATE workers SET seen_at = now() - interval '1 day' WHERE name = 'dead'"
         session.execute(text(dead))
     _sweep()
