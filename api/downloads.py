@@ -64,7 +64,7 @@ async def download(
             return views.find(session, record_id, owner)
 
     def is_finished(record: Record) -> bool:
-        return record.status in db.records.FINISHED
+        return record.status in db.FINISHED
 
     record = await changes.wait_until(record_id, load, is_finished, MAX_WAIT_S)
     if record.status == RecordStatus.FAILED:

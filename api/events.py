@@ -41,7 +41,7 @@ async def follow_record(
         seen = first
         while True:
             yield f"data: {seen.model_dump_json()}\n\n"
-            if seen.status in db.records.FINISHED:
+            if seen.status in db.FINISHED:
                 return
             before = seen
             try:

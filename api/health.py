@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from api.problems import responses
 from api.schemas import Parts
 from shared import db, media, queue
-from shared.db import UNDONE, Record, Segment
+from shared.db import UNFINISHED_JOB, Job, Record
 from shared.errors import NotReady
 from shared.settings import get_settings
 
@@ -99,21 +99,19 @@ class _Gauges(Collector):
                 select(Record.status, func.count()).group_by(Record.status)
             ).all()
             by_state = session.execute(
-                select(Segment.state, func.count())
-                .where(Segment.state.in_(UNDONE))
-                .group_by(Segment.state)
+                select(Job.state, func.count())
+                .where(Job.state.in_(UNFINISHED_JOB))
+                .group_by(Job.state)
             ).all()
             alive = len(db.workers.alive(session, "main"))
             silence_s = db.workers.seconds_since_seen(session, "sweeper")
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)
-        segments = GaugeMetricFamily(
-            "wav2mp3_segments", "Segments that are not done, by state", labels=["state"]
-        )
+        jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
         for state, count in by_state:
-            segments.add_metric([state], count)
-        yield from (records, segments, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+            jobs.add_metric([state], count)
+        yield from (records, jobs, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
         if silence_s is not None:
             yield GaugeMetricFamily(
                 "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s

@@ -114,7 +114,7 @@ async def show_record(
             return views.view(session, views.find(session, record_id), links)
 
     return await changes.wait_until(
-        record_id, load, lambda seen: seen.status in db.records.FINISHED, _preferred_wait_s(prefer)
+        record_id, load, lambda seen: seen.status in db.FINISHED, _preferred_wait_s(prefer)
     )
 
 
@@ -157,5 +157,5 @@ def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) 
     """Cancel or delete a record: what converts it stops, its bytes go, its filename is free."""
     with db.transaction() as session:
         views.find(session, record_id, user_id)
-        db.records.bury(session, record_id, RecordStatus.DELETED)
+        db.records.mark_gone(session, record_id, RecordStatus.DELETED)
     media.delete_all(media.record_files(settings.media_dir, user_id, record_id))

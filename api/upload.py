@@ -101,7 +101,7 @@ class Upload:
             return
         self._renew_at = time.monotonic() + self._lease_s / 4
         with db.transaction() as session:
-            if not db.records.keep_uploading(session, self.record_id, self._lease_s):
+            if not db.records.renew_upload(session, self.record_id, self._lease_s):
                 raise RecordGone
 
     def accept(self) -> UUID:
@@ -113,37 +113,42 @@ class Upload:
         self._write()
         info = self._writer.finish()
         target = mp3_options.choose_target(info, self._options)
-        stretches = segmentation.plan_segments(info, target, self._settings.segment_s)
+        sample_ranges = segmentation.plan_segments(info, target, self._settings.segment_s)
         is_clip = (
-            stretches[0].samples / info.sample_rate_hz <= CLIP_SEGMENTS * self._settings.segment_s
-            and len(stretches) == 1
+            sample_ranges[0].samples / info.sample_rate_hz
+            <= CLIP_SEGMENTS * self._settings.segment_s
+            and len(sample_ranges) == 1
         )
-        segment_queue = queue.CLIPS if is_clip else queue.SEGMENTS
+        job_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:
-            segment_ids = db.records.accept(
+            accepted = db.records.accept(
                 session,
                 self.record_id,
                 source_bytes=self._writer.size_bytes,
                 duration_s=info.duration_s,
+                target=target,
                 warnings=[*info.warnings, *mp3_options.mix_warnings(info, target)],
-                stretches=stretches,
-                queue=segment_queue,
             )
-        if not segment_ids:
-            raise RecordGone
-        self._publish(segment_ids, segment_queue)
+            if not accepted:
+                raise RecordGone
+            ready = db.jobs.create(
+                session,
+                self.record_id,
+                sample_ranges,
+                queue=job_queue,
+                assemble_queue=queue.RETRY_QUEUE[queue.CLIPS],
+                in_flight=self._settings.segments_in_flight,
+            )
+        for job_id in ready:
+            if not queue.publish(job_id, job_queue):
+                break
         return self.record_id
-
-    def _publish(self, segment_ids: list[int], segment_queue: str) -> None:
-        for segment_id in segment_ids[: self._settings.segments_in_flight]:
-            if not queue.publish(queue.ENCODE_SEGMENT, segment_id, segment_queue):
-                return
 
     def abandon(self) -> None:
         if self.record_id is None:
             return
         with db.transaction() as session:
-            released = db.records.release(session, self.record_id)
+            released = db.records.abort_upload(session, self.record_id)
         # An accepted record keeps its source, whatever went wrong after the commit.
         if released and self._writer is not None:
             self._writer.abandon()

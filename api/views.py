@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
-from shared.db import GONE, Record, RecordStatus, Segment, SegmentState
+from shared.db import GONE, Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 
 
@@ -95,9 +95,9 @@ def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
     if not begun:
         return {}
     sums = session.execute(
-        select(Segment.record_id, func.sum(Segment.encoded_samples), func.sum(Segment.samples))
-        .where(Segment.record_id.in_(begun))
-        .group_by(Segment.record_id)
+        select(Job.record_id, func.sum(Job.encoded_samples), func.sum(Job.samples))
+        .where(Job.record_id.in_(begun), Job.kind == JobKind.ENCODE)
+        .group_by(Job.record_id)
     )
     return {
         record_id: round(min(float(encoded / samples), 1.0), 4)
@@ -111,14 +111,17 @@ def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, 
     waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
     if not waiting:
         return {}
-    other = aliased(Segment)
-    is_first = (other.index == 0, other.state == SegmentState.QUEUED, other.attempt == 0)
-    up_to_this = select(func.count()).where(
-        *is_first, other.queue == Segment.queue, other.id <= Segment.id
+    other = aliased(Job)
+    is_first = (
+        other.kind == JobKind.ENCODE,
+        other.index == 0,
+        other.state == JobState.READY,
+        other.attempt == 0,
     )
+    up_to_this = select(func.count()).where(*is_first, other.queue == Job.queue, other.id <= Job.id)
     found = session.execute(
-        select(Segment.record_id, up_to_this.scalar_subquery()).where(
-            Segment.record_id.in_(waiting), Segment.index == 0
+        select(Job.record_id, up_to_this.scalar_subquery()).where(
+            Job.record_id.in_(waiting), Job.kind == JobKind.ENCODE, Job.index == 0
         )
     )
     return dict(found.tuples().all())

@@ -1,7 +1,7 @@
 """Where a record's bytes lie on the media volume, and how they get there durably.
 
     <media_dir>/<user_id>/<record_id>.wav                       the source, until the record is done
-    <media_dir>/<user_id>/<record_id>.parts/<index>.<attempt>   the parts, until the record is done
+    <media_dir>/<user_id>/<record_id>.parts/<job_id>.<attempt>  the parts, until the record is done
     <media_dir>/<user_id>/<record_id>.mp3                       the finished MP3
 
 Names come from ids alone, never from what a user typed. A part or an MP3 under its name is whole and fsynced: it is
@@ -40,8 +40,8 @@ class RecordFiles:
     def parts(self) -> Path:
         return self.folder / f"{self.record_id}.parts"
 
-    def part(self, index: int, attempt: int) -> Path:
-        return self.parts / f"{index}.{attempt}"
+    def part(self, job_id: int, attempt: int) -> Path:
+        return self.parts / f"{job_id}.{attempt}"
 
 
 def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles:

@@ -3,7 +3,9 @@
 Rates and bitrates are those of ISO/IEC 11172-3 and 13818-3 (layer III), and LAME's for the MPEG-2.5 extension.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from shared.errors import BadOptions
 from shared.wav import WavInfo
@@ -37,6 +39,15 @@ class Target:
     @property
     def samples_per_frame(self) -> int:
         return 1152 if self.sample_rate_hz >= 32000 else 576
+
+
+T = TypeVar("T", Options, Target)
+
+
+def from_stored(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Read what a record stores. Ignore unknown keys, because another release may have written them."""
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in stored.items() if name in known})
 
 
 def bitrates_kbps(sample_rate_hz: int) -> tuple[int, ...]:

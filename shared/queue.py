@@ -18,10 +18,11 @@ from shared.settings import get_settings
 
 CLIPS = "clips"
 SEGMENTS = "segments"
-AGAIN = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
+RETRY_QUEUE = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
+BY_PRIORITY = (*RETRY_QUEUE.values(), *RETRY_QUEUE)
+"""Retried jobs first, and short records before long ones."""
 
-ENCODE_SEGMENT = "encode_segment"
-ASSEMBLE = "assemble"
+RUN_JOB = "run_job"
 
 SOCKET_TIMEOUT_S = 2
 VISIBILITY_TIMEOUT_S = 24 * 3600
@@ -68,10 +69,10 @@ def _configure_logging(**_: object) -> None:
     log.configure(get_settings().log_level)
 
 
-def publish(task: str, identifier: str | int, queue: str) -> bool:
-    """Put a task on a queue. Return False if Redis does not take it; the sweeper publishes it later."""
+def publish(job_id: int, queue: str) -> bool:
+    """Publish a task that runs a job. Return False if Redis does not take it; the sweeper publishes it later."""
     try:
-        app.send_task(task, args=[str(identifier)], queue=queue)
+        app.send_task(RUN_JOB, args=[str(job_id)], queue=queue)
     except OperationalError:
         return False
     return True

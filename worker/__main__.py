@@ -6,15 +6,11 @@ takes short recordings only, so that they never wait, even while long CBR record
 
 from argparse import ArgumentParser
 
-from shared.queue import AGAIN, CLIPS, SEGMENTS
+from shared.queue import BY_PRIORITY, CLIPS, RETRY_QUEUE
 from shared.settings import get_settings
 from worker import sweeper, tasks
 
-# Celery reads them in this order: retried work first, and short recordings before long ones.
-QUEUES = {
-    "main": (AGAIN[CLIPS], AGAIN[SEGMENTS], CLIPS, SEGMENTS),
-    "clips": (AGAIN[CLIPS], CLIPS),
-}
+QUEUES = {"main": BY_PRIORITY, "clips": (RETRY_QUEUE[CLIPS], CLIPS)}
 MAX_FLOWER_TASKS = 10_000
 
 

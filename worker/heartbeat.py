@@ -11,6 +11,7 @@ from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, queue
+from worker.audio import encoder_fingerprint
 
 ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
 """For a container's health check, which must cost nothing. Not written where there is no such folder."""
@@ -35,7 +36,7 @@ def _start_reporting(sender: Any, **_: object) -> None:
 @signals.worker_shutdown.connect
 def _report_stopped(sender: Any, **_: object) -> None:
     with suppress(SQLAlchemyError), db.transaction() as session:
-        db.workers.forget(session, sender.hostname)
+        db.workers.report_stopped(session, sender.hostname)
 
 
 def _role(worker: Any) -> str:
@@ -67,6 +68,6 @@ def _report_forever(name: str, role: str) -> None:
 def _report(name: str, role: str) -> None:
     try:
         with db.transaction() as session:
-            db.workers.report_alive(session, name, role)
+            db.workers.report_alive(session, name, role, encoder_fingerprint())
     except SQLAlchemyError as error:
         log.warning("heartbeat not reported", error=type(error).__name__)

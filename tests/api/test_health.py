@@ -81,7 +81,7 @@ def test_without_sweeps_the_service_is_not_ready(stack: Stack, client: httpx.Cli
 def _make_last_sweep_older(stack: Stack) -> None:
     engine = create_engine(stack.environment["DATABASE_URL"])
     with engine.begin() as connection:
-        older = "UPDATE workers SET seen_at = seen_at - interval '2 min' WHERE name LIKE 'sweeper%'"
+        older = "UPDATE workers SET seen_at = seen_at - interval '2 min' WHERE role = 'sweeper'"
         connection.execute(text(older))
     engine.dispose()
 

@@ -43,7 +43,7 @@ class Service:
             return list(connection.scalars(text(query), {"id": UUID(record_id)}))
 
     def attempts(self, record_id: str) -> list[int]:
-        query = "SELECT attempt FROM segments WHERE record_id = :id ORDER BY index"
+        query = "SELECT attempt FROM jobs WHERE record_id = :id AND kind = 'encode' ORDER BY index"
         return self.ask(query, record_id)
 
     def upload(self, wav: bytes, filename: str = "a.wav", **options: int) -> str:

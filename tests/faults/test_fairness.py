@@ -56,7 +56,8 @@ def test_a_clip_is_converted_while_long_cbr_recordings_occupy_every_slot_of_the_
 
 def _done(service: Service, record_id: str) -> list[int]:
     return service.ask(
-        "SELECT index FROM segments WHERE record_id = :id AND state = 'done'", record_id
+        "SELECT index FROM jobs WHERE record_id = :id AND kind = 'encode' AND state = 'done'",
+        record_id,
     )
 
 

@@ -55,9 +55,9 @@ def _is_ready(name: str) -> bool:
         return f"{name}@{socket.gethostname()}" in db.workers.alive(session, "main")
 
 
-def publish(segment_ids: list[int]) -> None:
-    for segment_id in segment_ids:
-        assert queue.publish(queue.ENCODE_SEGMENT, segment_id, queue.SEGMENTS)
+def publish(job_ids: list[int]) -> None:
+    for job_id in job_ids:
+        assert queue.publish(job_id, queue.SEGMENTS)
 
 
 def mp3(files: RecordFiles) -> bytes:
@@ -82,16 +82,16 @@ def all_at_once(running: list[psutil.Process], slots: int) -> list[psutil.Proces
 
 
 def test_one_slot_and_four_of_two_workers_make_the_same_mp3_byte_for_byte(wav: bytes) -> None:
-    one_by_one, segment_ids = stored.store(wav, segment_s=SEGMENT_S)
-    assert len(segment_ids) == SEGMENTS
+    one_by_one, job_ids = stored.store(wav, segment_s=SEGMENT_S)
+    assert len(job_ids) == SEGMENTS
     with worker("alone", 1):
-        publish(segment_ids)
+        publish(job_ids)
         expected = mp3(one_by_one)
 
-    together, segment_ids = stored.store(wav, segment_s=SEGMENT_S)
-    random.Random(5).shuffle(segment_ids)
+    together, job_ids = stored.store(wav, segment_s=SEGMENT_S)
+    random.Random(5).shuffle(job_ids)
     with worker("one", 2) as one, worker("two", 2) as two:
-        publish(segment_ids)
+        publish(job_ids)
         encoding = all_at_once([one, two], 4)
         for process in reversed(encoding):
             process.resume()

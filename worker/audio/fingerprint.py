@@ -1,0 +1,5 @@
+from worker.audio.ffmpeg import EXECUTABLE
+
+
+def encoder_fingerprint() -> str:
+    return EXECUTABLE
