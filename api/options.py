@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from shared.mp3_options import SAMPLE_RATES_HZ, Options, check_options
+from shared.mp3_options import Options, check_options
+from shared.mpeg import SAMPLE_RATES_HZ
 
 Tag = Annotated[str | None, Query(max_length=1000)]
 

@@ -52,8 +52,8 @@ class SourceWriter:
         self._file.seek(self.size_bytes)
         self._has_good_start = fmt is not None
         # A compressed stream may have another rate than its fmt says.
-        if fmt is not None and fmt.encoding in wav.RAW:
-            mp3_options.check_source_rate(self._options, fmt.sample_rate_hz)
+        if fmt is not None and fmt.is_raw:
+            mp3_options.choose_sample_rate_hz(self._options, fmt.sample_rate_hz)
         # Twice the bytes before the next look: however slowly a header arrives, looking takes linear time.
         self._next_look_bytes = 2 * self.size_bytes
 

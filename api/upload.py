@@ -115,7 +115,7 @@ class Upload:
         target = mp3_options.choose_target(info, self._options)
         sample_ranges = segmentation.plan_segments(info, target, self._settings.segment_s)
         is_clip = (
-            sample_ranges[0].samples / info.sample_rate_hz
+            sample_ranges[0].samples / info.fmt.sample_rate_hz
             <= CLIP_SEGMENTS * self._settings.segment_s
             and len(sample_ranges) == 1
         )

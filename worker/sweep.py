@@ -91,7 +91,7 @@ def _publish_missing(name: str, due: Sequence[int]) -> None:
 
 
 def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
-    """Delete the files of a record that its row no longer needs. What cannot be deleted now is found again."""
+    """Delete the files that a record no longer needs. The file sweep finds those that cannot be deleted now."""
     with db.transaction() as session:
         status = session.scalar(select(Record.status).where(Record.id == record_id))
     files = media.record_files(settings.media_dir, user_id, record_id)
@@ -105,8 +105,8 @@ def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
 
 
 def sweep_files(settings: Settings) -> None:
-    """Delete old files that no row needs. What does not carry a name of ours is let alone."""
-    for user_id, folder in _named_by_id(settings.media_dir):
+    """Delete old files that no row needs. Leave files alone whose names are not ours."""
+    for user_id, folder in _files_named_by_id(settings.media_dir):
         try:
             _sweep_folder(user_id, folder)
         except OSError as error:
@@ -114,17 +114,17 @@ def sweep_files(settings: Settings) -> None:
 
 
 def _sweep_folder(user_id: UUID, folder: Path) -> None:
-    there = list(_named_by_id(folder))  # before the rows, which are older than their files
+    found = list(_files_named_by_id(folder))  # before the rows: a row is older than its files
     needing = (Record.user_id == user_id, Record.status.in_((*PENDING, RecordStatus.DONE)))
     with db.transaction() as session:
         statuses = dict(session.execute(select(Record.id, Record.status).where(*needing)).all())
-    for record_id, path in there:
+    for record_id, path in found:
         if _is_unneeded(path, statuses.get(record_id)) and _is_old(path):
             log.warning("orphan file deleted", path=str(path))
             media.delete(path)
 
 
-def _named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
+def _files_named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
     for path in folder.iterdir():
         name = path.name.partition(".")[0]
         with suppress(ValueError):

@@ -92,7 +92,7 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
 
 
 def _limits(job: Job, lease: Lease, settings: Settings) -> Limits:
-    timeout_s = MIN_TIMEOUT_S + job.stretch.samples / job.info.sample_rate_hz
+    timeout_s = MIN_TIMEOUT_S + job.stretch.samples / job.info.fmt.sample_rate_hz
     is_split = job.info.samples is not None and job.stretch.samples < job.info.samples
     core = own_core() if is_split and _is_the_only_worker() else None
     return Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
@@ -137,7 +137,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             session,
             claim,
             mp3_bytes=mp3_bytes,
-            duration_s=samples / info.sample_rate_hz,
+            duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
         )
     if not done:

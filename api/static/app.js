@@ -74,7 +74,7 @@ async function refresh() {
   const others = [...unfinished.keys()].filter((id) => !found.has(id));
   for (const id of others.slice(0, MAX_ASKED_SINGLY)) found.set(id, await findRecord(id));
   const finished = [];
-  for (const [id, row] of [...unfinished].filter(([id]) => found.has(id))) {
+  for (const [id, row] of [...unfinished].filter(([each]) => found.has(each))) {
     if (found.get(id)) finished.push(follow(row, found.get(id)));
     else {
       unfinished.delete(id);

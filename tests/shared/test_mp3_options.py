@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from shared.errors import BadOptions
 from shared.mp3_options import (
-    SAMPLE_RATES_HZ,
     Options,
     Target,
     best_sample_rate_hz,
@@ -15,8 +14,9 @@ from shared.mp3_options import (
     choose_target,
     mix_warnings,
 )
-from shared.segmentation import grid, plan_segments, resampled
-from shared.wav import Encoding, WavInfo
+from shared.mpeg import SAMPLE_RATES_HZ
+from shared.segmentation import grid, plan_segments, resampled_length
+from shared.wav import Codec, FmtChunk, WavInfo
 
 RATES = st.one_of(
     st.sampled_from([*SAMPLE_RATES_HZ, 37800, 88200, 96000]), st.integers(1000, 768_000)
@@ -28,14 +28,16 @@ def info(
 ) -> WavInfo:
     return WavInfo(
         container="RIFF",
-        encoding=Encoding.MP3 if samples is None else Encoding.PCM,
-        channels=channels,
-        sample_rate_hz=rate_hz,
-        block_align=2 * channels,
-        bits_per_sample=16,
-        channel_mask=0,
+        fmt=FmtChunk(
+            codec=Codec.MP3 if samples is None else Codec.PCM,
+            channels=channels,
+            sample_rate_hz=rate_hz,
+            block_align=2 * channels,
+            bits_per_sample=16,
+            channel_mask=0,
+            payload=bytes(16),
+        ),
         big_endian=False,
-        fmt=bytes(16),
         data_offset=44,
         data_bytes=data_bytes,
         samples=samples,
@@ -109,7 +111,7 @@ def test_options_that_no_source_can_have_are_refused_with_what_is_allowed(
 
 def test_a_bitrate_that_the_sources_rate_lacks_is_refused() -> None:
     check_options(Options(bitrate_kbps=320))
-    with pytest.raises(BadOptions, match=r"8000 Hz has no 320 kbit/s.* or 64"):
+    with pytest.raises(BadOptions, match=r"8000 Hz cannot have 320 kbit/s.* or 64"):
         choose_target(info(rate_hz=8000), Options(bitrate_kbps=320))
 
 
@@ -199,5 +201,5 @@ def test_a_compressed_source_is_one_segment_even_when_nobody_knows_its_length() 
 
 @given(samples=st.integers(1, 10**9), source_hz=RATES, mp3_hz=st.sampled_from(SAMPLE_RATES_HZ))
 def test_no_sample_is_lost_to_rounding(samples: int, source_hz: int, mp3_hz: int) -> None:
-    length = resampled(samples, source_hz, Target(mp3_hz, 2, 2, None))
+    length = resampled_length(samples, source_hz, Target(mp3_hz, 2, 2, None))
     assert length - 1 < Fraction(samples * mp3_hz, source_hz) <= length

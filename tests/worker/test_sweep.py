@@ -259,3 +259,15 @@ def test_foreign_files_are_kept() -> None:
     before = _volume()
     sweep.sweep_files(get_settings())
     assert _volume() == before
+
+
+def test_a_record_without_an_encoder_starts_again() -> None:
+    record_id, job_ids = rows.add_record(3)
+    db_call(rows.finish, rows.claim(job_ids[0]))
+    with db.transaction() as session:
+        db.workers.report_alive(session, "new", "main", "another encoder")
+    _sweep()
+    new = db_call(rows.encode_jobs, record_id)
+    assert not set(new) & set(job_ids)
+    assert _queued() == new
+    assert rows.record(record_id).encoder is None

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from shared.errors import BadWav, EncodeFailed
 from shared.mp3_options import Target
-from shared.segmentation import Grid, SampleRange, grid, resampled
+from shared.segmentation import Grid, SampleRange, grid, resampled_length
 from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
@@ -36,7 +36,7 @@ class Job:
 
     @property
     def grid(self) -> Grid:
-        return grid(self.info.sample_rate_hz, self.target)
+        return grid(self.info.fmt.sample_rate_hz, self.target)
 
     def samples_in(self, frames: int) -> int:
         """How many source samples so many frames last; exact on the grid, else rounded up."""
@@ -48,7 +48,7 @@ class Job:
 
     def frames_of_all(self, samples: int) -> int:
         """How many frames the MP3 of a source of so many samples has."""
-        length = resampled(samples, self.info.sample_rate_hz, self.target)
+        length = resampled_length(samples, self.info.fmt.sample_rate_hz, self.target)
         return mp3.frames_needed(length, self.target.samples_per_frame)
 
 
@@ -95,7 +95,9 @@ def _write_raw(
     )
     end_frame = job.frames_in(end) if end < source_samples else job.frames_of_all(source_samples)
     with _encoding(_then(samples, form.silence(seen - there)), form, job, limits) as frames:
-        output.write(mp3.cut(frames, job.frames_in(run_in), end_frame - job.frames_in(start)))
+        output.write(
+            mp3.drop_run_in(frames, job.frames_in(run_in), end_frame - job.frames_in(start))
+        )
 
 
 def _write_compressed(source: BinaryIO, job: Job, output: _Output, limits: ffmpeg.Limits) -> int:
@@ -133,19 +135,21 @@ def _encoding(
 ) -> Iterator[Iterator[bytes]]:
     arguments = ["-xerror", *form.input_arguments, *_filters(form, job), *_codec(job.target)]
     with closing(ffmpeg.run(arguments, samples, limits)) as stream:
-        yield mp3.frames(stream)
+        yield mp3.split_frames(stream)
 
 
 def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
     target, info = job.target, job.info
-    same_channels = info.channels == target.channels
-    if form.is_integer and same_channels and info.sample_rate_hz == target.sample_rate_hz:
+    same_channels = info.fmt.channels == target.channels
+    if form.is_integer and same_channels and info.fmt.sample_rate_hz == target.sample_rate_hz:
         return []
-    mix = pan_filter(form.channels, info.channel_mask, target.channels, ambisonic=info.ambisonic)
+    mix = pan_filter(
+        form.channels, info.fmt.channel_mask, target.channels, ambisonic=info.fmt.ambisonic
+    )
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
         "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
-        *([f"volume={1 / info.full_scale}"] if info.full_scale > 1 else []),
+        *([f"volume={1 / info.fmt.full_scale}"] if info.fmt.full_scale > 1 else []),
         *([mix] if mix else []),
         "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
         f"aresample={target.sample_rate_hz}",
@@ -155,24 +159,13 @@ def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
 
 
 def _codec(target: Target) -> list[str]:
-    how = (
-        ["-q:a", str(target.quality), "-reservoir", "0"]
-        if target.bitrate_kbps is None
-        else ["-b:a", f"{target.bitrate_kbps}k"]
-    )
-    return [
-        "-c:a",
-        "libmp3lame",
-        *how,
-        "-write_xing",
-        "0",
-        "-id3v2_version",
-        "0",
-        "-f",
-        "mp3",
-        "-flush_packets",
-        "0",
-    ]
+    if target.bitrate_kbps is None:
+        mode = ["-q:a", str(target.quality), "-reservoir", "0"]
+    else:
+        # Below effort 4 some builds of LAME degrade CBR (its bug 516). It is the default of this build.
+        mode = ["-b:a", f"{target.bitrate_kbps}k", "-compression_level", "4"]
+    no_tags = ["-write_xing", "0", "-id3v2_version", "0"]
+    return ["-c:a", "libmp3lame", *mode, *no_tags, "-f", "mp3", "-flush_packets", "0"]
 
 
 class _Decoder:

@@ -15,7 +15,7 @@ from math import isnan
 from typing import BinaryIO
 
 from shared.segmentation import SampleRange
-from shared.wav import Encoding, WavInfo
+from shared.wav import Codec, WavInfo
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
@@ -52,12 +52,12 @@ class PcmFormat:
 
 def raw_format(info: WavInfo) -> PcmFormat:
     """What `read_samples` gives of a raw source."""
-    return PcmFormat(*_raw_name(info), info.channels, info.sample_rate_hz)
+    return PcmFormat(*_raw_name(info), info.fmt.channels, info.fmt.sample_rate_hz)
 
 
 def decoded_format(info: WavInfo) -> PcmFormat:
     """What the decoder gives of a compressed source."""
-    return PcmFormat("s32le", 4, info.channels, info.sample_rate_hz)
+    return PcmFormat("s32le", 4, info.fmt.channels, info.fmt.sample_rate_hz)
 
 
 def decoding_arguments(info: WavInfo) -> list[str]:
@@ -65,7 +65,7 @@ def decoding_arguments(info: WavInfo) -> list[str]:
 
     What is damaged is left out, be it most of it.
     """
-    form, decoder = decoded_format(info), str(info.encoding)
+    form, decoder = decoded_format(info), str(info.fmt.codec)
     only = ["-codec_whitelist", decoder, "-c:a", decoder]
     rate, channels = str(form.sample_rate_hz), str(form.channels)
     source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0", "-map", "0:a:0"]
@@ -75,7 +75,7 @@ def decoding_arguments(info: WavInfo) -> list[str]:
 def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
     """What the decoder gives of a compressed source, without what its encoder put around the audio."""
     block_align = decoded_format(info).block_align
-    front, behind = (samples * block_align for samples in info.padding_samples)
+    front, behind = (samples * block_align for samples in info.fmt.padding_samples)
     held = b""
     for chunk in decoded:
         held += chunk[front:]
@@ -87,14 +87,14 @@ def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
     byte_order = "be" if info.big_endian else "le"
-    match info.encoding, info.bits_per_sample:
-        case ((Encoding.ALAW | Encoding.MULAW), _):
-            return info.encoding, 1
-        case Encoding.PCM, 8:
+    match info.fmt.codec, info.fmt.bits_per_sample:
+        case ((Codec.ALAW | Codec.MULAW), _):
+            return info.fmt.codec, 1
+        case Codec.PCM, 8:
             return "u8", 1
-        case Encoding.PCM, (40 | 48 | 56 | 64):
+        case Codec.PCM, (40 | 48 | 56 | 64):
             return f"s32{byte_order}", 4
-        case Encoding.FLOAT, bits:
+        case Codec.FLOAT, bits:
             return f"f{bits}{byte_order}", bits // 8
         case _, bits:
             return f"s{bits}{byte_order}", bits // 8
@@ -102,9 +102,9 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
 
 def read_samples(file: BinaryIO, info: WavInfo, stretch: SampleRange) -> Iterator[bytes]:
     """A raw source's samples of a stretch. A file that has become shorter ends early."""
-    position = info.data_offset + stretch.start_sample * info.block_align
-    end = position + stretch.samples * info.block_align
-    step = CHUNK_BYTES // info.block_align * info.block_align
+    position = info.data_offset + stretch.start_sample * info.fmt.block_align
+    end = position + stretch.samples * info.fmt.block_align
+    step = CHUNK_BYTES // info.fmt.block_align * info.fmt.block_align
     while position < end:
         chunk = os.pread(file.fileno(), min(step, end - position), position)
         if not chunk:
@@ -114,10 +114,10 @@ def read_samples(file: BinaryIO, info: WavInfo, stretch: SampleRange) -> Iterato
 
 
 def _readable(chunk: bytes, info: WavInfo) -> bytes:
-    match info.encoding, info.bits_per_sample:
-        case Encoding.PCM, (40 | 48 | 56 | 64) as bits:
+    match info.fmt.codec, info.fmt.bits_per_sample:
+        case Codec.PCM, (40 | 48 | 56 | 64) as bits:
             return _upper_four(chunk, bits // 8, big_endian=info.big_endian)
-        case Encoding.FLOAT, bits:
+        case Codec.FLOAT, bits:
             return _without_nan(chunk, bits // 8, big_endian=info.big_endian)
     return chunk
 
@@ -148,8 +148,8 @@ def _without_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
 
 def compressed_file(file: BinaryIO, info: WavInfo) -> Generator[bytes]:
     """A compressed source in a container that holds nothing but the format and the data, to its end."""
-    fmt = info.fmt + b"\0" * (len(info.fmt) % 2)
-    yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt)) + fmt
+    fmt = info.fmt.payload + b"\0" * (len(info.fmt.payload) % 2)
+    yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt.payload)) + fmt
     yield b"data" + _UNKNOWN_SIZE
     position, end = info.data_offset, info.data_offset + info.data_bytes
     while position < end:

@@ -1,4 +1,4 @@
-"""The parts of a record become its MP3: ID3 tag, Xing/LAME header, frames."""
+"""Joins the parts of a record into its MP3: ID3 tag, Xing/LAME header, frames."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.mp3_options import Target
-from shared.segmentation import resampled
+from shared.segmentation import resampled_length
 from shared.wav import WavInfo
 from worker.mp3 import lame_header
 from worker.tags import read_tags
@@ -24,9 +24,9 @@ def write_mp3(
     mp3: BinaryIO,
     check: Callable[[], None],
 ) -> None:
-    """Join the parts of a source of so many samples a channel.
+    """Write the MP3 of a source with `samples` samples per channel; `overrides` are the user's tags.
 
-    Raises EncodeFailed for parts that do not fit together, and what `check` raises.
+    Calls `check` before each part and passes on its exceptions. Raises EncodeFailed if the parts do not fit together.
     """
     summary = lame_header.summarise(parts)
     mp3.write(
@@ -34,12 +34,12 @@ def write_mp3(
             source,
             info.chunks,
             samples=samples,
-            sample_rate_hz=info.sample_rate_hz,
+            sample_rate_hz=info.fmt.sample_rate_hz,
             big_endian=info.big_endian,
             overrides=overrides,
         )
     )
-    length = resampled(samples, info.sample_rate_hz, target)
+    length = resampled_length(samples, info.fmt.sample_rate_hz, target)
     mp3.write(lame_header.header_frame(summary, length, target.quality))
     for part in parts:
         check()

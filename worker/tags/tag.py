@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from mutagen.id3 import COMM, ID3, TCON, TXXX, Encoding, Frame, Frames
 
+from shared.mpeg import LAME_VERSION
 from shared.wav import Chunk
 from worker.tags import id3
 from worker.tags.chapters import chapters
@@ -26,7 +27,7 @@ from worker.tags.text import clean
 
 MAX_METADATA_BYTES = 16 * 2**20  # of all chunks that are read; one that would exceed it is left out
 MAX_PAIRS = 1_000
-_ENCODER = "wav2mp3, LAME 3.100"
+_ENCODER = f"wav2mp3, LAME {LAME_VERSION}"
 
 _OVERRIDES = {
     "title": "TIT2",

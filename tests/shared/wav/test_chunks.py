@@ -102,8 +102,8 @@ def test_a_truncated_file_says_how_much_is_missing() -> None:
     info = read(wavs.build(wavs.sine(1120), declared=100_000))
     assert info.samples == 1120
     assert info.warnings == (
-        "The data is 97760 bytes shorter than its header says; "
-        "the 2240 bytes that are there were converted.",
+        "The audio data is 97760 bytes shorter than its header says. "
+        "The 2240 bytes that are present were converted.",
     )
 
 

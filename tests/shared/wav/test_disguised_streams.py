@@ -49,7 +49,7 @@ def test_a_disguised_stream_is_refused_by_its_name(
     stream: Callable[[], bytes], name: str, silence: int
 ) -> None:
     wav = wav_of(bytes(silence) + stream())
-    with pytest.raises(BadWav, match=f"are {name} in disguise"):
+    with pytest.raises(BadWav, match=f"contains {name} stored as PCM"):
         read_wav(io.BytesIO(wav), len(wav))
 
 

@@ -41,9 +41,10 @@ def test_every_frame_leads_to_the_next(
     while at < len(stream):
         found = first_frame(stream[at:])
         assert found is not None
-        skipped, frame = found
-        assert (skipped, frame.sample_rate_hz, frame.channels) == (0, rate_hz, channels)
-        at, frames = at + frame.size, frames + 1
+        skipped, header = found
+        assert skipped == 0
+        assert (header.format.sample_rate_hz, header.format.channels) == (rate_hz, channels)
+        at, frames = at + header.frame_bytes, frames + 1
     assert frames >= rate_hz / 4 / 1152
 
 
@@ -55,7 +56,8 @@ def test_layer_one_counts_in_slots_of_four_bytes(header: str, size: int, rate_hz
     frame = bytes.fromhex(header).ljust(size, b"\0")
     found = first_frame(2 * frame)
     assert found is not None
-    assert (found[0], found[1].size, found[1].sample_rate_hz) == (0, size, rate_hz)
+    at, first = found
+    assert (at, first.frame_bytes, first.format.sample_rate_hz) == (0, size, rate_hz)
 
 
 def test_bytes_in_front_of_the_first_frame_are_skipped() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import BadWav, NotAWav
-from shared.wav import Encoding, WavInfo, check_start, read_wav
+from shared.wav import Codec, WavInfo, check_start, read_wav
 from tests import wavs
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[4] / "shared" / "wavs"
@@ -32,9 +32,9 @@ def read(wav: bytes) -> WavInfo:
 def samples_of(wav: bytes, info: WavInfo) -> np.ndarray[Any, np.dtype[np.float64]]:
     return wavs.decode(
         wav[info.data_offset : info.data_offset + info.data_bytes],
-        channels=info.channels,
-        encoding=info.encoding,
-        bits=info.bits_per_sample,
+        channels=info.fmt.channels,
+        encoding=info.fmt.codec,
+        bits=info.fmt.bits_per_sample,
         big_endian=info.big_endian,
     )
 
@@ -49,9 +49,9 @@ def test_every_width_in_every_container_is_read_as_it_was_written(
         samples, container=container, encoding=encoding, bits=bits, sample_rate_hz=48000
     )
     info = read(wav)
-    assert (info.container, info.encoding, info.channels) == (container, encoding, 3)
-    assert (info.sample_rate_hz, info.bits_per_sample, info.samples) == (48000, bits, 777)
-    assert (info.raw, info.duration_s, info.warnings) == (True, 777 / 48000, ())
+    assert (info.container, info.fmt.codec, info.fmt.channels) == (container, encoding, 3)
+    assert (info.fmt.sample_rate_hz, info.fmt.bits_per_sample, info.samples) == (48000, bits, 777)
+    assert (info.fmt.is_raw, info.duration_s, info.warnings) == (True, 777 / 48000, ())
     tolerance = 0.04 if encoding in ("alaw", "mulaw") else 2.0 ** (1 - min(bits, 24))
     np.testing.assert_allclose(samples_of(wav, info), samples, atol=tolerance)
 
@@ -80,7 +80,7 @@ def test_files_that_libsndfile_wrote_are_read_as_libsndfile_reads_them(
     assert wav[:4] == magic
     info = read(wav)
     theirs, rate_hz = soundfile.read(io.BytesIO(wav), always_2d=True)
-    assert (info.sample_rate_hz, info.samples, info.channels) == (rate_hz, *theirs.shape)
+    assert (info.fmt.sample_rate_hz, info.samples, info.fmt.channels) == (rate_hz, *theirs.shape)
     np.testing.assert_array_equal(samples_of(wav, info), theirs)
 
 
@@ -121,8 +121,8 @@ def test_compressed_audio_gives_an_estimated_duration_and_a_little_endian_fmt(
         soundfile.write(into, wavs.sine(24000), 8000, format="WAV", subtype=subtype, endian=order)
     wav = file.getvalue()
     info = read(wav)
-    assert (info.raw, info.samples) == (False, None)
-    assert info.fmt == read(little.getvalue()).fmt
+    assert (info.fmt.is_raw, info.samples) == (False, None)
+    assert info.fmt.payload == read(little.getvalue()).fmt.payload
     frames = soundfile.info(io.BytesIO(wav)).frames
     assert info.duration_s == pytest.approx(frames / 8000, abs=0.07)
 
@@ -131,7 +131,7 @@ def test_compressed_audio_gives_an_estimated_duration_and_a_little_endian_fmt(
 @settings(max_examples=300, deadline=None)
 def test_chunks_may_stand_in_any_order(made: wavs.Arrangement) -> None:
     info = read(made.wav)
-    assert (info.container, info.channels, info.bits_per_sample) == (
+    assert (info.container, info.fmt.channels, info.fmt.bits_per_sample) == (
         made.container,
         made.channels,
         made.bits,
@@ -224,9 +224,12 @@ def test_real_files_are_read_or_refused_as_they_should_be(expected: dict[str, An
             return
         info = read_wav(file, path.stat().st_size)
         assert check_start(file, info.data_offset)
-    assert (info.channels, info.sample_rate_hz) == (expected["channels_in"], expected["rate_in"])
-    if info.encoding != Encoding.MP3:  # its header does not say
+    assert (info.fmt.channels, info.fmt.sample_rate_hz) == (
+        expected["channels_in"],
+        expected["rate_in"],
+    )
+    if info.fmt.codec != Codec.MP3:  # its header does not say
         assert info.duration_s == pytest.approx(expected["duration_s"], abs=expected["tolerance_s"])
-    if info.raw and "source_rms" in expected:
+    if info.fmt.is_raw and "source_rms" in expected:
         rms = np.sqrt(np.mean(samples_of(path.read_bytes(), info) ** 2))
         assert rms == pytest.approx(expected["source_rms"], rel=0.01, abs=1e-4)

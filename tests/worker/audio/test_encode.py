@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from shared.errors import BadWav, LeaseLost
-from shared.mp3_options import SAMPLE_RATES_HZ, Options
+from shared.mp3_options import Options
+from shared.mpeg import SAMPLE_RATES_HZ
 from tests import wavs
 from tests.worker.conversion import LIMITS, Voices, convert, level_db, snr_db, sweep, sweep_for
 from tests.worker.mp3 import mp3_material

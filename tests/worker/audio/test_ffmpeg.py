@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
@@ -151,9 +152,19 @@ def test_ffmpeg_runs_under_limits_and_sees_no_environment() -> None:
 
 
 @needs_proc
+def test_ffmpeg_runs_on_the_core_that_it_is_given() -> None:
+    before = children()
+    core = max(os.sched_getaffinity(0))
+    with closing(run(COPY, endless(), replace(limits(), core=core))) as stream:
+        next(stream)
+        (pid,) = started_since(before)
+        assert os.sched_getaffinity(pid) == {core}
+
+
+@needs_proc
 def test_ffmpeg_dies_with_the_worker() -> None:
     code = (
-        "from tests.worker.test_ffmpeg import *\n"
+        "from tests.worker.audio.test_ffmpeg import *\n"
         "stream = run(COPY, endless(), limits())\n"
         "next(stream)\n"
         "print(*children(), flush=True)\n"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.segmentation import SampleRange
-from shared.wav import Encoding, WavInfo, read_wav
+from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 from worker.audio import pcm
 
@@ -124,7 +124,7 @@ def test_a_compressed_source_is_given_on_with_nothing_but_format_and_data() -> N
     secret = wavs.chunk(b"LIST", b"INFOISFT....secret")
     wav = wavs.wrap([secret, wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", data), secret])
     info = info_of(wav)
-    assert info.encoding is Encoding.MP3
+    assert info.fmt.codec is Codec.MP3
     with opened(wav) as file:
         given_on = b"".join(pcm.compressed_file(file, info))
     assert b"secret" not in given_on

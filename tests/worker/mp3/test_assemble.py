@@ -9,7 +9,8 @@ import pytest
 from mutagen.id3 import ID3
 
 from shared.errors import EncodeFailed, LeaseLost
-from shared.mp3_options import SAMPLE_RATES_HZ, Options, bitrates_kbps
+from shared.mp3_options import Options, bitrates_kbps
+from shared.mpeg import SAMPLE_RATES_HZ
 from tests import wavs
 from tests.worker.conversion import Conversion, convert, level_db, snr_db, sweep
 from tests.worker.mp3.mp3_material import FFMPEG, music, speech

@@ -20,7 +20,7 @@ from tests.worker.mp3.mp3_material import (
     sound,
     speech,
 )
-from worker.mp3.frames import Format, cut, frames, frames_needed
+from worker.mp3.frames import drop_run_in, frames_needed, split_frames
 from worker.mp3.reservoir import pack
 
 RUN_IN = 64
@@ -49,7 +49,7 @@ MATERIAL = [
 
 
 def one_pass(source: Sound, quality: int) -> list[bytes]:
-    return list(frames(in_chunks(source.encode_vbr(quality, reservoir=False))))
+    return list(split_frames(in_chunks(source.encode_vbr(quality, reservoir=False))))
 
 
 def segments(source: Sound, quality: int) -> Iterator[list[bytes]]:
@@ -62,7 +62,7 @@ def segments(source: Sound, quality: int) -> Iterator[list[bytes]]:
         end = None if is_last else (stop + LOOKAHEAD) * frame_samples
         first = (start - run_in) * frame_samples
         mp3 = source.encode_vbr(quality, reservoir=False, first=first, end=end)
-        yield list(cut(frames(in_chunks(mp3)), run_in, stop - start))
+        yield list(drop_run_in(split_frames(in_chunks(mp3)), run_in, stop - start))
 
 
 @pytest.mark.parametrize(("material", "quality"), MATERIAL)
@@ -106,52 +106,52 @@ def test_the_frames_needed_are_those_that_lame_makes(rate_hz: int, frame_samples
     tone = music(1, rate_hz, 1)
     near_whole_frames = [frame_samples * 3 + extra for extra in (-1, 0, 1, 47, 48)]
     for samples in [1, 4, 20, 47, 48, 575, 576, 577, *near_whole_frames, rate_hz]:
-        made = list(frames([tone.encode("-b:a", "64k", end=samples)]))
+        made = list(split_frames([tone.encode("-b:a", "64k", end=samples)]))
         assert len(made) == frames_needed(samples, frame_samples), samples
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 417, 1 << 20])
 def test_frames_do_not_depend_on_where_the_stream_was_cut_into_chunks(chunk_bytes: int) -> None:
     mp3 = music(1, 44100, 2).encode("-b:a", "128k")
-    split = list(frames(in_chunks(mp3, chunk_bytes)))
+    split = list(split_frames(in_chunks(mp3, chunk_bytes)))
     assert b"".join(split) == mp3
     assert {len(frame) for frame in split} == {417, 418}
 
 
 def test_a_segment_that_ends_early_is_refused() -> None:
     whole = one_pass(music(1, 44100, 2), 2)
-    assert list(cut(whole, 10, len(whole) - 10)) == whole[10:]
+    assert list(drop_run_in(whole, 10, len(whole) - 10)) == whole[10:]
     with pytest.raises(EncodeFailed):
-        list(cut(whole, 10, len(whole) - 9))
+        list(drop_run_in(whole, 10, len(whole) - 9))
 
 
 def test_what_follows_a_segment_is_read_to_its_end() -> None:
     whole = iter(one_pass(music(1, 44100, 2), 2))
-    assert len(list(cut(whole, 2, 5))) == 5
+    assert len(list(drop_run_in(whole, 2, 5))) == 5
     assert list(whole) == []
 
 
 def test_a_stream_that_ends_within_a_frame_is_refused() -> None:
     mp3 = music(1, 44100, 2).encode_vbr(2, reservoir=False)
     with pytest.raises(EncodeFailed):
-        list(frames([mp3[:-1]]))
+        list(split_frames([mp3[:-1]]))
 
 
 def test_frames_of_another_format_are_refused() -> None:
     stereo, mono = (music(1, 44100, channels).encode("-b:a", "64k") for channels in (2, 1))
     with pytest.raises(EncodeFailed):
-        list(frames([stereo, mono]))
+        list(split_frames([stereo, mono]))
 
 
 def test_frames_that_lean_on_the_reservoir_already_are_not_packed_again() -> None:
     with pytest.raises(EncodeFailed):
-        list(pack(frames([music(1, 44100, 2).encode_vbr(2, reservoir=True)])))
+        list(pack(split_frames([music(1, 44100, 2).encode_vbr(2, reservoir=True)])))
 
 
 def test_junk_is_refused_where_it_starts() -> None:
     stream = iter([music(1, 44100, 2).encode("-b:a", "128k"), *[b"\0" * 65536] * 100])
     with pytest.raises(EncodeFailed):
-        list(frames(stream))
+        list(split_frames(stream))
     assert len(list(stream)) == 99
 
 
@@ -217,7 +217,7 @@ def test_every_frame_finds_its_own_main_data_in_the_reservoir(
     lengths = data.draw(st.lists(length, min_size=1, max_size=60))
     main_data = [bytes([number]) * length for number, length in enumerate(lengths, start=1)]
     source = [frame_with(kind, piece, crc=crc) for piece in main_data]
-    packed = list(frames([b"".join(pack(frames([b"".join(source)])))]))
+    packed = list(split_frames([b"".join(pack(split_frames([b"".join(source)])))]))
     assert list(main_data_of(packed, kind)) == main_data
     assert all(frame[3] == kind.header[3] and frame[1] & 1 for frame in packed)
 
@@ -233,9 +233,9 @@ def test_no_bytes_whatever_pass_unnoticed_or_break_the_packer(
     stream = b"".join([prefix, *junk])
     with bounded(processor_s=10):
         try:
-            split = list(frames([prefix, *junk]))
+            split = list(split_frames([prefix, *junk]))
             assert b"".join(split) == stream
-            assert len(list(frames([b"".join(pack(split))]))) == len(split)
+            assert len(list(split_frames([b"".join(pack(split))]))) == len(split)
         except EncodeFailed:
             assert stream
 
@@ -253,7 +253,9 @@ def test_a_long_stream_is_split_and_packed_in_linear_time_and_little_memory(
     count = (1 << 19) // len(frame) // (10 if chunk_bytes < len(frame) else 1)
     stream = list(in_chunks(count * frame, chunk_bytes))
     with bounded(processor_s=60, memory_bytes=8 << 20):
-        assert sum(1 for _ in pack(frames(chain.from_iterable(repeat(stream, 4))))) == 4 * count
+        assert (
+            sum(1 for _ in pack(split_frames(chain.from_iterable(repeat(stream, 4))))) == 4 * count
+        )
 
 
 def test_an_endless_stream_is_packed_in_constant_memory() -> None:
@@ -267,9 +269,3 @@ def test_an_endless_stream_is_packed_in_constant_memory() -> None:
 
     for _ in islice(pack(endless()), 1000):
         given_back += 1
-
-
-def test_a_header_tells_the_format() -> None:
-    assert Format.of(b"\xff\xfb\x90\x64") == Format(1, 44100, 2)
-    assert Format.of(b"\xff\xf3\x80\xc4") == Format(2, 22050, 1)
-    assert Format.of(b"\xff\xe3\x18\xc4") == Format(2, 8000, 1)

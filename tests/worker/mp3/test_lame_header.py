@@ -3,6 +3,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from itertools import repeat
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from mutagen.mp3 import MP3, BitrateMode
 
 from shared.errors import EncodeFailed
+from shared.mpeg import LAME_VERSION
 from tests.worker.bounds import bounded
-from tests.worker.mp3.mp3_material import Sound, decode, in_chunks, music, sound
+from tests.worker.mp3.mp3_material import FFMPEG, Sound, decode, in_chunks, music, sound
 from tests.worker.mp3.reservoir import frame_bytes
-from worker.mp3.frames import Format, frames
+from worker.mp3.frames import layer3_header, split_frames
 from worker.mp3.lame_header import Summary, header_frame, summarise
 from worker.mp3.reservoir import pack
 
@@ -33,9 +35,9 @@ def parts_of(
     source: Sound, folder: Path, quality: int | None, count: int = 1, bitrate_kbps: int = 64
 ) -> list[Path]:
     if quality is None:
-        encoded = list(frames([source.encode("-b:a", f"{bitrate_kbps}k")]))
+        encoded = list(split_frames([source.encode("-b:a", f"{bitrate_kbps}k")]))
     else:
-        encoded = list(frames([source.encode_vbr(quality, reservoir=False)]))
+        encoded = list(split_frames([source.encode_vbr(quality, reservoir=False)]))
     paths = [folder / f"{number}.part" for number in range(count)]
     for path, share in zip(paths, np.array_split(np.arange(len(encoded)), count), strict=True):
         chosen = [encoded[index] for index in share]
@@ -108,8 +110,25 @@ def test_the_fields_are_those_that_lame_writes(tmp_path: Path, quality: int | No
     mp3 = assembled(source, tmp_path, quality, count=3)
     info = READ_WITH_MUTAGEN(mp3).info
     expected = BitrateMode.CBR if quality is None else BitrateMode.VBR
-    assert (info.bitrate_mode, info.encoder_info) == (expected, "LAME 3.100.0+")
+    assert (info.bitrate_mode, info.encoder_info) == (expected, "LAME 4.1 (alpha)")
     assert info.length == pytest.approx(10, abs=1e-6)
+
+
+def test_the_header_names_the_lame_that_ran(tmp_path: Path) -> None:
+    header = next(split_frames([assembled(music(1, 44100, 2), tmp_path).read_bytes()]))
+    name = f"LAME{LAME_VERSION}".encode().ljust(9, b"\0")
+    assert header[36 + 120 :].startswith(name)
+    with Path(FFMPEG[0]).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as binary:
+        hint = "imageio-ffmpeg contains another LAME: correct LAME_VERSION"
+        assert binary.find(name.rstrip(b"\0") + b"\0") >= 0, hint
+
+
+@pytest.mark.parametrize(("quality", "field"), [(0, 97), (VBR, 77), (9, 7), (None, 56)])
+def test_the_quality_field_holds_quality_and_effort(
+    tmp_path: Path, quality: int | None, field: int
+) -> None:
+    header = next(split_frames([assembled(music(1, 44100, 1), tmp_path, quality).read_bytes()]))
+    assert int.from_bytes(header[4 + 17 + 116 :][:4]) == field
 
 
 @pytest.mark.parametrize(
@@ -125,20 +144,20 @@ def test_small_frames_of_cbr_leave_fields_out_rather_than_change_the_bitrate(
     source = music(0.7, rate_hz, channels)
     mp3 = assembled(source, tmp_path, quality=None, bitrate_kbps=bitrate_kbps)
     has_length_everywhere(mp3, source)
-    header = next(frames([mp3.read_bytes()]))
+    header = next(split_frames([mp3.read_bytes()]))
     tag = header[header.index(b"Info") :]
     assert int.from_bytes(tag[4:8]) == fields
     tag_bytes = 52 + (100 if fields & 4 else 0) + (4 if fields & 8 else 0)
     assert int.from_bytes(tag[tag_bytes - 8 : tag_bytes - 4]) == len(mp3.read_bytes())
     assert READ_WITH_MUTAGEN(mp3).info.bitrate_mode == BitrateMode.CBR
     assert (b"LAME" in header) == (len(header) >= 192), "eyeD3 looks for LAME's checksum at 190"
-    assert Format.of(header[:4]).slot_of(header[:4]).bitrate_kbps == header_kbps
+    assert layer3_header(header).bitrate_kbps == header_kbps
 
 
 def test_bytes_frames_and_checksums_are_those_of_the_file(tmp_path: Path) -> None:
     source = music(10, 44100, 2)
     mp3 = assembled(source, tmp_path, count=3).read_bytes()
-    header, *audio = frames([mp3])
+    header, *audio = split_frames([mp3])
     tag = header[36:]
     assert tag[:4] == b"Xing"
     assert int.from_bytes(tag[8:12]) == len(audio) == 10 * 44100 // 1152 + 2
@@ -162,7 +181,7 @@ def test_the_table_of_contents_leads_to_the_frame_of_each_percent(
     tmp_path: Path, seconds: float
 ) -> None:
     mp3 = assembled(music(seconds, 44100, 1), tmp_path).read_bytes()
-    header, *audio = frames(in_chunks(mp3))
+    header, *audio = split_frames(in_chunks(mp3))
     starts = np.cumsum([len(header), *map(len, audio)])[:-1]
     table = np.frombuffer(header[4 + 17 + 16 :][:100], np.uint8)
     assert table[0] == 0
@@ -173,7 +192,7 @@ def test_the_table_of_contents_leads_to_the_frame_of_each_percent(
 def test_an_mp3_that_lost_a_frame_is_refused(tmp_path: Path) -> None:
     source = music(1, 44100, 2)
     (part,) = parts_of(source, tmp_path, None)
-    part.write_bytes(b"".join(list(frames([part.read_bytes()]))[:-1]))
+    part.write_bytes(b"".join(list(split_frames([part.read_bytes()]))[:-1]))
     with pytest.raises(EncodeFailed):
         header_frame(summarise([part]), len(source.samples), None)
 
@@ -262,7 +281,7 @@ def test_a_header_fits_the_parts_whatever_frames_they_are_and_what_is_none_is_re
     assert 529 <= padding <= 4095
     assert summary.frames == (summary.frames if parts.frames is None else parts.frames)
     audio = b"".join(parts.contents)
-    assert len(list(frames([header + audio]))) == summary.frames + 1
+    assert len(list(split_frames([header + audio]))) == summary.frames + 1
     assert len(header) == frame_bytes(int.from_bytes(header[:4]))
     tag = header[header.index(b"Info" if quality is None else b"Xing") :]
     assert int.from_bytes(tag[8:12]) == summary.frames
@@ -301,7 +320,7 @@ def test_more_than_the_fields_can_say_is_refused_or_cut_to_what_they_can(
         header = header_frame(summary, count * 1152 - 2000, quality)
     except EncodeFailed:
         return
-    assert len(list(frames([header]))) == 1
+    assert len(list(split_frames([header]))) == 1
 
 
 @pytest.mark.parametrize(
@@ -319,8 +338,8 @@ def test_long_recordings_are_summarised_in_linear_time_and_little_memory(
     with bounded(processor_s=60, memory_bytes=8 << 20):
         summary = summarise(repeat(part, mb))
         header = header_frame(
-            summary, mb * count * Format.of(frame[:4]).samples_per_frame - 1500, VBR
+            summary, mb * count * layer3_header(frame).format.samples_per_frame - 1500, VBR
         )
-    assert len(list(frames([header]))) == 1
+    assert len(list(split_frames([header]))) == 1
     assert (summary.frames, summary.audio_bytes) == (mb * count, mb * part.stat().st_size)
     assert len(summary.marks) <= 2048

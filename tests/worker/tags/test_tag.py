@@ -242,7 +242,7 @@ def test_the_users_words_win_over_everything() -> None:
         ("TIT2", "My title"),
         ("TPE1", "My artist"),
         ("TRCK", "4/9"),
-        ("TSSE", "wav2mp3, LAME 3.100"),
+        ("TSSE", "wav2mp3, LAME 4.1a"),
     ]
 
 
@@ -305,7 +305,7 @@ def test_a_tag_with_nothing_else_to_say_names_the_encoder() -> None:
     silent = info(INAM=b"\0\0"), (b"junk", b"x"), (b"LIST", b"INFO")
     for tag in (read(), read(*silent)):
         assert [(frame.FrameID, str(frame)) for frame in tag.values()] == [
-            ("TSSE", "wav2mp3, LAME 3.100")
+            ("TSSE", "wav2mp3, LAME 4.1a")
         ]
 
 
