@@ -23,7 +23,7 @@ def fingerprint_of_a_process(executable: Path) -> str:
     ).strip()
 
 
-def test_every_process_reports_the_same_fingerprint() -> None:
+def test_every_process_has_the_same_fingerprint() -> None:
     digest, family = encoder_fingerprint().split("-", 1)
     assert hashlib.sha256(Path(ffmpeg.EXECUTABLE).read_bytes()).hexdigest().startswith(digest)
     assert family.startswith(os.uname().machine)
@@ -53,11 +53,11 @@ def test_the_other_ffmpeg_makes_other_bytes(
         ("fpu sse sse2 sse4_2 aes", "x86_64"),
     ],
 )
-def test_cpu_features_that_change_the_bytes_are_named(flags: str, family: str) -> None:
+def test_features_that_change_bytes_are_named(flags: str, family: str) -> None:
     cpu = f"processor\t: 0\nmodel name\t: CPU\nflags\t\t: {flags}\n\n"
     assert cpu_family("x86_64", 2 * cpu) == family
 
 
-def test_a_cpu_without_such_features_is_named_by_its_architecture() -> None:
+def test_other_cpus_are_named_by_architecture() -> None:
     assert cpu_family("aarch64", "processor\t: 0\nFeatures\t: fp asimd crc32\n") == "aarch64"
     assert cpu_family("arm64", "") == "arm64"
