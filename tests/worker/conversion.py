@@ -14,9 +14,11 @@ from shared.wav import WavInfo, read_wav
 from tests.worker.mp3 import mp3_material
 from worker.audio.encode import Job, write_part
 from worker.audio.ffmpeg import Limits
+from worker.audio.fingerprint import encoder_fingerprint, encoder_name
 from worker.mp3.assemble import write_mp3
 
 Voices = NDArray[np.floating]
+ENCODER = encoder_name(encoder_fingerprint())
 LIMITS = Limits(memory_bytes=2 * 2**30, timeout_s=60, check=lambda: None)
 
 
@@ -65,7 +67,7 @@ def convert(
             with parts[-1].open("wb") as part:
                 samples += write_part(source, job, part, limits, lambda _: None)
         with mp3.open("wb") as out:
-            write_mp3(source, info, target, samples, parts, {}, out, limits.check)
+            write_mp3(source, info, target, samples, parts, {}, ENCODER, out, limits.check)
     return Conversion(mp3, parts, info, target)
 
 

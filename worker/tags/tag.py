@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from mutagen.id3 import COMM, ID3, TCON, TXXX, Encoding, Frame, Frames
 
-from shared.mpeg import LAME_VERSION
 from shared.wav import Chunk
 from worker.tags import id3
 from worker.tags.chapters import chapters
@@ -27,7 +26,6 @@ from worker.tags.text import clean
 
 MAX_METADATA_BYTES = 16 * 2**20  # of all chunks that are read; one that would exceed it is left out
 MAX_PAIRS = 1_000
-_ENCODER = f"wav2mp3, LAME {LAME_VERSION}"
 
 _OVERRIDES = {
     "title": "TIT2",
@@ -52,6 +50,7 @@ def read_tags(
     sample_rate_hz: int,
     big_endian: bool,
     overrides: Mapping[str, str],
+    encoder: str,
 ) -> bytes:
     """A complete ID3v2.4 tag.
 
@@ -63,7 +62,9 @@ def read_tags(
     _override(tag, overrides)
     _drop_unknown_genres(tag)
     if not tag.getall("TSSE"):
-        tag.add(_frame("TSSE", _ENCODER))  # players and checkers miss a tag where there is none
+        tag.add(
+            _frame("TSSE", f"wav2mp3, {encoder}")
+        )  # players and checkers miss a tag where there is none
     return _written(tag)
 
 
