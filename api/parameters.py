@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query
+from fastapi.params import Header, Path
 from fastapi.routing import APIRoute
 
 from shared.errors import BadRequest, UnknownParameter
@@ -21,7 +21,8 @@ async def check_query(request: Request) -> None:
     known = [
         param.alias
         for param in get_flat_params(route.dependant)
-        if isinstance(param.field_info, Query)
+        # The fields of a query model have plain field infos.
+        if not isinstance(param.field_info, Path | Header)
     ]
     values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():

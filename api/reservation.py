@@ -66,18 +66,20 @@ class Reservation:
                 self._insert(free, options)
 
     async def _insert_or_take_over(self, filename: str, options: UploadOptions) -> None:
-        other: StillUploading | None = None
-        silent_since_s = 0.0
+        seen: list[StillUploading] = []
+        silent_since_s = time.monotonic()
         while True:
             try:
                 return await asyncio.to_thread(self._insert, filename, options)
             except StillUploading as found:
-                if other is None:
-                    other, silent_since_s = found, time.monotonic()
-                if (found.record_id, found.renewal) != (other.record_id, other.renewal):
+                if found not in seen:
+                    seen.append(found)
+                    silent_since_s = time.monotonic()
+                # One renewal may still follow the last bytes of a broken connection.
+                if len(seen) > 2 or found.record_id != seen[0].record_id:
                     raise
             if time.monotonic() >= silent_since_s + SILENT_S:
-                await asyncio.to_thread(self._remove_silent, other)
+                await asyncio.to_thread(self._remove_silent, seen[-1])
             await asyncio.sleep(POLL_S)
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
@@ -95,8 +97,6 @@ class Reservation:
         self.record_id, self.filename = record_id, filename
 
     def _remove_silent(self, other: StillUploading) -> None:
-        if other.record_id is None:
-            return
         with db.transaction() as session:
             removed = db.records.remove_silent_upload(session, other.record_id, other.renewal)
         if removed:

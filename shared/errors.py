@@ -67,7 +67,7 @@ class StillUploading(FilenameTaken):
         "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."
     )
 
-    def __init__(self, record_id: UUID | None, renewal: object) -> None:
+    def __init__(self, record_id: UUID, renewal: object) -> None:
         super().__init__(record_id=record_id)
         self.renewal = renewal
 

@@ -43,6 +43,7 @@ class Multipart:
         self._buffer = bytearray(b"\r\n")
         self._state = _State.PREAMBLE
         self._events: list[PartHead | bytes] = []
+        self._is_empty = True
 
     @property
     def complete(self) -> bool:
@@ -51,6 +52,7 @@ class Multipart:
     def feed(self, chunk: bytes) -> list[PartHead | bytes]:
         """Raises BadUpload."""
         self._events = []
+        self._is_empty = False
         self._buffer += chunk
         while self._read_head() if self._state is _State.HEAD else self._read_content():
             pass
@@ -58,7 +60,7 @@ class Multipart:
 
     def check_complete(self) -> None:
         """Raises BadUpload if the body ended before its last boundary."""
-        if self._state is _State.PREAMBLE and self._buffer == b"\r\n":
+        if self._is_empty:
             raise BadUpload("The body is empty. Send the WAV in it: curl -F 'wav_file=@song.wav'.")
         if self._state is _State.PREAMBLE:
             raise BadUpload(

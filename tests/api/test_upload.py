@@ -125,13 +125,12 @@ def test_an_unusable_filename_is_refused(user: User, left_behind: LeftBehind, se
         part(SHORT_WAV) + part(SHORT_WAV, b"2.wav", b"other") + END,
         form(SHORT_WAV)[: len(SHORT_WAV) // 2],
         form(SHORT_WAV)[:-6],
-        part(b"x" * 100_000, None, b"title") + form(SHORT_WAV),
         form(SHORT_WAV) + b"x" * 100_000,
         b"".join([part(b"", None, b"title")] * 2000) + form(SHORT_WAV),
         form(SHORT_WAV).replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", 1),
     ],
     ids=["empty", "rubbish", "no parts", "a plain field", "another name", "no file", "two files", "another file",
-         "truncated file", "truncated boundary", "a long field", "a long end", "many fields", "a long header"],
+         "truncated file", "truncated boundary", "a long end", "many fields", "a long header"],
 )  # fmt: skip
 def test_a_malformed_body_leaves_nothing(user: User, left_behind: LeftBehind, body: bytes) -> None:
     refused(send(user, body), 422, "bad_upload")
