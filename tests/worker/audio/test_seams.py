@@ -18,7 +18,7 @@ from worker.audio.encode import RUN_IN_FRAMES
 
 SEGMENTS = 6
 SEGMENT_FRAMES = 154
-"""More than the run-in, so that no segment starts at the beginning. Also a multiple of the grid of 37.8 kHz."""
+"""More than the run-in, so that no run-in reaches the beginning. Also a multiple of the grid of 37.8 kHz."""
 
 Material = Callable[[float, int, int], Sound]
 
