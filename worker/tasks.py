@@ -18,7 +18,7 @@ from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
-from worker.audio import Limits, Segment, encoder_fingerprint, own_core, write_part
+from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, own_core, write_part
 from worker.lease import Lease
 from worker.mp3 import write_mp3
 
@@ -41,16 +41,6 @@ def run_job(job_id: str) -> None:
         claim = _claim(session, int(job_id), settings)
     while claim is not None:
         claim = _run(claim, settings)
-
-
-@app.task(name=queue.SWEEP_ROWS, send_events=False)
-def sweep_rows() -> None:
-    sweep.sweep_rows(get_settings())
-
-
-@app.task(name=queue.SWEEP_FILES, send_events=False)
-def sweep_files() -> None:
-    sweep.sweep_files(get_settings())
 
 
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
@@ -141,7 +131,8 @@ def _assemble(claim: Claim, settings: Settings) -> None:
     with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
         info, target = _read(source, claim)
         with media.publishing(files.mp3) as mp3:
-            write_mp3(source, info, target, samples, parts, claim.tags, mp3, lease.check)
+            encoder = encoder_name(claim.encoder)
+            write_mp3(source, info, target, samples, parts, claim.tags, encoder, mp3, lease.check)
             mp3_bytes = mp3.tell()
     with db.transaction() as session:
         done = db.jobs.finish_assembly(

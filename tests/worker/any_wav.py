@@ -32,14 +32,14 @@ _USUAL = {3: "LRC", 4: "LRlr", 5: "LRClr", 6: "LRCXlr", 7: "LRCXclr", 8: "LRCXlr
 
 @dataclass(frozen=True)
 class SampleFormat:
-    """A sample format. Integers have `valid_bits`, left-justified in `bits`; `encoding` names the others."""
+    """A sample format. Integers have `valid_bits`, left-justified in `bits`; `codec` names the others."""
 
-    encoding: str
+    codec: str
     bits: int
     valid_bits: int
 
     def __str__(self) -> str:
-        return f"{self.encoding} {self.valid_bits}/{self.bits}"
+        return f"{self.codec} {self.valid_bits}/{self.bits}"
 
     @property
     def is_narrow(self) -> bool:
@@ -121,7 +121,7 @@ def any_wavs(draw: st.DrawFn, container: str, sample_format: SampleFormat) -> An
     big_endian = container == "RIFX"
     raw = wavs.encode(
         melody.at(rate_hz, melody.samples),
-        encoding=sample_format.encoding,
+        codec=sample_format.codec,
         bits=sample_format.bits,
         valid_bits=sample_format.valid_bits,
         big_endian=big_endian,
@@ -129,7 +129,7 @@ def any_wavs(draw: st.DrawFn, container: str, sample_format: SampleFormat) -> An
     fmt = wavs.fmt_payload(
         channels=melody.channels,
         sample_rate_hz=rate_hz,
-        encoding=sample_format.encoding,
+        codec=sample_format.codec,
         bits=sample_format.bits if is_extensible else sample_format.valid_bits,
         valid_bits=sample_format.valid_bits if is_extensible else None,
         channel_mask=mask,

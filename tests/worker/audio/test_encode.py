@@ -25,12 +25,12 @@ EVERY_FORMAT = [
 
 
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
-@pytest.mark.parametrize(("encoding", "bits"), EVERY_FORMAT)
+@pytest.mark.parametrize(("codec", "bits"), EVERY_FORMAT)
 def test_every_format_and_container_is_converted(
-    tmp_path: Path, encoding: str, bits: int, container: str
+    tmp_path: Path, codec: str, bits: int, container: str
 ) -> None:
     samples = sweep(20_001, 2, 44100)
-    wav = wavs.build(samples, container=container, encoding=encoding, bits=bits)
+    wav = wavs.build(samples, container=container, codec=codec, bits=bits)
     voices = convert(tmp_path, wav).decoded()
     assert snr_db(samples, voices) > 30
     assert level_db(voices) == pytest.approx(level_db(samples), abs=0.05)
@@ -59,10 +59,10 @@ def test_equal_samples_give_equal_mp3s(tmp_path: Path, channels: int, rate_hz: i
     samples = np.rint(127 * sweep(rate_hz // 2, channels, rate_hz)) / 128
     mp3s = {
         convert(
-            tmp_path, wavs.build(samples, sample_rate_hz=rate_hz, encoding=encoding, bits=bits)
+            tmp_path, wavs.build(samples, sample_rate_hz=rate_hz, codec=codec, bits=bits)
         ).mp3.read_bytes()
-        for encoding, bits in EVERY_FORMAT
-        if not encoding.endswith("law")
+        for codec, bits in EVERY_FORMAT
+        if not codec.endswith("law")
     }
     assert len(mp3s) == 1
 
@@ -71,8 +71,8 @@ def test_wide_samples_keep_more_than_16_bits(tmp_path: Path) -> None:
     samples = np.rint(sweep(44100, 2, 44100) * 300) / 2**23
     wide = [("pcm", 24), ("pcm", 32), ("pcm", 64), ("float", 32), ("float", 64)]
     converted = [
-        convert(tmp_path, wavs.build(samples, encoding=encoding, bits=bits), Options(quality=0))
-        for encoding, bits in wide
+        convert(tmp_path, wavs.build(samples, codec=codec, bits=bits), Options(quality=0))
+        for codec, bits in wide
     ]
     assert len({conversion.mp3.read_bytes() for conversion in converted}) == 1
     assert snr_db(samples, converted[0].decoded()) > 20
@@ -91,7 +91,7 @@ def test_wild_floats_are_clipped_and_nan_is_silent(tmp_path: Path, bits: int, ra
     tame = np.clip(np.nan_to_num(samples, nan=0, posinf=1, neginf=-1), -1, 1)
     mp3s = [
         convert(
-            tmp_path, wavs.build(values, sample_rate_hz=rate_hz, encoding="float", bits=bits)
+            tmp_path, wavs.build(values, sample_rate_hz=rate_hz, codec="float", bits=bits)
         ).mp3.read_bytes()
         for values in (samples, tame)
     ]
@@ -100,7 +100,7 @@ def test_wild_floats_are_clipped_and_nan_is_silent(tmp_path: Path, bits: int, ra
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
 def test_only_wild_floats_make_an_mp3(tmp_path: Path, value: float) -> None:
-    wav = wavs.build(np.full((5000, 2), value), encoding="float", bits=32)
+    wav = wavs.build(np.full((5000, 2), value), codec="float", bits=32)
     assert convert(tmp_path, wav).decoded().shape == (5000, 2)
 
 
@@ -170,10 +170,10 @@ def test_mono_ignores_its_mask(tmp_path: Path, mask: int | None) -> None:
     assert snr_db(samples.repeat(2, axis=1), twice) > 30
 
 
-@pytest.mark.parametrize(("encoding", "bits"), [("pcm", 16), ("float", 32)])
-def test_surround_is_mixed_without_clipping(tmp_path: Path, encoding: str, bits: int) -> None:
+@pytest.mark.parametrize(("codec", "bits"), [("pcm", 16), ("float", 32)])
+def test_surround_is_mixed_without_clipping(tmp_path: Path, codec: str, bits: int) -> None:
     samples = 1.9 * sweep(20_000, 6, 44100)
-    wav = wavs.build(samples, encoding=encoding, bits=bits, channel_mask=0x3F)
+    wav = wavs.build(samples, codec=codec, bits=bits, channel_mask=0x3F)
     left, right, centre, _, back_left, back_right = samples.T
     mixed = np.stack(
         [left + (centre + back_left) * 0.5**0.5, right + (centre + back_right) * 0.5**0.5], axis=1
@@ -212,11 +212,11 @@ def test_cool_edit_floats_keep_their_level(
 ) -> None:
     samples = sweep(20_000, 2, 44100)
     fmt = wavs.fmt_payload(channels=2, bits=bits, block_align=8) + extension
-    raw = wavs.encode(full_scale * samples, encoding="float", bits=32)
+    raw = wavs.encode(full_scale * samples, codec="float", bits=32)
     voices = convert(
         tmp_path, wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", raw)])
     ).decoded()
-    plain = convert(tmp_path, wavs.build(samples, encoding="float", bits=32)).decoded()
+    plain = convert(tmp_path, wavs.build(samples, codec="float", bits=32)).decoded()
     assert np.array_equal(voices, plain)
 
 

@@ -60,10 +60,10 @@ def test_integers_are_read_unchanged(bits: int, container: str, name: str) -> No
 def test_floats_are_read_unchanged(bits: int, container: str) -> None:
     samples = 3e38 * wavs.sine(1000, 2)
     samples[7] = np.inf
-    data, pcm_format = read(wavs.build(samples, encoding="float", bits=bits, container=container))
+    data, pcm_format = read(wavs.build(samples, codec="float", bits=bits, container=container))
     big_endian = container == "RIFX"
     assert pcm_format.name == f"f{bits}{'be' if big_endian else 'le'}"
-    assert data == wavs.encode(samples, encoding="float", bits=bits, big_endian=big_endian)
+    assert data == wavs.encode(samples, codec="float", bits=bits, big_endian=big_endian)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_nan_becomes_silence(bits: int, container: str) -> None:
     holes = samples.copy()
     holes[::777, 1] = np.nan
     holes[5:9] = -np.nan
-    data, _ = read(wavs.build(holes, encoding="float", bits=bits, container=container))
+    data, _ = read(wavs.build(holes, codec="float", bits=bits, container=container))
     holes[np.isnan(holes)] = 0
-    assert data == wavs.encode(holes, encoding="float", bits=bits, big_endian=container == "RIFX")
+    assert data == wavs.encode(holes, codec="float", bits=bits, big_endian=container == "RIFX")
 
 
 @pytest.mark.parametrize("bits", [40, 48, 56, 64])
@@ -89,12 +89,12 @@ def test_wider_integers_keep_their_upper_32_bits(container: str, name: str, bits
     assert np.abs(got - samples).max() <= 2.0**-31
 
 
-@pytest.mark.parametrize("encoding", ["alaw", "mulaw"])
-def test_companded_samples_are_read_unchanged(encoding: str) -> None:
+@pytest.mark.parametrize("codec", ["alaw", "mulaw"])
+def test_companded_samples_are_read_unchanged(codec: str) -> None:
     samples = wavs.sine(1000)
-    data, pcm_format = read(wavs.build(samples, encoding=encoding, bits=8))
-    assert (pcm_format.name, pcm_format.sample_bytes) == (encoding, 1)
-    assert data == wavs.encode(samples, encoding=encoding)
+    data, pcm_format = read(wavs.build(samples, codec=codec, bits=8))
+    assert (pcm_format.name, pcm_format.sample_bytes) == (codec, 1)
+    assert data == wavs.encode(samples, codec=codec)
 
 
 LONG_SAMPLES = 100_000
@@ -110,11 +110,11 @@ def test_a_range_has_exactly_its_samples(start: int, end: int) -> None:
 
 @pytest.mark.parametrize("name", ["u8", "s16be", "f64le", "alaw", "mulaw"])
 def test_silence_decodes_to_zero(name: str) -> None:
-    encoding = {"u": "pcm", "s": "pcm", "f": "float"}.get(name[0], name)
-    encoding = name if name.endswith("law") else encoding
+    codec = {"u": "pcm", "s": "pcm", "f": "float"}.get(name[0], name)
+    codec = name if name.endswith("law") else codec
     bits = {"u8": 8, "s16be": 16, "f64le": 64}.get(name, 8)
     silence = pcm.PcmFormat(name, bits // 8, 2, 44100).silence(10)
-    decoded = wavs.decode(silence, channels=2, encoding=encoding, bits=bits)
+    decoded = wavs.decode(silence, channels=2, codec=codec, bits=bits)
     assert decoded.shape == (10, 2)
     assert np.abs(decoded).max() < 0.001
 
