@@ -21,17 +21,9 @@ from typing import NamedTuple
 
 from fastcrc import crc16
 
+from shared import mpeg
 from shared.errors import EncodeFailed
-from shared.mpeg import (
-    BITRATE_AND_PADDING_BITS,
-    DECODER_DELAY_SAMPLES,
-    ENCODER_DELAY_SAMPLES,
-    HEADER_BYTES,
-    LAME_VERSION,
-    NO_CRC_BIT,
-    FrameFormat,
-    MpegHeader,
-)
+from shared.mpeg import FrameFormat, MpegHeader
 from worker.mp3.frames import Slot, layer3_header, slots, split_frames
 
 _CHUNK_BYTES = 1 << 18
@@ -42,8 +34,8 @@ _ALL_FIELDS = _FRAMES_AND_BYTES | _TABLE | _QUALITY
 _TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BYTES: 52}
 _CRC_AT_BYTES = 190
 """The offset of LAME's CRC in MPEG-1 stereo. In a header that LAME wrote, eyeD3 reads it there in every format."""
-# A frame too small for that names ffmpeg's library as its writer. Decoders trust its delay and padding too.
-_LAME, _LAVC = f"LAME{LAME_VERSION}".encode(), b"Lavc"
+_SMALL_FRAMES_ENCODER = "Lavc"
+"""The encoder's name in smaller frames: ffmpeg's library. Decoders trust its delay and padding too."""
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
@@ -113,10 +105,10 @@ def _choose_mode(header: MpegHeader, vbr_quality: int | None) -> _Mode:
     return _Mode(b"Xing", 4, quality, preset, slots(header.format)[0])
 
 
-def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> bytes:
+def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encoder: str) -> bytes:
     """Return the frame to write before the parts, so that the MP3 decodes to exactly `samples` samples.
 
-    `vbr_quality` is LAME's -V, 0 to 9, or None for CBR.
+    `vbr_quality` is LAME's -V, 0 to 9, or None for CBR. `encoder` is LAME's name for itself, such as LAME4.1a.
     """
     header = layer3_header(summary.first_header)
     audio, mode = header.format, _choose_mode(header, vbr_quality)
@@ -129,8 +121,8 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
         frame += _table_of_contents(summary, slot.frame_bytes)
     if fields & _QUALITY:
         frame += mode.quality.to_bytes(4)
-    encoder = _LAME if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _LAVC
-    frame += struct.pack(">9sB", encoder, mode.method)
+    encoder = encoder if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _SMALL_FRAMES_ENCODER
+    frame += struct.pack(">9sB", encoder.encode(), mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
     frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.min_slot.bitrate_kbps, 255)))
     frame += _pack_delay_and_padding(summary.frames * audio.samples_per_frame - samples)
@@ -147,7 +139,7 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
 def _choose_header_slot(audio: FrameFormat, mode: _Mode) -> tuple[Slot, int]:
     """Return the header's slot and fields: all in VBR; in CBR those that fit into a frame of its bitrate."""
     if mode.name == b"Xing":
-        main_bytes = _CRC_AT_BYTES + 2 - (HEADER_BYTES + audio.side_info_bytes)
+        main_bytes = _CRC_AT_BYTES + 2 - (mpeg.HEADER_BYTES + audio.side_info_bytes)
         return _smallest_slot(audio, mode, main_bytes), _ALL_FIELDS
     choices = [(_smallest_slot(audio, mode, size), fields) for fields, size in _TAG_BYTES.items()]
     bitrate_kbps = mode.min_slot.bitrate_kbps
@@ -163,10 +155,9 @@ def _smallest_slot(audio: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
 
 def _silent_head(audio: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
     """Return header and side info of a silent frame in `slot`; the other bits are those of the first frame."""
-    bits = int.from_bytes(first_header) & ~BITRATE_AND_PADDING_BITS
-    return (bits | slot.header_bits | NO_CRC_BIT).to_bytes(HEADER_BYTES) + bytes(
-        audio.side_info_bytes
-    )
+    bits = int.from_bytes(first_header) & ~mpeg.BITRATE_AND_PADDING_BITS
+    header = (bits | slot.header_bits | mpeg.NO_CRC_BIT).to_bytes(mpeg.HEADER_BYTES)
+    return header + bytes(audio.side_info_bytes)
 
 
 def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
@@ -180,10 +171,10 @@ def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
 
 
 def _pack_delay_and_padding(surplus_samples: int) -> bytes:
-    padding = surplus_samples - ENCODER_DELAY_SAMPLES
-    if not DECODER_DELAY_SAMPLES <= padding <= _UINT12_MAX:
+    padding = surplus_samples - mpeg.ENCODER_DELAY_SAMPLES
+    if not mpeg.DECODER_DELAY_SAMPLES <= padding <= _UINT12_MAX:
         raise EncodeFailed
-    return (ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
+    return (mpeg.ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
 
 
 def _misc_byte(audio: FrameFormat) -> int:

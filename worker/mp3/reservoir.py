@@ -12,13 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from shared.errors import EncodeFailed
-from shared.mpeg import (
-    BITRATE_AND_PADDING_BITS,
-    CRC_BYTES,
-    HEADER_BYTES,
-    NO_CRC_BIT,
-    FrameFormat,
-)
+from shared.mpeg import BITRATE_AND_PADDING_BITS, CRC_BYTES, HEADER_BYTES, NO_CRC_BIT, FrameFormat
 from worker.mp3.frames import Slot, layer3_header, slots
 
 _DECODER_BUFFER_BYTES = 1441

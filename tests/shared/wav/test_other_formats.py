@@ -1,4 +1,4 @@
-"""Other files that are named .wav are called what they are."""
+"""The error names the real format of a file that is not a WAV."""
 
 import gzip
 import io
@@ -71,5 +71,5 @@ def test_archives_are_named() -> None:
         (b"RF65\xff\xff\xff\xffWAVEds64\x1c\0\0\0", "not a WAV"),
     ],
 )
-def test_what_is_no_audio_is_named(file: bytes, name: str) -> None:
+def test_files_without_audio_are_named(file: bytes, name: str) -> None:
     assert name in reason(file)
