@@ -27,7 +27,7 @@ LOCK_KEY = 0x7761763273776570
 """Any number that nothing else in this database uses as the key of an advisory lock."""
 
 LOCK_IDLE_S = 30
-"""PostgreSQL ends the lock's connection when its sweeper has not asked for so long."""
+"""PostgreSQL ends the lock's connection after this time without a query from its sweeper."""
 
 FILES_INTERVAL_S = 3600
 TICK_S = 1
