@@ -51,6 +51,7 @@ class Parts(BaseModel):
     redis: str
     volume: str
     workers: str
+    sweeper: str
 
 
 class NotReadyProblem(Problem, Parts):

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """a segment whose worker has not renewed its lease for so long is given to another"""
     max_attempts: int = Field(10, gt=0)
     """a segment that was begun so often without success fails its record"""
+    worker_concurrency: int | None = Field(None, gt=0)
+    """Number of segments that a worker encodes at a time. Unset: one for each processor."""
     sweep_interval_s: float = Field(3, gt=0)
     """how often the sweeper looks for what a crash left behind"""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
