@@ -148,6 +148,15 @@ class EncodeFailed(Wav2mp3Error):
     code = "encode_failed"
 
 
+class SourceLost(Wav2mp3Error):
+    """The source vanished from the media volume, or has another size than at upload."""
+
+    code = "source_lost"
+    message = (
+        "The uploaded WAV is no longer on the service's disk, or it has changed. Upload it again."
+    )
+
+
 class LeaseLost(Wav2mp3Error):
     """Another worker holds this work now, or it was cancelled."""
 
