@@ -145,7 +145,7 @@ def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
 
 
 def sweep_files(settings: Settings, watches: Watches) -> None:
-    """Delete files that no row needs and that did not change for a while. Leave files alone whose names are not ours."""
+    """Delete the files that no row needs and that did not change for a while, if their names are ours."""
     unneeded: dict[Path, FileState] = {}
     for user_id, folder in _files_named_by_id(settings.media_dir):
         try:

@@ -3,10 +3,12 @@
     held -> ready -> running -> done | failed;  running -> ready (the attempt failed, or its lease expired)
 
 A claim counts an attempt and gives a lease. That attempt guards each later change by the worker, so a worker that lost
-its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting `renewals` up. The sweeper
-takes the lease back when that number stands still, measured by its own monotonic clock: no wall clock decides, because
-those of machines differ and jump. Functions take the session of a running transaction and do
-not commit. A function that changes a record and its jobs locks the record first, so that no two of them can deadlock.
+its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting `renewals` up. The
+sweeper takes the lease back when that number does not change for a while, measured by its own monotonic clock, because
+the wall clocks of machines differ and jump.
+
+Functions take the session of a running transaction and do not commit. A function that changes a record and its jobs
+locks the record first, so that no two of them can deadlock.
 """
 
 from collections.abc import Mapping, Sequence
