@@ -1,12 +1,12 @@
 """Tasks in this process, on a real database, volume and ffmpeg: what they leave behind, however they end."""
 
 import io
-import resource
-import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,7 +25,7 @@ from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
 from tests.worker import stored
 from tests.worker.stored import until
-from worker import tasks
+from worker import sweep, tasks
 from worker.audio import encoder_fingerprint
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -134,26 +134,34 @@ def test_a_missing_volume_pauses_the_job_without_attempts(wav: bytes) -> None:
     assert rows.job(job_id).waiting_for is None
 
 
-def test_a_full_volume_pauses_the_job(wav: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    files, (job_id, *_) = stored.store(wav)
-    with _file_size_limit(100):
-        tasks.run_job(str(job_id))
-    assert rows.job(job_id).waiting_for == "storage"
+@pytest.fixture
+def small_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A volume of 2 MiB."""
+    volume = tmp_path / "small"
+    volume.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(volume)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small volume")
+    monkeypatch.setenv("MEDIA_DIR", str(volume))
+    get_settings.cache_clear()
+    yield volume
+    subprocess.run(["umount", "--lazy", str(volume)], check=True)
+
+
+def test_a_full_volume_pauses_the_job(wav: bytes, small_volume: Path) -> None:
+    files, job_ids = stored.store(wav)
+    ballast = small_volume / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        file.write(bytes(2**21))
+    tasks.run_job(str(job_ids[0]))
+    assert rows.job(job_ids[0]).waiting_for == "storage"
     assert rows.record(files.record_id).status == RecordStatus.CONVERTING
-    assert stored.names(files) == {".wav"}
-
-
-@contextmanager
-def _file_size_limit(most_bytes: int) -> Iterator[None]:
-    """Let writes fail with EFBIG, as those to a full volume do with ENOSPC."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+    ballast.unlink()
+    media.mark(small_volume)
+    sweep.end_storage_waits(get_settings())
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    assert rows.record(files.record_id).status == RecordStatus.DONE
 
 
 def _remove(files: RecordFiles) -> None:
