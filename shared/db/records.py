@@ -220,7 +220,7 @@ def upload_leases(session: Session) -> dict[UUID, int]:
     """Return the renewals of each upload that an API receives."""
     uploading = Record.status == RecordStatus.UPLOADING
     rows = session.execute(select(Record.id, Record.upload_renewals).where(uploading))
-    return {record_id: renewals for record_id, renewals in rows}
+    return dict(rows.all())
 
 
 def remove_abandoned_uploads(

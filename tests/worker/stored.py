@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from uuid import UUID
 
 import psutil
@@ -74,7 +75,7 @@ def ffmpegs(process: psutil.Process | None = None) -> list[psutil.Process]:
 
 def _is_ffmpeg(process: psutil.Process) -> bool:
     try:
-        return process.exe() == ffmpeg.EXECUTABLE and process.status() != psutil.STATUS_ZOMBIE
+        return process.exe() == str(Path(ffmpeg.EXECUTABLE).resolve()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
