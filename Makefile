@@ -36,7 +36,7 @@ define print_links
 	@echo "Flower  http://127.0.0.1:$(call value_of,FLOWER_PORT,5555)/ (user:password $(call value_of,FLOWER_BASIC_AUTH))"
 endef
 
-.PHONY: env help demo test check format run run-docker run-local down logs bench clean
+.PHONY: env help demo test check format migration run run-docker run-local down logs bench clean
 
 help: ## list the targets
 	@echo "wav2mp3 converts WAV files to MP3. Try \`make demo\`."
@@ -58,10 +58,16 @@ check: .venv/everything ## check format, lint, types and the import rules
 	@$(run_python) ruff check
 	@$(run_python) mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/oxlint api/static
+	@.venv/bin/hadolint Dockerfile.*
+	@test ! -x .venv/bin/shellcheck || .venv/bin/shellcheck .ci/run
 
 format: .venv/everything ## format the code and sort its imports
 	@$(run_python) ruff check --select I --fix
 	@$(run_python) ruff format
+
+migration: .venv/runtime ## write the migration NAME=add_rating for a changed table in shared/db/models.py
+	@$(run_python) local.migration "$(NAME)"
 
 run: ## start the service: in Docker Compose if Docker answers, else embedded
 	@if $(docker_answers); then \

@@ -53,11 +53,15 @@ def _initialise(data_dir: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     _give_to_user(unfinished)
+    arguments = ("--pgdata", str(unfinished), "--username", "wav2mp3", "--auth", "trust")
+    run_program("initdb", *arguments, "--encoding", "UTF8", "--locale", "C")
+    unfinished.rename(data_dir)
+
+
+def run_program(name: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs as the user that it runs as. Raises StackError."""
     run(
-        [
-            *(str(BIN_DIR / "initdb"), "--pgdata", str(unfinished), "--username", "wav2mp3"),
-            *("--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
-        ],
+        [str(BIN_DIR / name), *arguments],
         cwd="/",
         user=account().pw_uid,
         group=account().pw_gid,
@@ -65,7 +69,6 @@ def _initialise(data_dir: Path) -> None:
         extra_groups=[] if os.geteuid() == _ROOT_UID else None,
         env={"PATH": os.defpath, "LC_ALL": "C"},
     )
-    unfinished.rename(data_dir)
 
 
 def _give_to_user(folder: Path) -> None:

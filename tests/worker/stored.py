@@ -75,7 +75,10 @@ def ffmpegs(process: psutil.Process | None = None) -> list[psutil.Process]:
 
 def _is_ffmpeg(process: psutil.Process) -> bool:
     try:
-        return process.exe() == str(Path(ffmpeg.EXECUTABLE).resolve()) and process.status() != psutil.STATUS_ZOMBIE
+        return (
+            process.exe() == str(Path(ffmpeg.EXECUTABLE).resolve())
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
     except psutil.Error:
         return False
 
