@@ -161,6 +161,11 @@ class EncodeFailed(Wav2mp3Error):
     )
 
 
+class StorageUnavailable(Wav2mp3Error):
+    code = "storage_unavailable"
+    message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
+
+
 class SourceLost(Wav2mp3Error):
     """The source vanished from the media volume, or has another size than at upload."""
 
