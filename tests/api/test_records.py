@@ -19,7 +19,8 @@ from tests.conftest import User
 from tests.wavs import build, chunk, fmt_payload, wrap
 
 FIELDS = {
-    "id", "status", "progress", "queue_position", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
+    "id", "status", "progress", "queue_position",
+    "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
 }  # fmt: skip
 
