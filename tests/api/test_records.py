@@ -61,6 +61,7 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "status": "done",
         "progress": 1.0,
         "queue_position": None,
+        "waiting_for": None,
         "filename": "all.wav",
         "duration_s": 0.1,
         "source_bytes": len(SHORT_WAV),
