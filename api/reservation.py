@@ -42,7 +42,6 @@ class Reservation:
     def __init__(self, user_id: UUID, settings: Settings) -> None:
         self._user_id = user_id
         self._settings = settings
-        self._lease_s = 2 * settings.upload_idle_timeout_s
         self._has_progress = False
         self._error: Wav2mp3Error | None = None
         self.record_id: UUID | None = None
@@ -66,20 +65,21 @@ class Reservation:
                 self._insert(free, options)
 
     async def _insert_or_take_over(self, filename: str, options: UploadOptions) -> None:
-        seen: list[StillUploading] = []
+        seen: list[tuple[UUID | None, int]] = []
         silent_since_s = time.monotonic()
         while True:
             try:
                 return await asyncio.to_thread(self._insert, filename, options)
             except StillUploading as found:
-                if found not in seen:
-                    seen.append(found)
+                lease = (found.record_id, found.renewals)
+                if lease not in seen:
+                    seen.append(lease)
                     silent_since_s = time.monotonic()
                 # One renewal may still follow the last bytes of a broken connection.
-                if len(seen) > 2 or found.record_id != seen[0].record_id:
+                if len(seen) > 2 or lease[0] != seen[0][0]:
                     raise
             if time.monotonic() >= silent_since_s + SILENT_S:
-                await asyncio.to_thread(self._remove_silent, seen[-1])
+                await asyncio.to_thread(self._remove_silent, *seen[-1])
             await asyncio.sleep(POLL_S)
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
@@ -91,17 +91,18 @@ class Reservation:
                 options.conversion(),
                 options.tags(),
                 max_pending=self._settings.max_pending_records,
-                lease_s=self._lease_s,
                 replaces=options.if_exists == "replace",
             )
         self.record_id, self.filename = record_id, filename
 
-    def _remove_silent(self, other: StillUploading) -> None:
+    def _remove_silent(self, record_id: UUID | None, renewals: int) -> None:
+        if record_id is None:
+            return
         with db.transaction() as session:
-            removed = db.records.remove_silent_upload(session, other.record_id, other.renewal)
+            removed = db.records.remove_silent_upload(session, record_id, renewals)
         if removed:
-            log.info("silent upload replaced", record_id=str(other.record_id))
-            files = media.record_files(self._settings.media_dir, self._user_id, other.record_id)
+            log.info("silent upload replaced", record_id=str(record_id))
+            files = media.record_files(self._settings.media_dir, self._user_id, record_id)
             media.delete(files.source)
 
     def mark_progress(self) -> None:
@@ -128,7 +129,7 @@ class Reservation:
     def _renew(self, record_id: UUID) -> None:
         try:
             with db.transaction() as session:
-                if not db.records.renew_upload(session, record_id, self._lease_s):
+                if not db.records.renew_upload(session, record_id):
                     self._error = self.explain_loss(session)
         except SQLAlchemyError as error:
             # The upload goes on: the next renewal may succeed, and so may `accept`.

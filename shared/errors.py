@@ -59,7 +59,7 @@ class FilenameTaken(Wav2mp3Error):
 
 
 class StillUploading(FilenameTaken):
-    """Another upload of this filename is running. `renewal` changes while that upload makes progress."""
+    """Another upload of this filename is running. `renewals` grows while that upload makes progress."""
 
     code = "still_uploading"
     message = (
@@ -67,9 +67,9 @@ class StillUploading(FilenameTaken):
         "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."
     )
 
-    def __init__(self, record_id: UUID, renewal: object) -> None:
+    def __init__(self, record_id: UUID | None, renewals: int) -> None:
         super().__init__(record_id=record_id)
-        self.renewal = renewal
+        self.renewals = renewals
 
 
 class UploadReplaced(Wav2mp3Error):
@@ -189,6 +189,20 @@ class EncodeFailed(Wav2mp3Error):
     message = (
         "The audio could not be encoded. "
         "Upload the WAV again; if that fails too, export it again and upload the new file."
+    )
+
+
+class StorageUnavailable(Wav2mp3Error):
+    code = "storage_unavailable"
+    message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
+
+
+class SourceLost(Wav2mp3Error):
+    """The source vanished from the media volume, or has another size than at upload."""
+
+    code = "source_lost"
+    message = (
+        "The uploaded WAV is no longer on the service's disk, or it has changed. Upload it again."
     )
 
 

@@ -51,7 +51,8 @@ def run(*command: str, cwd: Path) -> str:
 
 
 def upload_url(user: User, query: str = "") -> str:
-    return f"{user.client.base_url}record?user_id={user.id}&token={user.token}{query}"
+    base = str(user.client.base_url).rstrip("/")
+    return f"{base}/record?user_id={user.id}&token={user.token}{query}"
 
 
 @pytest.fixture

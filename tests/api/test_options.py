@@ -8,21 +8,19 @@ import pytest
 
 from api.options import RecordOptions, Tags
 from shared.mp3_options import Options
-from tests.api.wire import CONTENT_TYPE, END, SHORT_WAV, part, refused
+from tests.api.wire import CONTENT_TYPE, END, SHORT_WAV, eventually, part, refused, wire
 from tests.conftest import User
 
 LeftBehind = Callable[[], list[object]]
 UNSET = dict.fromkeys(RecordOptions.model_fields)
 
 
-def send(
-    user: User, *parts: bytes, headers: dict[str, str] | None = None, **query: str
-) -> httpx.Response:
+def send(user: User, *parts: bytes, **query: str) -> httpx.Response:
     return user.client.post(
         "/record",
         params=user.credentials | query,
         content=b"".join([*parts, END]),
-        headers={"Content-Type": CONTENT_TYPE, **(headers or {})},
+        headers={"Content-Type": CONTENT_TYPE},
     )
 
 
@@ -146,6 +144,17 @@ def test_two_values_of_a_parameter_are_refused(user: User) -> None:
     assert "two different values of `quality`" in refused(answer, 422, "bad_request")
 
 
-def test_an_uploading_record_has_no_target(user: User) -> None:
-    body = send(user, part(SHORT_WAV)).json()
-    assert user.wait(body["id"])["target"] is not None
+def test_an_uploading_record_has_no_target(service_url: str, user: User) -> None:
+    with wire(service_url) as connection:
+        connection.begin(user, ("Transfer-Encoding", "chunked"), quality="9")
+        connection.send_chunks([part(SHORT_WAV)])
+        eventually(lambda: bool(records(user)))
+        (record,) = records(user)
+    assert record["options"] == UNSET | {"quality": 9}
+    assert record["target"] is None
+
+
+def records(user: User) -> list[dict[str, object]]:
+    found: list[dict[str, object]]
+    found = user.client.get("/records", params=user.credentials).json()["records"]
+    return found
