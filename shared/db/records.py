@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
