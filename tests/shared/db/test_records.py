@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import Job, JobKind, JobState, Record, RecordStatus
-from shared.errors import FilenameTaken, StillUploading, TooManyPending
+from shared.errors import FilenameTaken, TooManyPending
 from shared.mp3_options import Options
 from tests.shared.db import rows
 from tests.shared.db.rows import MAX_ATTEMPTS, db_call
@@ -76,7 +76,7 @@ def test_a_failed_record_frees_its_filename() -> None:
 def test_an_aborted_upload_frees_its_filename() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    assert db_call(db.records.abort_upload, record_id)
+    assert db_call(db.uploads.abort, record_id)
     db_call(rows.reserve, user_id)
     with db.transaction() as session:
         assert session.get(Record, record_id) is None
@@ -86,7 +86,7 @@ def test_pending_records_are_limited() -> None:
     user_id = rows.add_user()
 
     def reserve(session: Session, name: str) -> UUID:
-        return db.records.reserve(session, user_id, name, Options(), {}, max_pending=2)
+        return db.uploads.reserve(session, user_id, name, Options(), {}, max_pending=2)
 
     done, failed = db_call(reserve, "done"), db_call(reserve, "failed")
     db_call(rows.accept, failed)
@@ -115,26 +115,26 @@ def test_a_finished_upload_is_neither_accepted_nor_renewed(move: str) -> None:
     over: dict[str, Callable[[Session], object]] = {
         "accept": lambda session: rows.accept(session, record_id),
         "delete": lambda session: db.records.mark_gone(session, record_id, RecordStatus.DELETED),
-        "abort": lambda session: db.records.abort_upload(session, record_id),
+        "abort": lambda session: db.uploads.abort(session, record_id),
     }
-    assert db_call(db.records.renew_upload, record_id)
+    assert db_call(db.uploads.renew, record_id)
     db_call(over[move])
     before = _jobs()
-    assert not db_call(db.records.renew_upload, record_id)
+    assert not db_call(db.uploads.renew, record_id)
     assert db_call(rows.accept, record_id) == []
     assert _jobs() == before
 
 
 def test_an_accepted_upload_is_not_aborted() -> None:
     record_id, _ = rows.add_record()
-    assert not db_call(db.records.abort_upload, record_id)
+    assert not db_call(db.uploads.abort, record_id)
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
 
 def test_a_deleted_upload_counts_as_aborted() -> None:
     record_id = db_call(rows.reserve, rows.add_user())
     db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
-    assert db_call(db.records.abort_upload, record_id)
+    assert db_call(db.uploads.abort, record_id)
     assert rows.record(record_id).status == RecordStatus.DELETED
 
 
@@ -264,10 +264,10 @@ def test_an_abandoned_upload_is_removed() -> None:
     abandoned = db_call(rows.reserve, user_id, "a.wav")
     alive = db_call(rows.reserve, user_id, "b.wav")
     accepted, _ = rows.add_record()
-    seen = db_call(db.records.upload_leases)
+    seen = db_call(db.uploads.leases)
     assert set(seen) == {abandoned, alive}
-    assert db_call(db.records.renew_upload, alive)
-    assert db_call(db.records.remove_abandoned_uploads, seen) == [(user_id, abandoned)]
+    assert db_call(db.uploads.renew, alive)
+    assert db_call(db.uploads.remove_abandoned, seen) == [(user_id, abandoned)]
     with db.transaction() as session:
         assert {record.id for record in session.query(Record)} == {alive, accepted}
 
@@ -275,10 +275,10 @@ def test_an_abandoned_upload_is_removed() -> None:
 def test_an_upload_accepted_now_is_not_removed() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    seen = db_call(db.records.upload_leases)
+    seen = db_call(db.uploads.leases)
     with db.transaction() as session:
         assert rows.accept(session, record_id)
-        removed = rows.start(lambda other: db.records.remove_abandoned_uploads(other, seen))
+        removed = rows.start(lambda other: db.uploads.remove_abandoned(other, seen))
         assert removed.result() == []
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
@@ -292,84 +292,3 @@ def test_records_expire_once_after_their_retention() -> None:
     assert rows.record(old).status == rows.record(failed).status == RecordStatus.EXPIRED
     assert rows.record(kept).status == rows.record(young).status == RecordStatus.DONE
     assert db_call(db.records.expire, LIMIT) == []
-
-
-def test_an_upload_blocks_its_filename_for_others() -> None:
-    user_id = rows.add_user()
-    first = db_call(rows.reserve, user_id)
-    with pytest.raises(StillUploading) as refused:
-        db_call(rows.reserve, user_id)
-    assert (refused.value.record_id, refused.value.renewals) == (first, 0)
-    db_call(rows.accept, first)
-    with pytest.raises(FilenameTaken) as taken:
-        db_call(rows.reserve, user_id)
-    assert type(taken.value) is FilenameTaken
-
-
-def test_an_upload_accepted_now_keeps_its_filename() -> None:
-    user_id = rows.add_user()
-    first = db_call(rows.reserve, user_id)
-    with db.transaction() as session:
-        rows.accept(session, first)
-        second = rows.start(lambda other: rows.reserve(other, user_id))
-    with pytest.raises(FilenameTaken) as taken:
-        second.result(rows.WAIT_S)
-    assert taken.value.record_id == first
-    assert type(taken.value) is FilenameTaken
-
-
-def test_only_a_silent_upload_is_removed() -> None:
-    record_id = db_call(rows.reserve, rows.add_user())
-    assert db_call(db.records.renew_upload, record_id)
-    assert not db_call(db.records.remove_silent_upload, record_id, 0)
-    assert db_call(db.records.remove_silent_upload, record_id, 1)
-    assert not db_call(db.records.renew_upload, record_id)
-    assert db_call(rows.accept, record_id) == []
-
-
-def test_an_upload_accepted_now_is_not_taken_over() -> None:
-    record_id = db_call(rows.reserve, rows.add_user())
-    with db.transaction() as session:
-        rows.accept(session, record_id)
-        removed = rows.start(lambda other: db.records.remove_silent_upload(other, record_id, 0))
-    assert not removed.result(rows.WAIT_S)
-    assert rows.record(record_id).status == RecordStatus.QUEUED
-
-
-def test_a_replacing_upload_waits_for_its_acceptance() -> None:
-    user_id = rows.add_user()
-    old, _ = rows.add_record(user_id=user_id)
-    new = db_call(_reserve_replacing, user_id)
-    assert rows.record(old).status == RecordStatus.QUEUED
-    with pytest.raises(StillUploading):
-        db_call(_reserve_replacing, user_id)
-    with db.transaction() as session:
-        assert db.records.replace(session, user_id, "a.wav") == old
-        assert rows.accept(session, new)
-    assert rows.record(old).status == RecordStatus.DELETED
-    assert rows.record(new).status == RecordStatus.QUEUED
-
-
-def test_an_upload_without_a_holder_replaces_nothing() -> None:
-    user_id = rows.add_user()
-    failed, _ = rows.add_record(user_id=user_id)
-    db_call(rows.fail, failed)
-    assert db_call(db.records.replace, user_id, "a.wav") is None
-    assert rows.record(failed).status == RecordStatus.FAILED
-
-
-def test_filenames_lists_only_those_in_use() -> None:
-    user_id = rows.add_user()
-    db_call(rows.reserve, user_id, "a%.wav")
-    rows.add_record(user_id=user_id, filename="a% (2).wav")
-    failed, _ = rows.add_record(user_id=user_id, filename="a% (3).wav")
-    db_call(rows.fail, failed)
-    rows.add_record(user_id=user_id, filename="ab.wav")
-    rows.add_record(filename="a% (4).wav")
-    assert db_call(db.records.filenames, user_id, "a%") == {"a%.wav", "a% (2).wav"}
-
-
-def _reserve_replacing(session: Session, user_id: UUID) -> UUID:
-    return db.records.reserve(
-        session, user_id, "a.wav", Options(), {}, max_pending=100, replaces=True
-    )
