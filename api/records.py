@@ -53,6 +53,8 @@ BODY = {
         errors.UploadTooLarge,
         errors.NotAWav,
         errors.BadWav,
+        errors.TooLong,
+        errors.Mp3TooLarge,
         errors.TooManyPending,
         errors.NoSpace,
         errors.StorageUnavailable,
