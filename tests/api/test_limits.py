@@ -105,7 +105,7 @@ def test_the_size_limit_excludes_the_form(small: AnotherApi) -> None:
 
 
 def test_a_recording_that_is_too_long_is_refused(start_api: StartApi) -> None:
-    user = start_api({"MAX_DURATION_S": "0.1"}).user()
+    user = start_api({"MAX_DURATION_S": "0.001"}).user()
     refused(user.upload(SHORT_WAV), 422, "too_long")
 
 

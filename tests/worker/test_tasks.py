@@ -346,7 +346,7 @@ def test_a_vanished_part_is_encoded_again(wav: bytes) -> None:
 
 def test_a_task_runs_the_job_of_the_user_whose_turn_it_is(wav: bytes) -> None:
     _, (running, *_) = stored.store(wav)
-    crowd, (hinted, *_) = stored.store(wav, user_id=rows.job(running).user_id, filename="b.wav")
+    _, (hinted, *_) = stored.store(wav, user_id=rows.job(running).user_id, filename="b.wav")
     rows.claim(running, encoder=encoder_fingerprint())
     _, (single, *_) = stored.store(wav)
     with queue.connect() as redis:
