@@ -1,0 +1,125 @@
+"""Many files: the MP3 of each, several conversions at a time, and the result of each."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from wav2mp3.client import Client, Watch
+from wav2mp3.errors import Wav2mp3Error
+from wav2mp3.record import Options, Record
+
+WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
+STOP_TIMEOUT_S = 5
+
+
+class Job(NamedTuple):
+    wav: Path
+    mp3: Path
+
+    @property
+    def is_done(self) -> bool:
+        with suppress(FileNotFoundError):
+            return self.mp3.stat().st_mtime >= self.wav.stat().st_mtime
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    job: Job
+    status: Literal["done", "skipped", "failed"]
+    record: Record | None = None
+    error: str | None = None
+
+
+def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Job]:
+    """Give each WAV an MP3 of its own: beside it, in the folder `out`, or `out` itself if that is an MP3."""
+    is_one = out is not None and out.suffix.lower() == ".mp3" and not out.is_dir()
+    jobs: dict[Path, Job] = {}
+    for given in inputs:
+        for wav in _expand(given, recursive=recursive):
+            folder = given if given.is_dir() else given.parent
+            beside = wav.with_name(mp3_name(wav))
+            mp3 = beside if out is None else out if is_one else out / beside.relative_to(folder)
+            jobs.setdefault(wav.absolute(), Job(wav, mp3))
+    if not jobs:
+        raise Wav2mp3Error("There is no WAV. To look into subfolders: --recursive.", "usage")
+    groups = _by_mp3(jobs.values())
+    if not is_one:
+        groups = _by_mp3(job for same in groups for job in _separate(same))
+    for first, *others in groups:
+        if others:
+            raise Wav2mp3Error(f"Several files would become {first.mp3}. Change --out.", "usage")
+    return [job for (job,) in groups]
+
+
+def _expand(given: Path, *, recursive: bool) -> Iterator[Path]:
+    """Yield the WAVs of a folder, or the file that was named."""
+    if not given.is_dir():
+        yield given
+        return
+    for path in sorted(given.rglob("*") if recursive else given.iterdir()):
+        # macOS puts hidden files such as ._song.wav beside the real ones.
+        is_hidden = path.name.startswith(".")
+        if path.suffix.lower() in WAV_SUFFIXES and not is_hidden and path.is_file():
+            yield path
+
+
+def mp3_name(wav: Path) -> str:
+    return f"{wav.stem if wav.suffix.lower() in WAV_SUFFIXES else wav.name}.mp3"
+
+
+def _by_mp3(jobs: Iterable[Job]) -> list[list[Job]]:
+    groups = defaultdict(list)
+    for job in jobs:
+        # Some file systems do not distinguish upper and lower case.
+        groups[str(job.mp3).casefold()].append(job)
+    return list(groups.values())
+
+
+def _separate(jobs: list[Job]) -> Iterator[Job]:
+    """Put MP3s of one name into folders as their WAVs are. From one folder, give them the WAVs' full names."""
+    folders = [job.wav.absolute().parent for job in jobs]
+    are_apart = len(set(folders)) == len(folders)
+    for (wav, mp3), folder in zip(jobs, folders, strict=True):
+        name = mp3.name if are_apart else f"{wav.name}.mp3"
+        yield Job(wav, mp3.parent / folder.relative_to(os.path.commonpath(folders)) / name)
+
+
+def convert(client: Client, job: Job, options: Options, *, keep: bool, watch: Watch) -> Result:
+    """Convert one file. A failure is a result. Raises Stopped."""
+    try:
+        record = client.convert(job.wav, job.mp3, keep=keep, watch=watch, **options)
+    except Wav2mp3Error as error:
+        return Result(job, "failed", error=str(error))
+    except OSError as error:
+        sentence = f"{error.filename or job.mp3} cannot be used: {error.strerror}."
+        return Result(job, "failed", error=sentence)
+    return Result(job, "done", record)
+
+
+def run(
+    jobs: Iterable[Job],
+    work: Callable[[Job], Result],
+    report: Callable[[Result], None],
+    *,
+    parallel: int,
+    stop: threading.Event,
+) -> None:
+    """Report results as they come. If that is interrupted, the work under way stops at its next step."""
+    executor = ThreadPoolExecutor(parallel)
+    futures = [executor.submit(work, job) for job in jobs]
+    try:
+        for future in as_completed(futures):
+            report(future.result())
+    except BaseException:
+        stop.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+        wait(futures, STOP_TIMEOUT_S)
+        raise
+    executor.shutdown()
