@@ -19,7 +19,6 @@ from wav2mp3.record import Options, Record
 from wav2mp3.service import Service, ignore
 
 PAGE_LIMIT = 100
-BLOCK_BYTES = 2**18
 HOLD_S = 1
 """How long the service may hold an answer about an unfinished record."""
 GONE = ("record_gone", "record_not_found")
@@ -42,6 +41,9 @@ class Client:
     ) -> None:
         self.login = login.find(url, user_id, token)
         self.service = Service(self.login.url, self.login.token, patience_s)
+
+    def close(self) -> None:
+        self.service.close()
 
     def check(self) -> None:
         """Raise Wav2mp3Error unless the service answers and knows the user."""
@@ -207,11 +209,12 @@ class Client:
                 have_bytes = file.seek(0, io.SEEK_END)
                 if have_bytes == size_bytes:
                     return
-                wanted = {"Range": f"bytes={have_bytes}-"} if have_bytes < size_bytes else {}
+                is_begun = 0 < have_bytes < size_bytes
+                wanted = {"Range": f"bytes={have_bytes}-"} if is_begun else {}
                 with self.service.stream("GET", record.download_link, headers=wanted) as answer:
                     file.seek(have_bytes if answer.status_code == 206 else 0)
                     file.truncate()
-                    for block in self.service.blocks(answer, BLOCK_BYTES):
+                    for block in self.service.blocks(answer):
                         file.write(block)
                         watch("downloading", file.tell() / size_bytes)
                 file.flush()

@@ -65,6 +65,9 @@ class Service:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
+    def close(self) -> None:
+        self._http.close()
+
     def call(
         self,
         method: str,
@@ -94,8 +97,9 @@ class Service:
             self._lost_at = None
             yield response
 
-    def blocks(self, response: httpx.Response, block_bytes: int) -> Iterator[bytes]:
-        for block in response.iter_raw(block_bytes):
+    def blocks(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield the body as it arrives."""
+        for block in response.iter_raw():
             self._lost_at = None
             self.pause(0)
             yield block
