@@ -25,103 +25,78 @@ An MP3 that is newer than its WAV is not made again. If the command is interrupt
 with the files that are not finished. The exit code is 0 if every file was converted, 1 if one failed, and 2 if
 the arguments are wrong."""
 
+RECORD_EXAMPLES = """\
+examples:
+  wav2mp3 get song.wav --out mp3                   save it as mp3/song.mp3
+  wav2mp3 rm song.wav talk.wav
+  wav2mp3 list --json | jq -r .id | xargs wav2mp3 rm"""
+
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        "wav2mp3", description="Convert WAV files to MP3 with a wav2mp3 service."
-    )
+    purpose = "Convert WAV files to MP3 with a wav2mp3 service."
+    parser = argparse.ArgumentParser("wav2mp3", description=purpose)
     parser.add_argument("--version", action="version", version=wav2mp3.__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_login(
-        _command(commands, "login", "create a user or store an existing one", LOGIN_EXAMPLES)
-    )
-    _add_convert(_command(commands, "convert", "convert files or folders", CONVERT_EXAMPLES))
-    listing = _command(commands, "list", "list your records on the service, newest first")
+
+    def command(name: str, purpose: str, examples: str | None = None) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    _login(command("login", "create a user, or store an existing one", LOGIN_EXAMPLES))
+    _convert(command("convert", "convert files or folders", CONVERT_EXAMPLES))
+    newest_first = "list your records on the service, newest first"
+    listing = command("list", newest_first, RECORD_EXAMPLES)
     listing.add_argument("--json", action="store_true", help="print a JSON object for each record")
-    get = _command(commands, "get", "download the MP3 of a record")
-    get.add_argument("record", metavar="ID|FILENAME")
-    get.add_argument(
-        "--out", type=Path, default=Path(), metavar="PATH", help="folder, or name of the MP3"
-    )
-    remove = _command(commands, "rm", "cancel or delete records")
-    remove.add_argument("records", nargs="+", metavar="ID|FILENAME")
+    get = command("get", "download the MP3 of a record", RECORD_EXAMPLES)
+    get.add_argument("record", metavar="ID|FILENAME", help="see: wav2mp3 list")
+    where = "folder, or name of the MP3 (default: this folder)"
+    get.add_argument("--out", type=Path, default=Path(), metavar="PATH", help=where)
+    remove = command("rm", "cancel or delete records", RECORD_EXAMPLES)
+    remove.add_argument("records", nargs="+", metavar="ID|FILENAME", help="see: wav2mp3 list")
     return parser.parse_args(arguments)
 
 
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    purpose: str,
-    examples: str | None = None,
-) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=purpose,
-        description=f"{purpose[0].upper()}{purpose[1:]}.",
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _login(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("url", nargs="?", help="address of the service (default: as in the stored login)")
+    user = parser.add_mutually_exclusive_group()
+    user.add_argument("--name", help="name of a new user (default: your name on this computer)")
+    user.add_argument("--user-id", metavar="ID", help="id of an existing user")
+    add("--token", help="token of the existing user (default: asks for it)")
 
 
-def _add_login(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "url", nargs="?", help="address of the service (default: the newest login's)"
-    )
-    parser.add_argument("--name", help="name of the new user (default: your name on this computer)")
-    parser.add_argument("--user-id", metavar="ID", help="id of an existing user")
-    parser.add_argument(
-        "--token", help="token of the existing user; without it, you are asked for it"
-    )
-
-
-def _add_convert(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE|FOLDER")
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where to save (default: beside each WAV)"
-    )
-    parser.add_argument(
-        "--recursive", action="store_true", help="include the subfolders of a folder"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="convert even if the MP3 is newer than its WAV"
-    )
-    parser.add_argument("--keep", action="store_true", help="keep the records on the service")
-    parser.add_argument(
-        "--parallel", type=_positive, default=4, metavar="N", help="files at a time (default: 4)"
-    )
-    parser.add_argument(
-        "--patience",
-        type=float,
-        default=300,
-        metavar="SECONDS",
-        help="how long to retry without an answer from the service (default: 300)",
-    )
+def _convert(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE|FOLDER", help="WAVs, or folders of WAVs")
+    add("--out", type=Path, metavar="FOLDER", help="where to save (default: beside each WAV)")
+    add("--recursive", action="store_true", help="include the subfolders of a folder")
+    add("--force", action="store_true", help="convert even if the MP3 is newer than its WAV")
+    add("--keep", action="store_true", help="keep the records on the service")
+    add("--parallel", type=_positive, default=4, metavar="N", help="files at a time (default: 4)")
+    patience = "how long to retry without an answer of the service (default: 300)"
+    add("--patience", type=float, default=300, metavar="SECONDS", help=patience)
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print a JSON object for each file")
     output.add_argument("--quiet", action="store_true", help="print warnings and errors only")
-    _add_options(parser.add_argument_group("the MP3"))
+    _options(parser.add_argument_group("the MP3"))
 
 
-def _add_options(group: argparse._ArgumentGroup) -> None:
+def _options(group: argparse._ArgumentGroup) -> None:
     rate = group.add_mutually_exclusive_group()
-    rate.add_argument(
-        "--quality",
-        type=int,
-        choices=range(10),
-        metavar="0..9",
-        help="VBR, 0 is the best (default: 2)",
-    )
-    rate.add_argument(
-        "--bitrate-kbps", type=int, metavar="N", help="CBR instead, such as 128, 192 or 320"
-    )
-    group.add_argument(
-        "--channels", type=int, choices=(1, 2), help="default: as the WAV, at most 2"
-    )
-    group.add_argument(
-        "--sample-rate-hz", type=int, metavar="N", help="default: the best for the WAV"
-    )
+    best = "VBR quality, 0 is the best (default: 2)"
+    rate.add_argument("--quality", type=int, choices=range(10), metavar="0..9", help=best)
+    fixed = "CBR instead, such as 128, 192 or 320"
+    rate.add_argument("--bitrate-kbps", type=int, metavar="N", help=fixed)
+    add = group.add_argument
+    add("--channels", type=int, choices=(1, 2), help="default: as the WAV, at most 2")
+    add("--sample-rate-hz", type=int, metavar="N", help="default: the best for the WAV")
     for tag in TAGS:
-        group.add_argument(f"--{tag}", metavar="TEXT", help=f"{tag}, instead of the WAV's own")
+        add(f"--{tag}", metavar="TEXT", help=f"{tag}, instead of the WAV's own")
 
 
 def _positive(text: str) -> int:

@@ -60,6 +60,10 @@ def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[J
 
 def _expand(given: Path, *, recursive: bool) -> Iterator[Path]:
     """Yield the WAVs of a folder, or the file that was named."""
+    if "*" in given.name and not given.exists():
+        # The shell of Windows leaves patterns to the program.
+        yield from sorted(given.parent.glob(given.name))
+        return
     if not given.is_dir():
         yield given
         return

@@ -56,6 +56,8 @@ def _login(parsed: argparse.Namespace) -> int:
     kept = login.stored()
     default = os.environ.get("WAV2MP3_URL") or (kept.url if kept else login.DEFAULT_URL)
     url = checked_url(parsed.url or default)
+    if parsed.token and not parsed.user_id:
+        raise Wav2mp3Error("A token needs its user: add --user-id.", "usage")
     if parsed.user_id:
         token = parsed.token or os.environ.get("WAV2MP3_TOKEN") or getpass.getpass("Token: ")
         kept = Login(url, parsed.user_id, token)

@@ -1,4 +1,4 @@
-"""What an upload asks for, and the record that it becomes."""
+"""The options of an upload, and its record."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Self, TypedDict

@@ -13,7 +13,7 @@ BLOCK_BYTES = 2**14
 
 @dataclass
 class Fate:
-    """The end of one connection: after so many bytes in one direction, or with an answer of the proxy's own."""
+    """The end of one connection: after a number of bytes in one direction, or with an answer of the proxy's own."""
 
     most_sent: float = float("inf")
     most_received: float = float("inf")

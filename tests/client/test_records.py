@@ -34,6 +34,9 @@ def test_an_existing_user_logs_in(command: Command, service_url: str, user: User
     assert command.run(*arguments, **NO_LOGIN).status == 0
     assert "  a.wav\n" in command.run("list", **NO_LOGIN).output
     assert command.run(*arguments[:-1], "wrong", **NO_LOGIN).status == 1
+    without_id = command.run("login", service_url, "--token", user.token, **NO_LOGIN)
+    assert without_id.status == 2
+    assert without_id.errors == "A token needs its user: add --user-id.\n"
 
 
 def test_the_stored_token_goes_to_its_service_alone(command: Command, service_url: str) -> None:
