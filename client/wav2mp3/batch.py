@@ -124,6 +124,6 @@ def run(
     except BaseException:
         stop.set()
         executor.shutdown(wait=False, cancel_futures=True)
-        wait(futures, STOP_TIMEOUT_S)
+        wait((future for future in futures if not future.cancelled()), STOP_TIMEOUT_S)
         raise
     executor.shutdown()

@@ -164,6 +164,7 @@ class Client:
 
     def _begin(self, source: Path, target: Path, key: str, options: Options, watch: Watch) -> Path:
         """Upload the source, under a name of its own if its name is taken. Return the unfinished file."""
+        target.parent.mkdir(parents=True, exist_ok=True)
         own_name = f"{source.stem}-{key}{source.suffix}"
         for filename in (source.name, own_name):
             try:
@@ -175,7 +176,7 @@ class Client:
                 if error.code != "filename_taken" or (is_own and error.record_id is None):
                     raise
                 record_id = str(error.record_id)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        watch("queued", 0)
         part = _part(target, key, record_id)
         part.touch()
         return part

@@ -71,8 +71,8 @@ class Display:
 
         try:
             yield watch
-        finally:
             advance(1.0)
+        finally:
             self.progress.remove_task(task)
 
     def count_finished(self) -> None:
