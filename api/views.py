@@ -1,4 +1,4 @@
-"""Records as their users see them, and the links to them."""
+"""Turns rows into the records that users see, with their links."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session, aliased
 from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
+from shared import db
 from shared.db import GONE, Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 
 
 class Links:
-    """Absolute links, to the host that the client used or to PUBLIC_URL."""
+    """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
     def __init__(self, base_url: str) -> None:
         self._base = base_url.rstrip("/")
@@ -39,7 +40,7 @@ RecordLinks = Annotated[Links, Depends(_links)]
 
 
 def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Record:
-    """A record, of this user if one is named. Raises RecordNotFound, RecordGone."""
+    """Return a record, only if `user_id` owns it or is None. Raises RecordNotFound, RecordGone."""
     record = session.get(Record, record_id)
     if record is None or user_id not in (None, record.user_id):
         raise RecordNotFound
@@ -48,8 +49,10 @@ def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Reco
     return record
 
 
-def view(session: Session, record: Record, links: Links) -> RecordView:
-    return view_all(session, [record], links)[0]
+def load(record_id: UUID, links: Links) -> RecordView:
+    """Read a record in a transaction of its own. Raises RecordNotFound, RecordGone."""
+    with db.transaction() as session:
+        return view_all(session, [find(session, record_id)], links)[0]
 
 
 def view_all(session: Session, records: Sequence[Record], links: Links) -> list[RecordView]:
@@ -86,7 +89,7 @@ def _download_link(record: Record, links: Links) -> str | None:
 
 
 def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
-    """Of those that were begun but are not done, the share that is encoded."""
+    """Return the encoded fraction of each record that has started but is not done."""
     begun = [
         record.id
         for record in records
@@ -107,7 +110,7 @@ def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
 
 
 def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, int]:
-    """How many records wait on its queue up to each one that waits, in the order in which they were accepted."""
+    """Return the position of each waiting record in its queue, by the order in which they were accepted."""
     waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
     if not waiting:
         return {}

@@ -18,7 +18,7 @@ from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
-from worker.audio import Job, Limits, encoder_fingerprint, own_core, write_part
+from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, own_core, write_part
 from worker.lease import Lease
 from worker.mp3 import write_mp3
 
@@ -41,16 +41,6 @@ def run_job(job_id: str) -> None:
         claim = _claim(session, int(job_id), settings)
     while claim is not None:
         claim = _run(claim, settings)
-
-
-@app.task(name=queue.SWEEP_ROWS, send_events=False)
-def sweep_rows() -> None:
-    sweep.sweep_rows(get_settings())
-
-
-@app.task(name=queue.SWEEP_FILES, send_events=False)
-def sweep_files() -> None:
-    sweep.sweep_files(get_settings())
 
 
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
@@ -94,16 +84,17 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
         encoded_samples = samples
 
     with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
-        job = Job(*_read(source, claim), claim.sample_range)
-        limits = _limits(job, lease, settings)
+        segment = Segment(*_read(source, claim), claim.sample_range)
+        limits = _limits(segment, lease, settings)
         with media.publishing(files.part(claim.job_id, claim.attempt)) as part:
-            samples = write_part(source, job, part, limits, report)
+            samples = write_part(source, segment, part, limits, report)
     return _finish_encode(claim, samples, settings)
 
 
-def _limits(job: Job, lease: Lease, settings: Settings) -> Limits:
-    timeout_s = MIN_TIMEOUT_S + job.stretch.samples / job.info.fmt.sample_rate_hz
-    is_split = job.info.samples is not None and job.stretch.samples < job.info.samples
+def _limits(segment: Segment, lease: Lease, settings: Settings) -> Limits:
+    timeout_s = MIN_TIMEOUT_S + segment.sample_range.samples / segment.info.fmt.sample_rate_hz
+    source_samples = segment.info.samples
+    is_split = source_samples is not None and segment.sample_range.samples < source_samples
     core = own_core() if is_split and _is_the_only_worker() else None
     return Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
 
@@ -140,7 +131,8 @@ def _assemble(claim: Claim, settings: Settings) -> None:
     with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
         info, target = _read(source, claim)
         with media.publishing(files.mp3) as mp3:
-            write_mp3(source, info, target, samples, parts, claim.tags, mp3, lease.check)
+            encoder = encoder_name(claim.encoder)
+            write_mp3(source, info, target, samples, parts, claim.tags, encoder, mp3, lease.check)
             mp3_bytes = mp3.tell()
     with db.transaction() as session:
         done = db.jobs.finish_assembly(

@@ -1,49 +1,50 @@
-"""What a WAV holds: the words in which `wav` says it."""
+"""The result types of the WAV reader."""
 
 import struct
 from dataclasses import dataclass
 
 from shared.wav.fmt import Codec, FmtChunk
 
-_MIN_BYTE_RATE = 500  # less is no codec but a wrong header, and so is
-_MAX_BYTE_RATE = 80_000  # more: 640 kbit/s is AC-3's highest
+# A byte rate outside these limits comes from a broken header. 640 kbit/s is AC-3's highest rate.
+_MIN_BYTE_RATE, _MAX_BYTE_RATE = 500, 80_000
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Where a metadata chunk's payload stands, as far as it is there. A W64 GUID is known by its first four bytes."""
+    """The place of a metadata chunk's payload, without any bytes that are missing at the end of the file."""
 
     id: bytes
+    """The chunk's four-character code. W64: the first four bytes of its GUID."""
     offset: int
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class WavInfo:
-    """What a WAV holds. Odd PCM widths are left-justified in their container; 8 bits are unsigned."""
+    """The format of a WAV, the place of its samples, and its metadata chunks."""
 
     container: str
-    """RIFF, RIFX, RF64, BW64 or W64"""
+    """RIFF, RIFX, RF64, BW64 or W64."""
     fmt: FmtChunk
     big_endian: bool
-    """byte order of raw samples; compressed audio has none"""
+    """The byte order of raw samples. Compressed audio has none."""
     data_offset: int
     data_bytes: int
-    """present in the file; raw: whole blocks only"""
+    """The bytes of audio that are in the file. Raw: whole blocks only."""
     samples: int | None
-    """per channel; None for compressed audio: count what the decoder gives"""
+    """Samples per channel. None for compressed audio, whose length only the decoder can tell."""
     chunks: tuple[Chunk, ...]
-    """metadata, in file order; an ID3v2 tag in front of the WAV is the first, as `id3 `"""
+    """The metadata chunks in file order. An ID3v2 tag before the RIFF header is the first, as `id3 `."""
     warnings: tuple[str, ...]
-    """sentences for a person"""
+    """Sentences for the user."""
 
     @property
     def duration_s(self) -> float | None:
-        """Exact for raw audio; for compressed audio an estimate, or None where the header does not say."""
-        samples = self._estimated_samples() if self.samples is None else self.samples
+        """Exact for raw audio. An estimate for compressed audio, or None if the header is not enough for one."""
+        samples = self._estimate_samples() if self.samples is None else self.samples
         return None if samples is None else samples / self.fmt.sample_rate_hz
 
-    def _estimated_samples(self) -> float | None:
+    def _estimate_samples(self) -> float | None:
         fmt = self.fmt
         blocks = self.data_bytes / max(fmt.block_align, 1)
         match fmt.codec:
@@ -57,8 +58,5 @@ class WavInfo:
             case Codec.YAMAHA_ADPCM | Codec.G722:
                 return 2 * self.data_bytes / fmt.channels
         (byte_rate,) = struct.unpack_from("<I", fmt.payload, 8)
-        return (
-            fmt.sample_rate_hz * self.data_bytes / byte_rate
-            if _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
-            else None
-        )
+        is_plausible = _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
+        return fmt.sample_rate_hz * self.data_bytes / byte_rate if is_plausible else None

@@ -1,4 +1,4 @@
-"""Frame headers, against the standards' tables as the tests write them down."""
+"""Frame headers and their values according to the standards."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ def test_a_header_is_parsed(
     assert (parsed.frame_bytes, parsed.has_crc) == (frame_bytes, False)
 
 
-def test_a_header_with_a_crc() -> None:
+def test_a_crc_is_recognised() -> None:
     assert parse_header(b"\xff\xfa\x90\x64") == MpegHeader(FrameFormat(44100, 2), 128, 0, True)
 
 

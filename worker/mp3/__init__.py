@@ -1,6 +1,6 @@
-"""MP3 files: the frames that ffmpeg writes, the bit reservoir, the Xing/LAME header, the finished file.
+"""MP3 files: splits ffmpeg's output into frames, packs the bit reservoir, writes the header and the finished file.
 
-Other packages import only this door.
+Other packages import only what this file exports.
 """
 
 from worker.mp3.assemble import write_mp3

@@ -1,12 +1,11 @@
-"""MP3 frames: split a stream into them, and drop the frames outside a segment.
+"""MP3 frames: splits a stream into frames and drops the frames outside a segment.
 
-A frame is `bytes`: header (4), CRC (2, only where the protection bit is 0), side info, main data.
-A stream is what ffmpeg writes without tags: whole layer III frames of MPEG-1, 2 or 2.5, all of one
-version, sample rate and number of channels. Everything here takes and gives iterables, holds a few
-frames at most, and takes time linear in the bytes. What is not such a stream raises `EncodeFailed`.
+A frame is `bytes`: header (4), CRC (2, only if the protection bit is 0), side info, main data. A stream is the output
+of ffmpeg without tags: whole layer III frames of one version, sample rate and number of channels. The functions take
+and give iterables, hold a few frames at most, and take time linear in the bytes. They raise `EncodeFailed` for bytes
+that are no such stream.
 
-Sources: ISO/IEC 11172-3, 2.4.1 (syntax) and 2.4.2 (`main_data_begin`, bitrates); ISO/IEC 13818-3,
-2.4 (lower sample rates); LAME's `bitstream.c` and `reservoir.c` (MPEG-2.5, the decoder's buffer).
+Sources: those of `shared/mpeg.py`; LAME's `bitstream.c` and `lame.c` (the samples it adds before and after a source).
 """
 
 from collections import deque
@@ -18,12 +17,12 @@ from typing import NamedTuple
 from shared.errors import EncodeFailed
 from shared.mpeg import ENCODER_DELAY_SAMPLES, HEADER_BYTES, FrameFormat, MpegHeader, parse_header
 
-_LEAST_PADDING_SAMPLES = 576
-"""LAME writes at least this many samples after the source's last one."""
+_MIN_PADDING_SAMPLES = 576
+"""LAME adds at least this many samples after the source's last one."""
 
 
 class Slot(NamedTuple):
-    """A size that a frame without a CRC can have, and the bitrate and padding bits that say so."""
+    """A possible size of a frame without a CRC, and the bitrate and padding bits of its header."""
 
     main_bytes: int
     frame_bytes: int
@@ -33,7 +32,7 @@ class Slot(NamedTuple):
 
 @cache
 def slots(audio: FrameFormat) -> list[Slot]:
-    """Every slot there is, smallest first."""
+    """Return every slot of a format, smallest first."""
     return sorted(
         _slot(audio, bitrate_kbps, index << 12 | padding << 9, padding)
         for index, bitrate_kbps in enumerate(audio.bitrates_kbps, start=1)
@@ -48,7 +47,7 @@ def _slot(audio: FrameFormat, bitrate_kbps: int, header_bits: int, padding: int)
 
 
 def layer3_header(frame: bytes) -> MpegHeader:
-    """The header at the start of a frame."""
+    """Return the header at the start of a frame. Raises EncodeFailed if it is not a layer III header."""
     header = parse_header(frame)
     if header is None or header.format.layer != 3:
         raise EncodeFailed
@@ -56,7 +55,7 @@ def layer3_header(frame: bytes) -> MpegHeader:
 
 
 class _FrameSizes(dict[bytes, int]):
-    """Header → bytes of its frame, for one stream; any other header raises `EncodeFailed`."""
+    """Maps the headers of one stream to the sizes of their frames. Other headers raise `EncodeFailed`."""
 
     format: FrameFormat | None = None
 
@@ -70,7 +69,7 @@ class _FrameSizes(dict[bytes, int]):
 
 
 def split_frames(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """The frames of a stream that comes in chunks of any size."""
+    """Yield the frames of a stream that arrives in chunks of any size."""
     sizes = _FrameSizes()
     rest = b""
     for chunk in stream:
@@ -88,20 +87,20 @@ def split_frames(stream: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def frames_needed(samples: int, samples_per_frame: int) -> int:
-    """How many frames LAME makes of a source of so many samples (at least 1). They hold all of it."""
-    return -(-(ENCODER_DELAY_SAMPLES + samples + _LEAST_PADDING_SAMPLES) // samples_per_frame)
+    """Return how many frames LAME makes of `samples` samples (at least 1). They hold all of them."""
+    return -(-(ENCODER_DELAY_SAMPLES + samples + _MIN_PADDING_SAMPLES) // samples_per_frame)
 
 
 def drop_run_in(stream_frames: Iterable[bytes], run_in: int, keep: int) -> Iterator[bytes]:
-    """Drop `run_in` frames, give exactly `keep`, then read to the end, so that the writer can finish.
+    """Drop `run_in` frames, yield the next `keep`, then read to the end so that ffmpeg can finish.
 
-    Fewer raise `EncodeFailed`: a segment that ends early must never become a part.
+    Raises EncodeFailed if there are fewer frames: an incomplete segment must never become a part.
     """
     source = iter(stream_frames)
-    given = 0
+    kept = 0
     for frame in islice(source, run_in, run_in + keep):
-        given += 1
+        kept += 1
         yield frame
-    if given < keep:
+    if kept < keep:
         raise EncodeFailed
     deque(source, maxlen=0)
