@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from wav2mp3.client import Client, Watch
+from wav2mp3.client import Client
 from wav2mp3.errors import Wav2mp3Error
 from wav2mp3.record import Options, Record
+from wav2mp3.service import Watch
 
 WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
 STOP_TIMEOUT_S = 5
 
 
-class Job(NamedTuple):
+class Conversion(NamedTuple):
     wav: Path
     mp3: Path
 
@@ -31,31 +32,31 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    job: Job
+    conversion: Conversion
     status: Literal["done", "skipped", "failed"]
     record: Record | None = None
     error: str | None = None
 
 
-def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Job]:
+def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Conversion]:
     """Give each WAV an MP3 of its own: beside it, in the folder `out`, or `out` itself if that is an MP3."""
     is_one = out is not None and out.suffix.lower() == ".mp3" and not out.is_dir()
-    jobs: dict[Path, Job] = {}
+    conversions: dict[Path, Conversion] = {}
     for given in inputs:
         for wav in _expand(given, recursive=recursive):
             folder = given if given.is_dir() else given.parent
             beside = wav.with_name(mp3_name(wav))
             mp3 = beside if out is None else out if is_one else out / beside.relative_to(folder)
-            jobs.setdefault(wav.absolute(), Job(wav, mp3))
-    if not jobs:
+            conversions.setdefault(wav.absolute(), Conversion(wav, mp3))
+    if not conversions:
         raise Wav2mp3Error("There is no WAV. To look into subfolders: --recursive.", "usage")
-    groups = _by_mp3(jobs.values())
+    groups = _by_mp3(conversions.values())
     if not is_one:
-        groups = _by_mp3(job for same in groups for job in _separate(same))
+        groups = _by_mp3(conversion for same in groups for conversion in _separate(same))
     for first, *others in groups:
         if others:
             raise Wav2mp3Error(f"Several files would become {first.mp3}. Change --out.", "usage")
-    return [job for (job,) in groups]
+    return [conversion for (conversion,) in groups]
 
 
 def _expand(given: Path, *, recursive: bool) -> Iterator[Path]:
@@ -78,38 +79,40 @@ def mp3_name(wav: Path) -> str:
     return f"{wav.stem if wav.suffix.lower() in WAV_SUFFIXES else wav.name}.mp3"
 
 
-def _by_mp3(jobs: Iterable[Job]) -> list[list[Job]]:
+def _by_mp3(conversions: Iterable[Conversion]) -> list[list[Conversion]]:
     groups = defaultdict(list)
-    for job in jobs:
+    for conversion in conversions:
         # Some file systems do not distinguish upper and lower case.
-        groups[str(job.mp3).casefold()].append(job)
+        groups[str(conversion.mp3).casefold()].append(conversion)
     return list(groups.values())
 
 
-def _separate(jobs: list[Job]) -> Iterator[Job]:
+def _separate(conversions: list[Conversion]) -> Iterator[Conversion]:
     """Put MP3s of one name into folders as their WAVs are. From one folder, give them the WAVs' full names."""
-    folders = [job.wav.absolute().parent for job in jobs]
+    folders = [conversion.wav.absolute().parent for conversion in conversions]
     are_apart = len(set(folders)) == len(folders)
-    for (wav, mp3), folder in zip(jobs, folders, strict=True):
+    for (wav, mp3), folder in zip(conversions, folders, strict=True):
         name = mp3.name if are_apart else f"{wav.name}.mp3"
-        yield Job(wav, mp3.parent / folder.relative_to(os.path.commonpath(folders)) / name)
+        yield Conversion(wav, mp3.parent / folder.relative_to(os.path.commonpath(folders)) / name)
 
 
-def convert(client: Client, job: Job, options: Options, *, keep: bool, watch: Watch) -> Result:
+def convert(
+    client: Client, conversion: Conversion, options: Options, *, keep: bool, watch: Watch
+) -> Result:
     """Convert one file. A failure is a result. Raises Stopped."""
     try:
-        record = client.convert(job.wav, job.mp3, keep=keep, watch=watch, **options)
+        record = client.convert(conversion.wav, conversion.mp3, keep=keep, watch=watch, **options)
     except Wav2mp3Error as error:
-        return Result(job, "failed", error=str(error))
+        return Result(conversion, "failed", error=str(error))
     except OSError as error:
-        sentence = f"{error.filename or job.mp3} cannot be used: {error.strerror}."
-        return Result(job, "failed", error=sentence)
-    return Result(job, "done", record)
+        sentence = f"{error.filename or conversion.mp3} cannot be used: {error.strerror}."
+        return Result(conversion, "failed", error=sentence)
+    return Result(conversion, "done", record)
 
 
 def run(
-    jobs: Iterable[Job],
-    work: Callable[[Job], Result],
+    conversions: Iterable[Conversion],
+    work: Callable[[Conversion], Result],
     report: Callable[[Result], None],
     *,
     parallel: int,
@@ -117,7 +120,7 @@ def run(
 ) -> None:
     """Report results as they come. If that is interrupted, the work under way stops at its next step."""
     executor = ThreadPoolExecutor(parallel)
-    futures = [executor.submit(work, job) for job in jobs]
+    futures = [executor.submit(work, conversion) for conversion in conversions]
     try:
         for future in as_completed(futures):
             report(future.result())

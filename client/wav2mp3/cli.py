@@ -13,7 +13,7 @@ from uuid import UUID
 
 from wav2mp3 import batch, login
 from wav2mp3.arguments import parse
-from wav2mp3.batch import Job, Result
+from wav2mp3.batch import Conversion, Result
 from wav2mp3.client import Client
 from wav2mp3.errors import Wav2mp3Error
 from wav2mp3.login import Login
@@ -75,28 +75,28 @@ def _login(parsed: argparse.Namespace) -> int:
 def _convert(parsed: argparse.Namespace) -> int:
     given = {name: getattr(parsed, name) for name in Options.__annotations__}
     options = cast("Options", {name: value for name, value in given.items() if value is not None})
-    jobs = batch.plan(parsed.files, parsed.out, recursive=parsed.recursive)
-    skipped = [job for job in jobs if job.is_done and not parsed.force]
-    todo = [job for job in jobs if job not in skipped]
+    conversions = batch.plan(parsed.files, parsed.out, recursive=parsed.recursive)
+    skipped = [conversion for conversion in conversions if conversion.is_done and not parsed.force]
+    todo = [conversion for conversion in conversions if conversion not in skipped]
     if todo:
         _client().check()
     client = Client(patience_s=parsed.patience)
     display = Display(todo, quiet=parsed.quiet)
     report = _Report(is_json=parsed.json, is_quiet=parsed.quiet)
 
-    def work(job: Job) -> Result:
-        with display.watch(job) as watch:
-            return batch.convert(client, job, options, keep=parsed.keep, watch=watch)
+    def work(conversion: Conversion) -> Result:
+        with display.watch(conversion) as watch:
+            return batch.convert(client, conversion, options, keep=parsed.keep, watch=watch)
 
     def finish(result: Result) -> None:
         display.count_finished()
         report.add(result)
 
-    for job in skipped:
-        report.add(Result(job, "skipped"))
+    for conversion in skipped:
+        report.add(Result(conversion, "skipped"))
     with display.progress:
         batch.run(todo, work, finish, parallel=parsed.parallel, stop=client.service.stop)
-    report.list_failures(len(jobs))
+    report.list_failures(len(conversions))
     return FAILED if report.failed else OK
 
 
@@ -109,33 +109,35 @@ class _Report:
         self.failed: list[Result] = []
 
     def add(self, result: Result) -> None:
-        job, record = result.job, result.record
+        conversion, record = result.conversion, result.record
         if result.status == "failed":
             self.failed.append(result)
         if self._is_json:
-            paths = {"wav": str(job.wav), "mp3": str(job.mp3)}
+            paths = {"wav": str(conversion.wav), "mp3": str(conversion.mp3)}
             outcome = {"status": result.status, "error": result.error}
             print(json.dumps(paths | outcome | {"record": record and asdict(record)}), flush=True)
         elif not self._is_quiet:
             print(_line(result), flush=True)
         for warning in record.warnings if record else ():
-            _complain(f"{job.wav}: warning: {warning}")
+            _complain(f"{conversion.wav}: warning: {warning}")
 
     def list_failures(self, count: int) -> None:
         if not self.failed:
             return
         _complain(f"{len(self.failed)} of {count} files failed:")
-        width = max(len(str(result.job.wav)) for result in self.failed)
+        width = max(len(str(result.conversion.wav)) for result in self.failed)
         for result in self.failed:
-            _complain(f"  {result.job.wav!s:{width}}  {result.error}")
+            _complain(f"  {result.conversion.wav!s:{width}}  {result.error}")
 
 
 def _line(result: Result) -> str:
-    job, record = result.job, result.record
+    conversion, record = result.conversion, result.record
     if record:
         length, size = _length(record.duration_s), _size(record.mp3_bytes)
-        return f"{job.wav} -> {job.mp3} ({length}, {size})"
-    return f"{job.wav}: {'failed' if result.error else f'skipped, {job.mp3} is newer'}"
+        return f"{conversion.wav} -> {conversion.mp3} ({length}, {size})"
+    return (
+        f"{conversion.wav}: {'failed' if result.error else f'skipped, {conversion.mp3} is newer'}"
+    )
 
 
 def _list(parsed: argparse.Namespace) -> int:
@@ -153,14 +155,14 @@ def _get(parsed: argparse.Namespace) -> int:
     # A name may belong to one record and to others that failed before.
     record = min(_find(client, parsed.record), key=lambda found: found.status == "failed")
     wav = Path(Path(record.filename).name)
-    (job,) = batch.plan([wav], parsed.out, recursive=False)
-    if job.mp3.exists():
-        raise Wav2mp3Error(f"{job.mp3} exists. Choose another name: --out.", "usage")
-    job.mp3.parent.mkdir(parents=True, exist_ok=True)
-    display = Display([job], quiet=False)
-    with display.progress, display.watch(job) as watch:
-        record = client.download(record.id, job.mp3, watch=watch)
-    _Report(is_json=False, is_quiet=False).add(Result(job, "done", record))
+    (conversion,) = batch.plan([wav], parsed.out, recursive=False)
+    if conversion.mp3.exists():
+        raise Wav2mp3Error(f"{conversion.mp3} exists. Choose another name: --out.", "usage")
+    conversion.mp3.parent.mkdir(parents=True, exist_ok=True)
+    display = Display([conversion], quiet=False)
+    with display.progress, display.watch(conversion) as watch:
+        record = client.download(record.id, conversion.mp3, watch=watch)
+    _Report(is_json=False, is_quiet=False).add(Result(conversion, "done", record))
     return OK
 
 

@@ -7,7 +7,7 @@ record's id. The next conversion of the same file with the same options continue
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Unpack
@@ -16,16 +16,16 @@ from uuid import uuid4
 from wav2mp3 import login
 from wav2mp3.errors import Wav2mp3Error
 from wav2mp3.record import Options, Record
-from wav2mp3.service import Service, ignore
+from wav2mp3.service import Service, Watch, WatchedFile, ignore
 
 PAGE_LIMIT = 100
 HOLD_S = 1
 """How long the service may hold an answer about an unfinished record."""
 GONE = ("record_gone", "record_not_found")
 ID_CHARS = 36
-
-Watch = Callable[[str, float], object]
-"""Receives the stage (uploading, queued, converting, downloading, waiting) and the finished fraction of it."""
+KEY_CHARS = 12
+DOWNLOAD = "download"
+"""The key of a download without a conversion."""
 
 
 class Client:
@@ -67,16 +67,16 @@ class Client:
         if target.resolve() == source.resolve():
             raise Wav2mp3Error("The MP3 would replace its source. Choose another name.", "bad_name")
         key = self._key(source, options)
-        part = self._unfinished(target, key, keep=keep)
-        if part is not None:
+        partial = self._unfinished(target, key, keep=keep)
+        if partial is not None:
             try:
-                return self._finish(part, target, keep=keep, watch=watch)
+                return self._finish(partial, target, keep=keep, watch=watch)
             except Wav2mp3Error as error:
                 # The record of the earlier run was deleted or has expired.
                 if error.code not in GONE:
                     raise
-        part = self._begin(source, target, key, options, watch)
-        return self._finish(part, target, keep=keep, watch=watch)
+        partial = self._begin(source, target, key, options, watch)
+        return self._finish(partial, target, keep=keep, watch=watch)
 
     def upload(
         self,
@@ -93,7 +93,7 @@ class Client:
         query = {"user_id": self.login.user_id, **options}
 
         def attempt() -> str:
-            with _WatchedFile(wav, watch, self.service) as file:
+            with WatchedFile(wav, watch, self.service) as file:
                 form = {"wav_file": (name, file, "audio/wav")}
                 accepted = self.service.request(
                     "POST", "/record", params=query, headers=headers, files=form
@@ -113,8 +113,8 @@ class Client:
 
     def download(self, record_id: str, mp3: str | Path, *, watch: Watch = ignore) -> Record:
         """Wait for a record and save its MP3. The record stays."""
-        part = _part(Path(mp3), "download", record_id)
-        return self._finish(part, Path(mp3), keep=True, watch=watch)
+        partial = _partial_path(Path(mp3), DOWNLOAD, record_id)
+        return self._finish(partial, Path(mp3), keep=True, watch=watch)
 
     def record(self, record_id: str, *, hold_s: int = 0, watch: Watch = ignore) -> Record:
         """Return a record. The service may hold the answer for `hold_s` until the record is done or failed."""
@@ -151,15 +151,18 @@ class Client:
     def _unfinished(self, target: Path, key: str, *, keep: bool) -> Path | None:
         """Return the unfinished file of this conversion. Remove those of other conversions to the same MP3."""
         found = None
-        for part in target.parent.glob(_part(target, "*", "*").name):
-            record_id = part.stem[-ID_CHARS:]
-            if part == _part(target, key, record_id):
-                found = part
+        any_key = (
+            "?" * KEY_CHARS
+        )  # longer than DOWNLOAD: a record that is only downloaded must stay
+        for partial in target.parent.glob(_partial_path(target, any_key, "*").name):
+            record_id = partial.stem[-ID_CHARS:]
+            if partial == _partial_path(target, key, record_id):
+                found = partial
                 continue
             if not keep:
                 with suppress(Wav2mp3Error):
                     self.delete(record_id)
-            part.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
         return found
 
     def _begin(self, source: Path, target: Path, key: str, options: Options, watch: Watch) -> Path:
@@ -177,36 +180,36 @@ class Client:
                     raise
                 record_id = str(error.record_id)
         watch("queued", 0)
-        part = _part(target, key, record_id)
-        part.touch()
-        return part
+        partial = _partial_path(target, key, record_id)
+        partial.touch()
+        return partial
 
-    def _finish(self, part: Path, target: Path, *, keep: bool, watch: Watch) -> Record:
+    def _finish(self, partial: Path, target: Path, *, keep: bool, watch: Watch) -> Record:
         """Wait for the record of an unfinished file and save its MP3."""
-        record_id = part.stem[-ID_CHARS:]
+        record_id = partial.stem[-ID_CHARS:]
         try:
             record = self.wait(record_id, watch=watch)
             if record.status == "done":
-                self._fetch(record, part, watch)
-                part.replace(target)
+                self._fetch(record, partial, watch)
+                partial.replace(target)
         except Wav2mp3Error as error:
             if error.code in GONE:
-                part.unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
             raise
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         if not keep:
             self.delete(record_id)
         if record.error:
             raise Wav2mp3Error(record.error["detail"], record.error["code"])
         return record
 
-    def _fetch(self, record: Record, part: Path, watch: Watch) -> None:
-        """Write the bytes of a record's MP3 that `part` lacks."""
+    def _fetch(self, record: Record, partial: Path, watch: Watch) -> None:
+        """Write the bytes of a record's MP3 that `partial` lacks."""
         size_bytes = record.mp3_bytes or 0
 
         def attempt() -> None:
-            part.touch()
-            with part.open("r+b") as file:
+            partial.touch()
+            with partial.open("r+b") as file:
                 have_bytes = file.seek(0, io.SEEK_END)
                 if have_bytes == size_bytes:
                     return
@@ -222,31 +225,15 @@ class Client:
                 os.fsync(file.fileno())
 
         self.service.persist(attempt, watch)
-        if part.stat().st_size != size_bytes:
-            part.unlink()
+        if partial.stat().st_size != size_bytes:
+            partial.unlink()
             raise Wav2mp3Error("The MP3 did not arrive complete. Try again.", "incomplete")
 
 
-class _WatchedFile(io.FileIO):
-    """Reports how much of the file was read."""
-
-    def __init__(self, path: str | Path, watch: Watch, service: Service) -> None:
-        super().__init__(path)
-        self._watch = watch
-        self._service = service
-        self._size_bytes = os.fstat(self.fileno()).st_size
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._service.pause(0)
-        block = super().read(-1 if size is None else size) or b""
-        self._watch("uploading", self.tell() / max(self._size_bytes, 1))
-        return block
-
-
-def _part(target: Path, key: str, record_id: str) -> Path:
+def _partial_path(target: Path, key: str, record_id: str) -> Path:
     # Short, because the MP3's own name may be as long as the file system allows.
-    return target.parent / f".wav2mp3-{_digest(target.name)}-{key}-{record_id}.part"
+    return target.parent / f".wav2mp3-{_digest(target.name)}-{key}-{record_id}.partial"
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:KEY_CHARS]

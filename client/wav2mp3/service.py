@@ -3,11 +3,14 @@
 An error answer becomes a Wav2mp3Error. `persist` repeats an attempt while the connection is lost or the service busy.
 """
 
+import io
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -21,6 +24,8 @@ TIMEOUT = httpx.Timeout(60, connect=10)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 T = TypeVar("T")
+Watch = Callable[[str, float], object]
+"""Receives the stage (uploading, queued, converting, downloading, waiting) and the finished fraction of it."""
 
 
 def ignore(_stage: str, _fraction: float) -> None:
@@ -72,7 +77,7 @@ class Service:
         self,
         method: str,
         path: str,
-        watch: Callable[[str, float], object] = ignore,
+        watch: Watch = ignore,
         **arguments: Any,
     ) -> Any:
         """Return the JSON of an answer, or None if it has no body."""
@@ -108,9 +113,7 @@ class Service:
         if self.stop.wait(seconds):
             raise Stopped
 
-    def persist(
-        self, attempt: Callable[[], T], watch: Callable[[str, float], object] = ignore
-    ) -> T:
+    def persist(self, attempt: Callable[[], T], watch: Watch = ignore) -> T:
         """Repeat an attempt that may succeed later, until there was no answer for `patience_s`."""
         for number in itertools.count():
             try:
@@ -154,3 +157,19 @@ class Service:
             is_temporary=status in TEMPORARY or retry_after.isdecimal(),
             retry_after_s=float(retry_after) if retry_after.isdecimal() else None,
         )
+
+
+class WatchedFile(io.FileIO):
+    """Reports how much of the file was read."""
+
+    def __init__(self, path: str | Path, watch: Watch, service: Service) -> None:
+        super().__init__(path)
+        self._watch = watch
+        self._service = service
+        self._size_bytes = os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._service.pause(0)
+        block = super().read(-1 if size is None else size) or b""
+        self._watch("uploading", self.tell() / max(self._size_bytes, 1))
+        return block

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from wav2mp3.batch import Job
-from wav2mp3.client import Watch
+from wav2mp3.batch import Conversion
+from wav2mp3.service import Watch
 
 STAGES = {
     "uploading": (0.0, 0.5),
@@ -23,7 +23,7 @@ ANNOUNCED = ("uploading", "converting", "waiting")
 
 
 class Display:
-    def __init__(self, jobs: Sequence[Job], *, quiet: bool) -> None:
+    def __init__(self, conversions: Sequence[Conversion], *, quiet: bool) -> None:
         console = Console(stderr=True)
         has_bars = console.is_terminal and not quiet
         self._has_lines = not has_bars and not quiet
@@ -41,28 +41,28 @@ class Display:
             redirect_stdout=sys.stdout.isatty(),
             transient=True,
         )
-        self._sizes = {job: _size_bytes(job) for job in jobs}
+        self._sizes = {conversion: _size_bytes(conversion) for conversion in conversions}
         self._finished = 0
         self._total = self.progress.add_task("", total=sum(self._sizes.values()), stage="")
         self._show_count()
 
     @contextmanager
-    def watch(self, job: Job) -> Iterator[Watch]:
+    def watch(self, conversion: Conversion) -> Iterator[Watch]:
         """Show one file while it is converted."""
-        task = self.progress.add_task(job.wav.name, total=1.0, stage="")
+        task = self.progress.add_task(conversion.wav.name, total=1.0, stage="")
         done, announced = 0.0, ""
 
         def advance(share: float) -> None:
             nonlocal done
             self.progress.update(task, completed=share)
-            self.progress.advance(self._total, (share - done) * self._sizes[job])
+            self.progress.advance(self._total, (share - done) * self._sizes[conversion])
             done = share
 
         def watch(stage: str, fraction: float) -> None:
             nonlocal announced
             label = LABELS.get(stage, stage)
             if self._has_lines and stage in ANNOUNCED and stage != announced:
-                print(f"{job.wav}: {label}", file=sys.stderr, flush=True)
+                print(f"{conversion.wav}: {label}", file=sys.stderr, flush=True)
                 announced = stage
             self.progress.update(task, stage=label)
             if stage in STAGES:
@@ -84,7 +84,7 @@ class Display:
         self.progress.update(self._total, description=count)
 
 
-def _size_bytes(job: Job) -> int:
+def _size_bytes(conversion: Conversion) -> int:
     with suppress(OSError):
-        return job.wav.stat().st_size
+        return conversion.wav.stat().st_size
     return 0

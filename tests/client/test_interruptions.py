@@ -2,9 +2,11 @@
 
 import re
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from wav2mp3 import Client, Wav2mp3Error
 
 from local.stack import Stack
 from tests.api.wire import eventually
@@ -18,8 +20,8 @@ BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0
 CHECK = Fate()
 
 
-def parts(command: Command) -> list[Path]:
-    return list(command.folder.glob(".wav2mp3-*.part"))
+def partials(command: Command) -> list[Path]:
+    return list(command.folder.glob(".wav2mp3-*.partial"))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
@@ -28,7 +30,7 @@ def test_an_interrupted_run_is_continued(
 ) -> None:
     command.wav("a.wav", 12345)
     with frozen_workers(stack), command.start("convert", "a.wav", "--keep") as process:
-        eventually(lambda: bool(parts(command)))
+        eventually(lambda: bool(partials(command)))
         process.send_signal(sent)
         _, errors = process.communicate()
     if sent == signal.SIGINT:
@@ -45,7 +47,7 @@ def test_an_interrupted_run_is_continued(
 def test_other_options_start_again(command: Command, stack: Stack, user: User) -> None:
     command.wav("a.wav")
     with frozen_workers(stack), command.start("convert", "a.wav") as process:
-        eventually(lambda: bool(parts(command)))
+        eventually(lambda: bool(partials(command)))
         process.kill()
         old = user.client.get("/records", params=user.credentials).json()["records"]
     assert command.run("convert", "a.wav", "--quality", "0").status == 0
@@ -58,10 +60,10 @@ def test_a_record_that_is_gone_is_uploaded_again(
 ) -> None:
     command.wav("a.wav", 12345)
     with frozen_workers(stack), command.start("convert", "a.wav") as process:
-        eventually(lambda: bool(parts(command)))
+        eventually(lambda: bool(partials(command)))
         process.kill()
-    (part,) = parts(command)
-    user.client.delete(f"/records/{part.stem[-36:]}", params=user.credentials)
+    (partial,) = partials(command)
+    user.client.delete(f"/records/{partial.stem[-36:]}", params=user.credentials)
     assert command.run("convert", "a.wav").status == 0
     assert command.files() == {"a.mp3"}
 
@@ -83,6 +85,21 @@ def test_a_cut_download_goes_on_where_it_was(command: Command, service_url: str)
     assert command.frames("a.mp3") == 20 * RATE_HZ
     (begin,) = re.findall(rb"Range: bytes=(\d+)-\r\n", cut.sent)
     assert 0 < int(begin) < 100_000
+
+
+def test_a_conversion_keeps_the_record_of_a_cut_download(
+    command: Command, service_url: str, user: User
+) -> None:
+    record_id = user.upload(command.wav("a.wav", 20 * RATE_HZ).read_bytes(), "a.wav").json()["id"]
+    with (
+        proxy.running(service_url, Fate(most_received=50_000)) as cut,
+        closing(Client(cut.url, user.id, user.token, patience_s=0)) as client,
+        pytest.raises(Wav2mp3Error, match="There is no answer"),
+    ):
+        client.download(record_id, command.folder / "a.mp3")
+    assert len(partials(command)) == 1
+    assert command.run("convert", "a.wav").status == 0
+    assert user.client.get(f"/records/{record_id}").status_code == 200
 
 
 def test_a_busy_service_is_asked_again(command: Command, service_url: str) -> None:
