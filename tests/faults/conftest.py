@@ -124,5 +124,8 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _needed(service: Service) -> set[str]:
-    query = "SELECT id FROM records WHERE user_id = :id AND status = 'done'"
-    return {f"{record_id}.mp3" for record_id in service.ask(query, service.user.id)}
+    suffix = "CASE status WHEN 'done' THEN '.mp3' ELSE '.wav' END"
+    query = (
+        f"SELECT id || {suffix} FROM records WHERE user_id = :id AND status IN ('done', 'failed')"  # noqa: S608
+    )
+    return set(service.ask(query, service.user.id))

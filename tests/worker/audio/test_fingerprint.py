@@ -10,9 +10,9 @@ import pytest
 
 from tests import wavs
 from tests.conftest import ROOT
+from tests.worker.another_ffmpeg import another_ffmpeg
 from tests.worker.conversion import convert
 from tests.worker.mp3.mp3_material import Sound, music
-from tests.worker.processes import another_ffmpeg
 from worker.audio import encoder_fingerprint, encoder_name, ffmpeg
 from worker.audio.fingerprint import cpu_family
 
@@ -52,7 +52,7 @@ def test_another_binary_has_another_fingerprint(tmp_path: Path) -> None:
 def test_the_other_ffmpeg_makes_other_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tests with two workers rely on it: an MP3 with frames of both would equal neither's."""
+    """So an MP3 with frames of both encoders equals neither's."""
     wav = wavs.build(music(2, 44100, 2).samples)
     ours = convert(tmp_path, wav).mp3.read_bytes()
     monkeypatch.setattr(ffmpeg, "EXECUTABLE", str(another_ffmpeg(tmp_path)))
