@@ -35,6 +35,8 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadWav: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EncodeFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooLong: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Mp3TooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SourceLost: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,

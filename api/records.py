@@ -60,6 +60,8 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/")
         errors.UploadTooLarge,
         errors.NotAWav,
         errors.BadWav,
+        errors.TooLong,
+        errors.Mp3TooLarge,
         errors.TooManyPending,
         errors.NoSpace,
         errors.StorageUnavailable,

@@ -197,6 +197,28 @@ class StorageUnavailable(Wav2mp3Error):
     message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
 
 
+class TooLong(Wav2mp3Error):
+    code = "too_long"
+    message = "The recording is longer than this service converts."
+
+    def __init__(self, duration_s: float, max_duration_s: float) -> None:
+        super().__init__(
+            f"The recording lasts {duration_s / 3600:.1f} hours; this service converts up to"
+            f" {max_duration_s / 3600:.1f}. Split it, or ask the operator to raise MAX_DURATION_S."
+        )
+
+
+class Mp3TooLarge(Wav2mp3Error):
+    code = "mp3_too_large"
+    message = "The MP3 would be larger than this service makes."
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"The MP3 could have more than {max_bytes / 1e6:.0f} MB, the most that this service makes of it."
+            " Ask for a lower bitrate_kbps or sample_rate_hz, or split the recording."
+        )
+
+
 class SourceLost(Wav2mp3Error):
     """The source vanished from the media volume, or has another size than at upload."""
 

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with three fixes: `uvicorn --http api.http.protocol:Protocol`.
+"""uvicorn's HTTP protocol with three fixes. `python -m api` uses it.
 
 It limits the size of a request's head, answers malformed requests with a problem instead of plain text, and reads a
 request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).

@@ -28,6 +28,7 @@ def store(
     filename: str = "a.wav",
     user_id: UUID | None = None,
     in_flight: int = 32,
+    reserved_bytes: int = 0,
     **asked: int,
 ) -> tuple[RecordFiles, list[int]]:
     """Store a queued record with its source. Return its files and the ids of its ready encode jobs."""
@@ -46,11 +47,13 @@ def store(
             source_bytes=len(wav),
             duration_s=info.duration_s,
             target=target,
+            reserved_bytes=reserved_bytes,
             warnings=[],
         )
         ready = db.jobs.create(
             session,
             record_id,
+            user_id,
             plan_segments(info, target, segment_s),
             queue=SEGMENTS,
             assemble_queue=RETRY_QUEUE[CLIPS],
