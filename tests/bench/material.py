@@ -11,7 +11,7 @@ LOOP_S = 60
 
 
 def write_music(path: Path, duration_s: float) -> Path:
-    """Write a stereo 16-bit RF64 that repeats one minute of music, shifted each time so that no two minutes are equal."""
+    """Write a stereo 16-bit RF64 that repeats one minute of music, shifted each time so that no minutes are equal."""
     minute = _music()
     left_frames = round(duration_s * RATE_HZ)
     with soundfile.SoundFile(path, "w", RATE_HZ, 2, "PCM_16", format="RF64") as file:
