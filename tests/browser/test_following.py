@@ -43,11 +43,11 @@ def test_a_page_whose_service_is_unavailable_for_a_moment_goes_on_by_itself(
         page.route("**/records*", say_unavailable)
         expect(notice).to_contain_text(UNAVAILABLE)
         page.unroute("**/records*")
-        expect(notice).to_be_hidden(timeout=10_000)
+        expect(notice).to_be_hidden()
         page.context.set_offline(offline=True)
         expect(notice).to_contain_text("cannot be reached")
     page.context.set_offline(offline=False)
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     expect(notice).to_be_hidden()
 
 
@@ -59,7 +59,7 @@ def test_a_page_opened_while_the_service_is_unavailable_shows_its_records_later(
     become(page, user)
     expect(page.locator("#notice")).to_be_visible()
     page.unroute("**/records*")
-    expect(page.locator("#records .done")).to_be_visible(timeout=10_000)
+    expect(page.locator("#records .done")).to_be_visible()
     expect(page.locator("#notice")).to_be_hidden()
 
 
@@ -73,7 +73,7 @@ def test_files_chosen_while_the_service_is_unavailable_are_uploaded_later_and_sh
     expect(page.locator("#records .waiting")).to_be_visible()
     page.unroute("**/records*")
     rows = page.locator("#records li")
-    expect(rows).to_have_class(["done", "done"], timeout=20_000)
+    expect(rows).to_have_class(["done", "done"])
     expect(rows.locator(".name")).to_have_text(["one.wav", "old.wav"])
 
 
@@ -115,7 +115,7 @@ def test_unfinished_records_beyond_the_newest_are_followed_too(
         become(page, user)
         page.locator("#older").click()
         expect(rows).to_have_class(["queued"] * 4)
-    expect(rows).to_have_class(["done"] * 4, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 4)
 
 
 def test_a_record_deleted_elsewhere_leaves_the_page(

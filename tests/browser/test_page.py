@@ -18,7 +18,7 @@ def wav(tmp_path: Path) -> Path:
 def test_a_chosen_wav_is_converted_and_can_be_downloaded(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     expect(row.locator(".name")).to_have_text("Привет, мир.wav")
     with page.expect_download() as download:
         row.locator(".download").click()
@@ -31,7 +31,7 @@ def test_what_is_not_a_wav_is_refused_with_the_reason(page: Page, tmp_path: Path
     flac.write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", flac)
     row = page.locator("#records li")
-    expect(row).to_have_class("failed", timeout=20_000)
+    expect(row).to_have_class("failed")
     expect(row.locator(".detail")).to_contain_text("This is FLAC")
 
 
@@ -39,13 +39,13 @@ def test_a_warning_is_shown(page: Page, tmp_path: Path) -> None:
     surround = tmp_path / "surround.wav"
     surround.write_bytes(build(sine(44100, 6)))
     page.set_input_files("#files", surround)
-    expect(page.locator("#records li .detail")).to_contain_text("mixed to stereo", timeout=20_000)
+    expect(page.locator("#records li .detail")).to_contain_text("mixed to stereo")
 
 
 def test_records_are_there_after_a_reload_until_they_are_deleted(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     page.reload()
     expect(row).to_have_class("done")
     row.locator(".delete").click()
@@ -59,7 +59,7 @@ def test_what_became_of_a_file_is_announced_and_nothing_else(page: Page, tmp_pat
     news = page.get_by_role("status")
     (tmp_path / "good.wav").write_bytes(build(sine(1000)))
     page.set_input_files("#files", tmp_path / "good.wav")
-    expect(news).to_have_text("good.wav is done.", timeout=20_000)
+    expect(news).to_have_text("good.wav is done.")
     (tmp_path / "bad.wav").write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", tmp_path / "bad.wav")
     expect(news).to_contain_text("bad.wav failed: This is FLAC")
@@ -73,7 +73,7 @@ def test_everything_can_be_done_with_the_keyboard_and_has_a_name(page: Page, wav
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(wav)
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
     progress = page.locator("#records progress")
     expect(progress).to_have_attribute("aria-label", f"Progress of {wav.name}")
     delete = page.get_by_role("button", name=f"Delete {wav.name}")
@@ -95,7 +95,7 @@ def test_on_a_small_screen_a_name_has_a_row_of_its_own(
     long_name = tmp_path / f"{'long' * 40}.wav"
     long_name.write_bytes(build(sine(1000)))
     page.set_input_files("#files", long_name)
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
     name = page.locator("#records .name").bounding_box()
     state = page.locator("#records .state").bounding_box()
     assert name is not None

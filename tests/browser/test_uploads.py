@@ -37,10 +37,10 @@ def test_many_unfinished_records_leave_room_for_uploads_deletes_and_downloads(
 ) -> None:
     with frozen_workers:
         page.set_input_files("#files", wavs)
-        expect(page.locator("#records .queued")).to_have_count(10, timeout=20_000)
+        expect(page.locator("#records .queued")).to_have_count(10)
         page.get_by_role("button", name="Cancel take 4.wav").click()
         expect(page.locator("#records li")).to_have_count(9)
-    expect(page.locator("#records .done")).to_have_count(9, timeout=30_000)
+    expect(page.locator("#records .done")).to_have_count(9)
 
 
 def test_chosen_files_are_all_shown_at_once_and_each_can_be_cancelled(
@@ -57,7 +57,7 @@ def test_chosen_files_are_all_shown_at_once_and_each_can_be_cancelled(
     page.get_by_role("button", name="Cancel take 0.wav").click()
     page.get_by_role("button", name="Cancel take 3.wav").click()
     uploads.release()
-    expect(rows).to_have_class(["done"] * 3, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 3)
     page.reload()
     expect(rows).to_have_count(3)
 
@@ -65,7 +65,7 @@ def test_chosen_files_are_all_shown_at_once_and_each_can_be_cancelled(
 @pytest.mark.parametrize("place", ["#drop", "header", "footer"])
 def test_a_file_dropped_anywhere_is_uploaded(page: Page, wavs: list[Path], place: str) -> None:
     drop(page, place, wavs[0])
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
 
 
 def test_a_dropped_folder_is_not_taken_for_trouble_with_the_service(
@@ -87,7 +87,7 @@ def test_leaving_while_something_uploads_asks_first(page: Page, wavs: list[Path]
     assert asked.value.type == "beforeunload"
     asked.value.dismiss()
     uploads.release()
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
 
 
 def test_a_download_while_something_uploads_asks_nothing(page: Page, wavs: list[Path]) -> None:
@@ -100,7 +100,7 @@ def test_a_download_while_something_uploads_asks_nothing(page: Page, wavs: list[
     page.on("dialog", dismiss)
     page.locator("h1").click()
     page.set_input_files("#files", wavs[0])
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
     uploads = HeldUploads(page)
     page.set_input_files("#files", wavs[1])
     expect(page.locator("#records .uploading")).to_be_visible()
@@ -115,7 +115,7 @@ def test_a_user_whom_the_service_does_not_know_is_replaced(page: Page, wavs: lis
     page.evaluate("user => localStorage.setItem('wav2mp3.user', user)", unknown)
     page.set_input_files("#files", wavs[:3])
     rows = page.locator("#records li")
-    expect(rows).to_have_class(["done"] * 3, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 3)
     page.reload()
     expect(rows).to_have_class(["done"] * 3)
 
@@ -130,7 +130,7 @@ def test_a_user_that_could_not_be_created_is_not_kept(page: Page, wavs: list[Pat
     page.unroute("**/users")
     for path in wavs[:2]:
         page.get_by_role("button", name=f"Try again: {path.name}").click()
-    expect(rows).to_have_class(["done"] * 2, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 2)
     page.reload()
     expect(rows).to_have_count(2)
 
@@ -153,4 +153,4 @@ def test_an_upload_that_the_network_broke_can_be_tried_again(page: Page, wavs: l
     expect(row.locator(".detail")).to_have_text("The service cannot be reached.")
     page.unroute("**/record?user_id=*")
     row.get_by_role("button", name="Try again").click()
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
