@@ -28,6 +28,7 @@ SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need a running service, and keep those that share one in one process."""
     for item in items:
@@ -52,7 +53,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "SEGMENT_S": str(SEGMENT_S),
         "LEASE_S": "3",
         "MAX_ATTEMPTS": "4",
-        "SEGMENTS_IN_FLIGHT": "16",
+        "SEGMENTS_IN_FLIGHT": "4",
         "SWEEP_INTERVAL_S": "1",
         "UPLOAD_IDLE_TIMEOUT_S": "3",
     }

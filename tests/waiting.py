@@ -7,7 +7,7 @@ from typing import TypeVar
 
 WITHIN_S = 60
 """much longer than anything takes, even on a busy machine"""
-LOOK_EVERY_S = 0.02
+EVERY_S = 0.05
 
 T = TypeVar("T")
 
@@ -16,6 +16,7 @@ def until(
     condition: Callable[[], T],
     within_s: float = WITHIN_S,
     *,
+    every_s: float = EVERY_S,
     state: Callable[[], object] | None = None,
 ) -> T:
     """Return the first true value of `condition`. After `within_s` fail with its source and with `state`."""
@@ -24,7 +25,7 @@ def until(
         if time.monotonic() > deadline:
             at_the_end = value if state is None else state()
             raise AssertionError(f"Not within {within_s} s: {_source(condition)}\n{at_the_end}")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)
     return value
 
 

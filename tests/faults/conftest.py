@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import numpy as np
 import psutil
 import pytest
 from redis import Redis
@@ -19,12 +20,13 @@ from sqlalchemy import Engine, Row, create_engine, text
 from local.stack import Stack
 from tests import waiting
 from tests.conftest import User
-from tests.wavs import build, sine
+from tests.wavs import build
 from tests.worker.mp3 import mp3_material
 from tests.worker.processes import suspended
 from tests.worker.stored import ffmpegs, is_running
 
-RATE_HZ = 44100
+RATE_HZ = 48000
+CHANNELS = 2
 CLIP_SAMPLES = 85 * RATE_HZ + 123
 SLOTS = 2
 """ffmpegs that the worker of the test stack runs at a time"""
@@ -43,8 +45,8 @@ class Service:
     suspended: list[psutil.Process] = field(default_factory=list)
     """every ffmpeg that the test has suspended so far"""
 
-    def until(self, condition: Callable[[], T]) -> T:
-        return waiting.until(condition, state=self._state)
+    def until(self, condition: Callable[[], T], every_s: float = waiting.EVERY_S) -> T:
+        return waiting.until(condition, every_s=every_s, state=self._state)
 
     def _state(self) -> str:
         programs = self.stack.supervisor.getAllProcessInfo()
@@ -102,7 +104,7 @@ class Service:
                         self.suspended.append(process)
             return len(self.suspended) == before + count
 
-        self.until(suspend)
+        self.until(suspend, every_s=0.002)
         return self.suspended[before:]
 
     def kill(self, program: str) -> None:
@@ -118,10 +120,12 @@ class Service:
     def mp3(self, record_id: str) -> Path:
         return Path(self.stack.environment["MEDIA_DIR"]) / self.user.id / f"{record_id}.mp3"
 
-    def assert_converted(self, record_id: str, samples: int) -> None:
+    def assert_converted(
+        self, record_id: str, samples: int = CLIP_SAMPLES, channels: int = CHANNELS
+    ) -> None:
         record = self.user.wait(record_id)
         assert record["status"] == "done", record
-        assert len(mp3_material.decode(self.mp3(record_id), 1)) == samples
+        assert len(mp3_material.decode(self.mp3(record_id), channels)) == samples
 
     def assert_idle(self) -> None:
         """Wait until every program runs, no ffmpeg of this test does, and only finished MP3s are left."""
@@ -164,8 +168,9 @@ def running(stack: Stack, program: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def clip() -> bytes:
-    """Return a WAV of one segment, long enough to suspend its ffmpeg while it encodes."""
-    return build(sine(CLIP_SAMPLES), sample_rate_hz=RATE_HZ)
+    """Return a WAV of one segment. It is noise, so that ffmpeg takes long enough to be suspended while it encodes."""
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, (CLIP_SAMPLES, CHANNELS))
+    return build(noise, sample_rate_hz=RATE_HZ, bits=8)
 
 
 @pytest.fixture(scope="package")

@@ -1,16 +1,14 @@
 """Processes die at the worst moment, and nothing is lost."""
 
 from tests.api.wire import part, wire
-from tests.faults.conftest import CLIP_SAMPLES, Service
+from tests.faults.conftest import Service
 from tests.worker.stored import is_running
-
-MAX_ATTEMPTS = 4
 
 
 def test_a_killed_ffmpeg_loses_nothing(service: Service, clip: bytes) -> None:
     (record_id,), (ffmpeg,) = service.begin(clip)
     ffmpeg.kill()
-    service.assert_converted(record_id, CLIP_SAMPLES)
+    service.assert_converted(record_id)
     assert service.attempts(record_id) > [1]
 
 
@@ -20,7 +18,7 @@ def test_a_killed_pool_process_loses_nothing(service: Service, clip: bytes) -> N
     assert pool_process is not None
     pool_process.kill()
     ffmpeg.resume()
-    service.assert_converted(record_id, CLIP_SAMPLES)
+    service.assert_converted(record_id)
     assert service.attempts(record_id) > [1]
 
 
@@ -29,7 +27,7 @@ def test_a_killed_worker_loses_no_segment(service: Service, clip: bytes) -> None
     service.kill("worker")
     service.until(lambda: service.attempts(record_id) > [1])
     ffmpeg.resume()
-    service.assert_converted(record_id, CLIP_SAMPLES)
+    service.assert_converted(record_id)
 
 
 def test_a_killed_api_leaves_no_half_upload(service: Service, clip: bytes) -> None:
@@ -41,23 +39,24 @@ def test_a_killed_api_leaves_no_half_upload(service: Service, clip: bytes) -> No
     service.until(lambda: service.files() == set())
     service.until(service.stack.is_ready)
     assert service.records() == []
-    service.assert_converted(service.upload(clip, "wire.wav"), CLIP_SAMPLES)
+    service.assert_converted(service.upload(clip, "wire.wav"))
 
 
 def test_a_poison_segment_fails_its_record_and_frees_the_name(
     service: Service, clip: bytes
 ) -> None:
+    max_attempts = int(service.stack.environment["MAX_ATTEMPTS"])
     (record_id,), (ffmpeg,) = service.begin(clip)
     ffmpeg.kill()
-    for _ in range(MAX_ATTEMPTS - 1):
+    for _ in range(max_attempts - 1):
         (ffmpeg,) = service.suspend_ffmpegs()
         ffmpeg.kill()
     record = service.user.wait(record_id)
     assert record["status"] == "failed"
     assert isinstance(record["error"], dict)
     assert record["error"]["code"] == "encode_failed"
-    assert service.attempts(record_id) == [MAX_ATTEMPTS]
-    service.assert_converted(service.upload(clip, "0.wav"), CLIP_SAMPLES)
+    assert service.attempts(record_id) == [max_attempts]
+    service.assert_converted(service.upload(clip, "0.wav"))
 
 
 def test_deleting_a_record_ends_its_ffmpeg(service: Service, clip: bytes) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from local.stack import Stack
 from shared.queue import AGAIN
 from tests.conftest import ROOT
-from tests.faults.conftest import CLIP_SAMPLES, Service
+from tests.faults.conftest import Service
 from tests.worker.processes import suspended
 from tests.worker.stored import is_running
 
@@ -37,7 +37,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(service: Service, clip: by
     (record_id,), (ffmpeg,) = service.begin(clip)
     with suspended(service.stack.pid("worker")), _second_worker(service.stack):
         ffmpeg.resume()
-        service.assert_converted(record_id, CLIP_SAMPLES)
+        service.assert_converted(record_id)
         done = service.user.wait(record_id)
         mp3 = service.mp3(record_id).stat()
         attempts = service.attempts(record_id)
