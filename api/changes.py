@@ -1,7 +1,6 @@
-"""Wakes whoever waits for a record, when PostgreSQL says (LISTEN/NOTIFY) that the record has changed.
+"""Wakes clients that wait for a record when PostgreSQL notifies (LISTEN/NOTIFY) that it has changed.
 
-Only a shortcut: a waiter also wakes on its own every `RECHECK_S`, so a lost notification costs a moment, never
-an answer.
+Each waiter also polls every `RECHECK_S`, in case a notification is lost.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ from shared import db
 RECHECK_S = 2.0
 RECONNECT_S = 1.0
 MAX_WAIT_S = 30.0
-"""how long an answer is held"""
+"""The longest time for which an answer is held."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -37,25 +36,25 @@ class Changes:
     async def wait_until(
         self,
         record_id: UUID,
-        look: Callable[[], T],
+        load: Callable[[], T],
         is_enough: Callable[[T], bool],
         timeout_s: float,
     ) -> T:
-        """Look (in a thread) until it is enough or the time is over; what was seen last."""
+        """Call `load` in a thread until the result is enough or the time is over. Return the last result."""
         deadline = time.monotonic() + timeout_s
-        with self.of(record_id) as changed:
+        with self.subscribe(record_id) as changed:
             while True:
                 changed.clear()
-                seen = await asyncio.to_thread(look)
+                loaded = await asyncio.to_thread(load)
                 left_s = deadline - time.monotonic()
-                if is_enough(seen) or left_s <= 0:
-                    return seen
+                if is_enough(loaded) or left_s <= 0:
+                    return loaded
                 with suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), min(left_s, RECHECK_S))
 
     @contextmanager
-    def of(self, record_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set when the record has changed. Its user clears it before looking at the row."""
+    def subscribe(self, record_id: UUID) -> Iterator[asyncio.Event]:
+        """Yield an event that is set after each change. Clear it before loading the row, or a change may be missed."""
         key = str(record_id)
         event = asyncio.Event()
         self._waiting[key].add(event)
@@ -67,8 +66,8 @@ class Changes:
                 del self._waiting[key]
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._listen_for_ever())
+    async def listen(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._keep_listening())
         try:
             yield
         finally:
@@ -76,15 +75,15 @@ class Changes:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _listen_for_ever(self) -> None:
+    async def _keep_listening(self) -> None:
         while True:
             try:
-                await self._listen()
+                await self._dispatch_notifications()
             except (psycopg2.Error, SQLAlchemyError) as error:
-                log.warning("listening for changes broke off", error=type(error).__name__)
+                log.warning("connection for notifications lost", error=type(error).__name__)
             await asyncio.sleep(RECONNECT_S)
 
-    async def _listen(self) -> None:
+    async def _dispatch_notifications(self) -> None:
         connection = await asyncio.to_thread(self._connect)
         loop, broken, socket = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
 
@@ -106,7 +105,7 @@ class Changes:
             connection.close()
 
     def _connect(self) -> psycopg2.extensions.connection:
-        """A connection of our own, outside the pool."""
+        """Open a connection outside the pool, so that it never goes back there with LISTEN active."""
         pooled = self._engine.raw_connection()
         pooled.detach()
         connection = cast("psycopg2.extensions.connection", pooled.dbapi_connection)

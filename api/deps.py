@@ -1,4 +1,4 @@
-"""What endpoints are given: settings, a session, the user."""
+"""FastAPI dependencies shared by the endpoints: settings, database session, current user."""
 
 import hashlib
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ def _session() -> Iterator[Session]:
         yield session
 
 
-# The scope ends the transaction before the answer is sent: a slow download must not hold a connection.
+# This scope ends the transaction before the answer is sent, so that a slow client does not hold a connection.
 DbSession = Annotated[Session, Depends(_session, scope="function")]
 
 
-# `async`, though nothing is awaited: FastAPI would call each of the trivial ones in a thread.
+# Trivial dependencies are `async`, because FastAPI calls others in a thread.
 async def _settings() -> Settings:
     return get_settings()
 
@@ -46,22 +46,24 @@ def hash_token(token: str) -> bytes:
 
 
 async def _token(
-    token: Annotated[str | None, Query(description="the user's token")] = None,
-    token_header: Annotated[str | None, Header(alias="token")] = None,
-    authorization: Annotated[str | None, Header(description="Bearer <token>")] = None,
+    token: Annotated[str | None, Query(description="The user's token.")] = None,
+    token_header: Annotated[
+        str | None, Header(alias="token", description="The token, if not in the query.")
+    ] = None,
+    authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
 ) -> str | None:
     scheme, _, bearer = (authorization or "").partition(" ")
     return token or token_header or (bearer.strip() if scheme.lower() == "bearer" else None)
 
 
-def _user_id(
+def _authenticate(
     token: Annotated[str | None, Depends(_token)],
-    user_id: Annotated[str | None, Query(description="the user's id")] = None,
+    user_id: Annotated[str | None, Query(description="The user's id.")] = None,
 ) -> UUID:
-    """The id of the user who holds the token. Raises BadCredentials."""
+    """Return the id of the token's user. Raises BadCredentials."""
     if not token:
         raise BadCredentials
-    # A transaction of its own: an upload that follows may take hours and must not hold a connection.
+    # In a transaction of its own, because an upload may take hours and must not hold a connection.
     with db.transaction() as session:
         found = session.scalar(select(User.id).where(User.token_hash == hash_token(token)))
     if found is None or (user_id is not None and user_id.lower() != str(found)):
@@ -69,4 +71,4 @@ def _user_id(
     return found
 
 
-CurrentUser = Annotated[UUID, Depends(_user_id)]
+CurrentUser = Annotated[UUID, Depends(_authenticate)]

@@ -1,4 +1,4 @@
-"""The MP3 itself: `GET /record`, which waits while it is not ready yet."""
+"""Downloads: `GET /record` sends the MP3, and waits until it is ready."""
 
 import asyncio
 import re
@@ -13,15 +13,15 @@ from fastapi.responses import FileResponse
 from api import views
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges
-from api.http import satisfiable
-from api.problems import answer, problem, responses
+from api.http import parse_ranges
+from api.problems import problem, problem_response, responses
 from shared import db, errors, media
 from shared.db import Record, RecordStatus
 
 router = APIRouter(tags=["records"])
 
 MAX_NAME_BYTES = 255
-"""what file systems take"""
+"""The limit of common file systems."""
 WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
 
 
@@ -37,7 +37,7 @@ class Mp3Response(FileResponse):
         errors.RecordNotReady,
         errors.RecordGone,
         errors.BadRange,
-        # of a record that failed: why
+        # Raised when the record failed; repeats its stored error.
         errors.NotAWav,
         errors.BadWav,
         errors.NoSpace,
@@ -48,74 +48,75 @@ class Mp3Response(FileResponse):
 @router.head("/record", include_in_schema=False)
 async def download(
     request: Request,
-    record_id: Annotated[UUID, Query(alias="id")],
+    record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
     settings: AppSettings,
     changes: RecordChanges,
-    user_id: UUID | None = None,
-    user: Annotated[UUID | None, Query(description="the same as user_id")] = None,
+    user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
+    user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
 ) -> Response:
-    """The MP3. While it is not ready yet the answer waits for it, 30 s at most."""
+    """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
     owner = user_id or user
     if owner is None:
-        raise errors.BadRequest("The link lacks `user_id`. Use the download_link as it was given.")
+        raise errors.BadRequest("The link lacks `user_id`. Use the `download_link` unchanged.")
 
     def load() -> Record:
         with db.transaction() as session:
             return views.find(session, record_id, owner)
 
     def is_finished(record: Record) -> bool:
-        return record.status in db.records.FINISHED
+        return record.status in db.FINISHED
 
     record = await changes.wait_until(record_id, load, is_finished, MAX_WAIT_S)
     if record.status == RecordStatus.FAILED:
-        return answer(problem(record.error_code or "", record.error_detail or ""))
+        return problem_response(problem(record.error_code or "", record.error_detail or ""))
     if record.status != RecordStatus.DONE:
         raise errors.RecordNotReady
-    return await asyncio.to_thread(_mp3, request, record, settings)
+    return await asyncio.to_thread(_mp3_response, request, record, settings)
 
 
-def _mp3(request: Request, record: Record, settings: AppSettings) -> Response:
-    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It may
-    # be deleted, though: whoever keeps a copy has to ask before each use.
+def _mp3_response(request: Request, record: Record, settings: AppSettings) -> Response:
+    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It can
+    # be deleted, so caches must revalidate before each use.
     headers = {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
-    _heed_range(request, record.mp3_bytes or 0, headers["ETag"])
+    _filter_range(request, record.mp3_bytes or 0, headers["ETag"])
     path = media.record_files(settings.media_dir, record.user_id, record.id).mp3
     try:
-        found = path.stat()
-    except FileNotFoundError as error:  # it was deleted since we looked
+        stat = path.stat()
+    except FileNotFoundError as error:  # deleted since `load`
         raise errors.RecordGone from error
     return Mp3Response(
         path,
-        stat_result=found,
+        stat_result=stat,
         media_type="audio/mpeg",
-        headers={**headers, "Content-Disposition": _disposition(_mp3_name(record.filename))},
+        headers={**headers, "Content-Disposition": _content_disposition(record.filename)},
     )
 
 
-def _heed_range(request: Request, size_bytes: int, etag: str) -> None:
-    """Leave in Range what FileResponse is to send, or nothing. Raises BadRange."""
+def _filter_range(request: Request, size_bytes: int, etag: str) -> None:
+    """Replace the Range header by the satisfiable ranges, or remove it. Raises BadRange."""
     headers = request.headers
-    wanted = headers.get("range", "")
-    is_meant = request.method == "GET" and headers.get("if-range", etag) == etag
-    spans = satisfiable(wanted, size_bytes) if is_meant else None
-    if spans == []:
+    requested = headers.get("range", "")
+    applies = request.method == "GET" and headers.get("if-range", etag) == etag
+    ranges = parse_ranges(requested, size_bytes) if applies else None
+    if ranges == []:
         raise errors.BadRange(size_bytes)
     request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]
-    if spans:
-        kept = ",".join(f"{span.start}-{span.stop - 1}" for span in spans)
-        request.scope["headers"].append((b"range", f"bytes={kept}".encode()))
+    if ranges:
+        specs = ",".join(f"{each.start}-{each.stop - 1}" for each in ranges)
+        request.scope["headers"].append((b"range", f"bytes={specs}".encode()))
 
 
-def _mp3_name(filename: str) -> str:
-    path = PurePath(filename)
-    stem = path.stem if path.suffix.lower() in WAV_SUFFIXES else filename
+def _mp3_name(wav_filename: str) -> str:
+    path = PurePath(wav_filename)
+    stem = path.stem if path.suffix.lower() in WAV_SUFFIXES else wav_filename
     return f"{stem.encode()[: MAX_NAME_BYTES - len('.mp3')].decode(errors='ignore')}.mp3"
 
 
-def _disposition(name: str) -> str:
-    """Both forms of the name, as RFC 6266 (appendix D) advises: curl, among others, knows the first one only."""
+def _content_disposition(wav_filename: str) -> str:
+    """Return the header with both forms of the name (RFC 6266, appendix D): curl, for one, reads only the first."""
+    name = _mp3_name(wav_filename)
     plain = re.sub(r'[^ -~]|["\\%]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,7 +1,8 @@
-"""A record's status as Server-Sent Events (WHATWG HTML, 9.2), for pages that would rather listen than poll."""
+"""A record's status as Server-Sent Events (WHATWG HTML, 9.2), for clients that do not want to poll."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -10,14 +11,13 @@ from fastapi.responses import StreamingResponse
 from api import views
 from api.deps import RecordChanges
 from api.problems import responses
-from api.schemas import RecordView
 from api.views import RecordLinks
 from shared import db, errors
 
 router = APIRouter(tags=["records"])
 
 KEEP_ALIVE_S = 15.0
-# The second asks nginx not to hold the events back.
+# X-Accel-Buffering tells nginx not to buffer the events.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -29,23 +29,19 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 async def follow_record(
     record_id: UUID, links: RecordLinks, changes: RecordChanges
 ) -> StreamingResponse:
-    """The status now and after each change, until the record is finished."""
-
-    def load() -> RecordView:
-        with db.transaction() as session:
-            return views.view(session, views.find(session, record_id), links)
-
+    """Stream the record now and after each change, until it is finished."""
+    load = partial(views.load, record_id, links)
     first = await asyncio.to_thread(load)
 
     async def events() -> AsyncIterator[str]:
-        seen = first
+        record = first
         while True:
-            yield f"data: {seen.model_dump_json()}\n\n"
-            if seen.status in db.records.FINISHED:
+            yield f"data: {record.model_dump_json()}\n\n"
+            if record.status in db.FINISHED:
                 return
-            before = seen
+            before = record
             try:
-                seen = await changes.wait_until(record_id, load, before.__ne__, KEEP_ALIVE_S)
+                record = await changes.wait_until(record_id, load, before.__ne__, KEEP_ALIVE_S)
             except (errors.RecordGone, errors.RecordNotFound):
                 return
 

@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it is ready, and what it counts."""
+"""Liveness, readiness and metrics."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from api.problems import responses
-from api.schemas import Parts
+from api.schemas import Components
 from shared import db, media, queue
-from shared.db import UNDONE, Record, Segment
+from shared.db import UNFINISHED_JOB, Job, Record
 from shared.errors import NotReady
 from shared.settings import get_settings
 
@@ -22,33 +22,38 @@ router = APIRouter(tags=["health"])
 
 log = structlog.get_logger(__name__)
 
+SWEEPS_MISSED = 10
+LEAST_SWEEPER_SILENCE_S = 30
+"""A shorter silence may be a slow sweep or a restart."""
+
 
 @router.get("/health/live")
 def live() -> dict[str, str]:
-    """This process answers."""
+    """Check that this API process answers."""
     return {"status": "ok"}
 
 
 @router.get("/health/ready", responses=responses(NotReady))
-def ready() -> Parts:
-    """PostgreSQL, Redis, the media volume and at least one worker are there."""
+def ready() -> Components:
+    """Check PostgreSQL, Redis, the media volume, and that a worker and the sweeper are alive."""
     checks = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
         "volume": _check_volume,
         "workers": _check_workers,
+        "sweeper": _check_sweeper,
     }
-    found = {name: _outcome(name, check) for name, check in checks.items()}
-    if set(found.values()) != {"ok"}:
-        raise NotReady(found)
-    return Parts(**found)
+    states = {name: _run_check(name, check) for name, check in checks.items()}
+    if set(states.values()) != {"ok"}:
+        raise NotReady(states)
+    return Components(**states)
 
 
-def _outcome(name: str, check: Callable[[], None]) -> str:
+def _run_check(name: str, check: Callable[[], None]) -> str:
     try:
         check()
-    except Exception as error:  # noqa: BLE001 -- whatever a check raises is its finding
-        log.warning("not ready", part=name, error=str(error))
+    except Exception as error:  # noqa: BLE001 -- any error means "not ready"
+        log.warning("not ready", component=name, error=str(error))
         return "not ready"
     return "ok"
 
@@ -68,17 +73,25 @@ def _check_volume() -> None:
     if not os.access(media_dir, os.W_OK | os.X_OK):
         raise PermissionError(f"{media_dir} is not writable")
     if media.free_bytes(media_dir) < get_settings().min_free_bytes:
-        raise OSError("less room than MIN_FREE_BYTES is left")
+        raise OSError("less than MIN_FREE_BYTES is free")
 
 
 def _check_workers() -> None:
     with db.transaction() as session:
-        if not db.workers.alive(session):
-            raise RuntimeError("no worker has reported itself")
+        if not db.workers.alive(session, "main"):
+            raise RuntimeError("no worker is alive")
+
+
+def _check_sweeper() -> None:
+    with db.transaction() as session:
+        silence_s = db.workers.seconds_since_seen(session, "sweeper")
+    limit_s = max(SWEEPS_MISSED * get_settings().sweep_interval_s, LEAST_SWEEPER_SILENCE_S)
+    if silence_s is None or silence_s > limit_s:
+        raise RuntimeError(f"the last sweep was {silence_s} s ago")
 
 
 class _Gauges(Collector):
-    """Read from the database when asked, so that every API process tells the same."""
+    """Reads the database at each request, so that all API processes report the same values."""
 
     def collect(self) -> Iterator[Metric]:
         with db.transaction() as session:
@@ -86,27 +99,30 @@ class _Gauges(Collector):
                 select(Record.status, func.count()).group_by(Record.status)
             ).all()
             by_state = session.execute(
-                select(Segment.state, func.count())
-                .where(Segment.state.in_(UNDONE))
-                .group_by(Segment.state)
+                select(Job.state, func.count())
+                .where(Job.state.in_(UNFINISHED_JOB))
+                .group_by(Job.state)
             ).all()
-            alive = len(db.workers.alive(session))
+            alive = len(db.workers.alive(session, "main"))
+            silence_s = db.workers.seconds_since_seen(session, "sweeper")
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)
-        segments = GaugeMetricFamily(
-            "wav2mp3_segments", "Segments that are not done, by state", labels=["state"]
-        )
+        jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
         for state, count in by_state:
-            segments.add_metric([state], count)
-        yield from (records, segments, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+            jobs.add_metric([state], count)
+        yield from (records, jobs, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+        if silence_s is not None:
+            yield GaugeMetricFamily(
+                "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s
+            )
         free_bytes = media.free_bytes(get_settings().media_dir)
-        yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Room on the media volume", free_bytes)
+        yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
 
 
 @router.get("/metrics", response_class=Response)
 def metrics() -> Response:
-    """Prometheus metrics."""
+    """Return metrics for Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Gauges())
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

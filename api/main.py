@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import downloads, events, health, problems, records, users
 from api.changes import Changes
-from api.http import AccessLog, Linger
+from api.http import AccessLog, DrainRefusedBodies
 from shared import db, log
 from shared.settings import get_settings
 
@@ -24,33 +24,33 @@ THREADS = 40
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    # Of the default executor's few threads, uploads that wait for a slow disk would leave none to answer with.
+    # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    async with app.state.changes.listening():
+    async with app.state.changes.listen():
         yield
 
 
 def create_app() -> FastAPI:
     log.configure(get_settings().log_level)
-    # Serves the scripts of /docs itself: a self-hosted service must not need somebody's CDN.
+    # FastAPIOffline serves the scripts of /docs itself: a self-hosted service must not depend on a CDN.
     app = FastAPIOffline(
         title="wav2mp3",
-        description="Turns WAV into MP3: upload, poll, download.",
+        description="Converts WAV files to MP3. Upload a file, poll its status, download the result.",
         version="1.0.0",
         lifespan=_lifespan,
-        # a redirect would lead to http and to our own name, whatever proxy stands in front, and take the token along
+        # A redirect ignores the proxy's scheme and host, and repeats the token in its URL.
         redirect_slashes=False,
     )
     app.state.changes = Changes(db.get_engine())
     problems.install(app)
     for resource in (users, records, downloads, events, health):
         app.include_router(resource.router)
-    app.router.default = _page_or(app.router.not_found)
+    app.router.default = _serve_page_or(app.router.not_found)
     return app
 
 
 class _Page(StaticFiles):
-    """Asked for anew each time: after an upgrade, old and new files must not meet in a browser."""
+    """Makes browsers revalidate each file, so that they never mix files of two releases."""
 
     def file_response(self, *arguments: Any, **options: Any) -> Response:
         response = super().file_response(*arguments, **options)
@@ -58,28 +58,28 @@ class _Page(StaticFiles):
         return response
 
 
-def _page_or(not_found: ASGIApp) -> ASGIApp:
-    """The web page where no resource answers. A mount at "/" would take the place of their 405s."""
+def _serve_page_or(not_found: ASGIApp) -> ASGIApp:
+    """Serve the web page where no route matches. A mount at "/" would hide the routes' 405 answers."""
     page = _Page(directory=Path(__file__).parent / "static", html=True)
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         is_for_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         await (page if is_for_page else not_found)(scope, receive, send)
 
-    return answer
+    return serve
 
 
-def _ranges_of_mp3s_only(app: ASGIApp) -> ASGIApp:
-    """Starlette's static files answer a range that cannot be in plain text; nobody needs parts of a page."""
+def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
+    """Remove Range from other requests: Starlette's static files answer a bad range in plain text."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/record":
             headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
             scope = {**scope, "headers": headers}
         await app(scope, receive, send)
 
-    return answer
+    return serve
 
 
-# Around everything, to see the answers to unexpected errors as well.
-app = AccessLog(Linger(_ranges_of_mp3s_only(create_app())))
+# These wrap the whole application, so that they see the answers to unexpected errors too.
+app = AccessLog(DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())))

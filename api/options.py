@@ -1,27 +1,32 @@
-"""The query parameters of an upload: what the MP3 should be, and what its tag should say."""
+"""Query parameters of an upload: conversion options and tags."""
 
 from typing import Annotated
 
 from fastapi import Depends, Query
 
-from shared.mp3_options import SAMPLE_RATES_HZ, Options, check_options
+from shared.mp3_options import Options, check_options
+from shared.mpeg import SAMPLE_RATES_HZ
 
-Tag = Annotated[str | None, Query(max_length=1000)]
+Tag = Annotated[str | None, Query(max_length=1000, description="Overrides the WAV's own metadata.")]
 
 
 async def _options(
     quality: Annotated[
-        int | None, Query(ge=0, le=9, description="VBR, 0 best to 9 smallest; 2 if nothing is said")
+        int | None, Query(ge=0, le=9, description="VBR, 0 (best) to 9 (smallest file). Default: 2.")
     ] = None,
     bitrate_kbps: Annotated[
-        int | None, Query(description="CBR, instead of quality: 8 to 320, as the rate allows")
+        int | None,
+        Query(
+            description="Constant bitrate in kbit/s, instead of `quality`. "
+            "Allowed values depend on the sample rate."
+        ),
     ] = None,
     channels: Annotated[
-        int | None, Query(ge=1, le=2, description="as the source, at most 2, if nothing is said")
+        int | None, Query(ge=1, le=2, description="1 or 2. Default: same as the source, at most 2.")
     ] = None,
     sample_rate_hz: Annotated[
         int | None,
-        Query(description=f"one of {SAMPLE_RATES_HZ}; the best for the source if nothing is said"),
+        Query(description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible."),
     ] = None,
 ) -> Options:
     options = Options(quality, bitrate_kbps, channels, sample_rate_hz)
@@ -38,15 +43,8 @@ async def _tags(
     genre: Tag = None,
     comment: Tag = None,
 ) -> dict[str, str]:
-    given = {
-        "title": title,
-        "artist": artist,
-        "album": album,
-        "track": track,
-        "year": year,
-        "genre": genre,
-        "comment": comment,
-    }
+    given = {"title": title, "artist": artist, "album": album, "track": track, "year": year, "genre": genre,
+             "comment": comment}  # fmt: skip
     # PostgreSQL's JSON cannot hold a NUL.
     return {name: value.replace("\0", "") for name, value in given.items() if value is not None}
 

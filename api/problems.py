@@ -1,4 +1,4 @@
-"""From an error to what the client is told: RFC 9457 problem+json, on every path, in this one place."""
+"""Turns every error into an answer: an RFC 9457 problem, on every path."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -55,7 +55,7 @@ log = structlog.get_logger(__name__)
 
 
 def problem(code: str, detail: str) -> Problem:
-    """The problem that stands for an error's code, such as the one in a failed record's row."""
+    """Return the problem for an error's code, for example the code in a failed record's row."""
     status = STATUS_OF_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     return Problem(title=status.phrase, status=status, code=code, detail=detail)
 
@@ -63,8 +63,8 @@ def problem(code: str, detail: str) -> Problem:
 def responses(
     *raised: type[Wav2mp3Error], media_type: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of an endpoint's errors, and of its answer where that is not JSON."""
-    # Of two with one status, that of the endpoint's own is described: it says more.
+    """Describe an endpoint's errors for OpenAPI, and its answer's media type if that is not JSON."""
+    # If two errors share a status, the endpoint's own replaces the common one.
     all_raised: tuple[type[Wav2mp3Error], ...] = (errors.BadRequest, errors.Unavailable, *raised)
     described: dict[int | str, dict[str, Any]] = {
         STATUS[error].value: {
@@ -83,15 +83,15 @@ def responses(
 
 
 def install(app: FastAPI) -> None:
-    app.add_exception_handler(Wav2mp3Error, _answer_error)
-    app.add_exception_handler(HTTPException, _answer_http_exception)
-    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
-    app.add_exception_handler(OperationalError, _answer_unavailable)
-    app.add_exception_handler(PoolTimeout, _answer_unavailable)
-    app.add_exception_handler(Exception, _answer_unexpected)
+    app.add_exception_handler(Wav2mp3Error, _handle_error)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(OperationalError, _handle_unavailable)
+    app.add_exception_handler(PoolTimeout, _handle_unavailable)
+    app.add_exception_handler(Exception, _handle_unexpected)
 
 
-def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         body.model_dump(mode="json"),
         body.status,
@@ -100,20 +100,20 @@ def answer(body: Problem, headers: Mapping[str, str] | None = None) -> JSONRespo
     )
 
 
-def _answer_error(_: Request, error: Exception) -> JSONResponse:
+def _handle_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Wav2mp3Error)
     body = problem(error.code, error.detail)
     if isinstance(error, errors.FilenameTaken):
         body = FilenameTakenProblem(**body.model_dump(), record_id=error.record_id)
     if isinstance(error, errors.NotReady):
-        body = NotReadyProblem(**body.model_dump(), **error.parts)
+        body = NotReadyProblem(**body.model_dump(), **error.components)
     headers = dict(HEADERS.get(type(error), {}))
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
-    return answer(body, headers)
+    return problem_response(body, headers)
 
 
-def _answer_http_exception(_: Request, error: Exception) -> JSONResponse:
+def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     body = Problem(
@@ -122,20 +122,20 @@ def _answer_http_exception(_: Request, error: Exception) -> JSONResponse:
         code=status.name.lower(),
         detail=f"{status.description or status.phrase}. The calls of this service are described at /docs.",
     )
-    return answer(body, error.headers)
+    return problem_response(body, error.headers)
 
 
-def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
+def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return _answer_error(request, errors.BadRequest(f"The request is not right: {wrong}."))
+    return _handle_error(request, errors.BadRequest(f"Correct the request: {wrong}. See /docs."))
 
 
-def _answer_unavailable(request: Request, error: Exception) -> JSONResponse:
+def _handle_unavailable(request: Request, error: Exception) -> JSONResponse:
     log.error("database unavailable", path=request.url.path, exc_info=error)
-    return _answer_error(request, errors.Unavailable())
+    return _handle_error(request, errors.Unavailable())
 
 
-def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+def _handle_unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected error", path=request.url.path, exc_info=error)
-    return _answer_error(request, Wav2mp3Error())
+    return _handle_error(request, Wav2mp3Error())

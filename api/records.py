@@ -1,4 +1,4 @@
-"""Records: upload a WAV, follow it, list it, delete it."""
+"""Records: upload, show, list and delete."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from api import views
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
-from api.http import Multipart, arriving
+from api.http import Multipart, body_chunks
 from api.options import ConversionOptions, TagOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
@@ -66,15 +66,15 @@ async def create_record(
     settings: AppSettings,
     links: RecordLinks,
 ) -> RecordAccepted:
-    """Upload a WAV as the part `wav_file`. The answer comes when it is safely stored; then follow `status_link`."""
+    """Upload a WAV as the form file `wav_file`. Answers once the file is stored safely; then poll `status_link`."""
     form = Multipart(request.headers.get("content-type", ""))
-    await asyncio.to_thread(_check_announced_size, request.headers.get("content-length"), settings)
+    await asyncio.to_thread(_check_content_length, request.headers.get("content-length"), settings)
     upload = Upload(user_id, options, tags, settings)
     try:
-        await upload.receive(arriving(request, settings.upload_idle_timeout_s), form)
+        await upload.receive(body_chunks(request, settings.upload_idle_timeout_s), form)
         record_id = await asyncio.to_thread(upload.accept)
     except BaseException:
-        await asyncio.to_thread(upload.abandon)
+        await asyncio.to_thread(upload.abort)
         raise
     response.headers["Location"] = links.status(record_id)
     response.headers["Retry-After"] = str(POLL_AFTER_S)
@@ -86,11 +86,11 @@ async def create_record(
     )
 
 
-def _check_announced_size(content_length: str | None, settings: AppSettings) -> None:
+def _check_content_length(content_length: str | None, settings: AppSettings) -> None:
     size_bytes = int(content_length or 0)
     if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
         raise errors.UploadTooLarge
-    # Twice: while a record is assembled, its source, its parts and its MP3 are all there.
+    # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
     if media.free_bytes(settings.media_dir) - 2 * size_bytes < settings.min_free_bytes:
         raise errors.NoSpace
 
@@ -103,23 +103,21 @@ async def show_record(
     prefer: Annotated[
         str | None,
         Header(
-            description="wait=N holds the answer until the record is finished, N seconds at most"
+            description="`wait=N` holds the answer until the record is finished, for at most N seconds (up to 30)."
         ),
     ] = None,
 ) -> RecordView:
-    """How a record is doing."""
-
-    def load() -> RecordView:
-        with db.transaction() as session:
-            return views.view(session, views.find(session, record_id), links)
-
+    """Show a record's status, progress and download link."""
     return await changes.wait_until(
-        record_id, load, lambda seen: seen.status in db.records.FINISHED, _preferred_wait_s(prefer)
+        record_id,
+        lambda: views.load(record_id, links),
+        lambda record: record.status in db.FINISHED,
+        _parse_wait_s(prefer),
     )
 
 
-def _preferred_wait_s(prefer: str | None) -> float:
-    """`wait` of a Prefer header (RFC 7240, 4.3); what cannot be understood is ignored, as section 2 has it."""
+def _parse_wait_s(prefer: str | None) -> float:
+    """Return the seconds of `wait` in a Prefer header (RFC 7240, 4.3). Malformed ones are ignored (section 2)."""
     wait = WAIT.search(prefer or "")
     return min(float(wait[1]), MAX_WAIT_S) if wait else 0
 
@@ -129,10 +127,10 @@ def list_records(
     user_id: CurrentUser,
     session: DbSession,
     links: RecordLinks,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    before: Annotated[UUID | None, Query(description="the last record of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Records per page.")] = 50,
+    before: Annotated[UUID | None, Query(description="Last record of the previous page.")] = None,
 ) -> RecordPage:
-    """A user's records, newest first."""
+    """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
     query = select(Record).where(Record.user_id == user_id, Record.status.not_in(GONE))
     if before is not None:
@@ -154,8 +152,8 @@ def list_records(
     responses=responses(errors.BadCredentials, errors.RecordNotFound, errors.RecordGone),
 )
 def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
-    """Cancel or delete a record: what converts it stops, its bytes go, its filename is free."""
+    """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""
     with db.transaction() as session:
         views.find(session, record_id, user_id)
-        db.records.bury(session, record_id, RecordStatus.DELETED)
+        db.records.mark_gone(session, record_id, RecordStatus.DELETED)
     media.delete_all(media.record_files(settings.media_dir, user_id, record_id))

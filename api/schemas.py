@@ -1,4 +1,4 @@
-"""The shapes of requests and answers."""
+"""The JSON bodies of requests and answers."""
 
 from datetime import datetime
 from typing import Annotated
@@ -31,7 +31,7 @@ class RecordAccepted(BaseModel):
 
 
 class Problem(BaseModel):
-    """An RFC 9457 problem. `code` is stable; `detail` says what to do."""
+    """An RFC 9457 problem. `code` is stable; `detail` tells the reader what to do."""
 
     type: str = "about:blank"
     title: str
@@ -41,30 +41,33 @@ class Problem(BaseModel):
 
 
 class FilenameTakenProblem(Problem):
-    record_id: UUID | None = Field(description="the record that has the name, unless it just went")
+    record_id: UUID | None = Field(
+        description="ID of the record that already uses this filename. Null if it has just been deleted."
+    )
 
 
-class Parts(BaseModel):
-    """What the service consists of, each "ok" or "not ready"."""
+class Components(BaseModel):
+    """The state of each component: "ok" or "not ready"."""
 
     postgresql: str
     redis: str
     volume: str
     workers: str
+    sweeper: str
 
 
-class NotReadyProblem(Problem, Parts):
+class NotReadyProblem(Problem, Components):
     pass
 
 
 class RecordView(BaseModel):
-    """A record as its user sees it."""
+    """An uploaded WAV and its conversion."""
 
     id: UUID
     status: RecordStatus
-    progress: float = Field(description="the share of the audio that is encoded, 0 to 1")
+    progress: float = Field(description="Encoded fraction of the audio, 0 to 1.")
     queue_position: int | None = Field(
-        description="how many records wait up to this one; null once it converts"
+        description="Position in the queue, starting at 1. Null once conversion has started."
     )
     filename: str
     duration_s: float | None
@@ -75,9 +78,9 @@ class RecordView(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
-    download_link: str | None = Field(description="null until the MP3 is ready")
+    download_link: str | None = Field(description="Null until the MP3 is ready.")
 
 
 class RecordPage(BaseModel):
     records: list[RecordView]
-    next: str | None = Field(description="the link to the page with older records")
+    next: str | None = Field(description="Link to older records. Null on the last page.")

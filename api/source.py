@@ -1,6 +1,6 @@
-"""The source of an upload: written while it arrives, looked at as soon as there is something to see.
+"""Writes the source file of an upload and checks its header as early as possible.
 
-Everything here blocks: it is for use in a thread. `path` is created; nobody may write to it but its `SourceWriter`.
+All functions block: call them in a thread. A `SourceWriter` creates its file and must be the only writer.
 """
 
 import errno
@@ -13,67 +13,67 @@ from shared.errors import NoSpace, UploadTooLarge
 from shared.settings import Settings
 
 SYNC_BYTES = 64 * 2**20
-"""Bytes are brought to the disk in such steps: what is left for the end takes less than an upload's lease."""
+"""Call fsync after this many bytes, so that the final fsync is short enough to finish within the upload's lease."""
 
 
 class SourceWriter:
-    """`write` until all is there, then `finish`; or `abandon`."""
+    """Call `write` for each slice, then `finish` or `abort`."""
 
     def __init__(self, path: Path, options: mp3_options.Options, settings: Settings) -> None:
         self._path = path
         self._options = options
         self._settings = settings
-        with _noticing_no_space():
+        with _translate_no_space():
             media.make_folder(path.parent)
             self._file = path.open("x+b")
         self.size_bytes = 0
         self._synced_bytes = 0
-        self._has_good_start = False
-        self._next_look_bytes = 0
+        self._is_header_checked = False
+        self._next_check_bytes = 0
 
-    def write(self, arrived: bytearray) -> None:
+    def write(self, data: bytearray) -> None:
         """Raises UploadTooLarge, NoSpace, NotAWav, BadWav, BadOptions."""
-        self.size_bytes += len(arrived)
+        self.size_bytes += len(data)
         if self.size_bytes > self._settings.max_upload_bytes:
             raise UploadTooLarge
         if media.free_bytes(self._path.parent) < self._settings.min_free_bytes:
             raise NoSpace
-        with _noticing_no_space():
-            self._file.write(arrived)
+        with _translate_no_space():
+            self._file.write(data)
             self._file.flush()
             if self.size_bytes - self._synced_bytes >= SYNC_BYTES:
                 media.sync(self._file)
                 self._synced_bytes = self.size_bytes
-        if not self._has_good_start and self.size_bytes >= self._next_look_bytes:
-            self._look_at_start()
+        if not self._is_header_checked and self.size_bytes >= self._next_check_bytes:
+            self._check_header()
 
-    def _look_at_start(self) -> None:
+    def _check_header(self) -> None:
         fmt = wav.check_start(self._file, self.size_bytes)
         self._file.seek(self.size_bytes)
-        self._has_good_start = fmt is not None
-        # A compressed stream may have another rate than its fmt says.
-        if fmt is not None and fmt.encoding in wav.RAW:
-            mp3_options.check_source_rate(self._options, fmt.sample_rate_hz)
-        # Twice the bytes before the next look: however slowly a header arrives, looking takes linear time.
-        self._next_look_bytes = 2 * self.size_bytes
+        self._is_header_checked = fmt is not None
+        # The rate in `fmt ` is reliable for raw samples only; a compressed stream may have another.
+        if fmt is not None and fmt.is_raw:
+            mp3_options.choose_sample_rate_hz(self._options, fmt.sample_rate_hz)
+        # Doubling makes the total time linear, even if the header arrives in tiny slices.
+        self._next_check_bytes = 2 * self.size_bytes
 
     def finish(self) -> wav.WavInfo:
-        """The source is whole, and durable when this returns. Raises NoSpace, NotAWav, BadWav."""
+        """Check the complete source and make it durable. Raises NoSpace, NotAWav, BadWav."""
         info = wav.read_wav(self._file, self.size_bytes)
-        with _noticing_no_space():
+        with _translate_no_space():
             media.sync(self._file)
             self._file.close()
             media.sync_folder(self._path.parent)
         return info
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         self._path.unlink(missing_ok=True)
-        with suppress(OSError):  # closing writes what a full disk did not take
+        with suppress(OSError):  # close flushes, which fails on a full disk
             self._file.close()
 
 
 @contextmanager
-def _noticing_no_space() -> Iterator[None]:
+def _translate_no_space() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""An upload becomes a source on disk while it arrives, and a record once it is whole.
+"""Streams an upload to the source file, and accepts it as a record once it is complete.
 
-The body is written once, in slices; memory stays flat whatever its size. What can be refused early is refused
-early: a taken filename when its part begins, what is not a WAV with the first slice. Whatever goes wrong, no byte and
-no row stays behind, and the filename is free again.
+The body is written once, in slices, so memory use does not depend on its size. Uploads are refused as early as
+possible: a duplicate filename as soon as the form part's head arrives, a non-WAV after the first 64 KiB. After any
+error the file and the row are removed, and the filename is free again.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from shared.settings import Settings
 
 PART_NAME = "wav_file"
 MAX_FORM_BYTES = 64 * 2**10
-"""what a form may hold beside its file"""
+"""Maximum size of a form without its file."""
 FIRST_SLICE_BYTES = 64 * 2**10
-"""enough to tell what is not a WAV, and so little that a slow client hears of it soon"""
+"""Enough to recognise most files that are not WAVs, and small enough to refuse a slow client soon."""
 SLICE_BYTES = 2**20
 CLIP_SEGMENTS = 2
-"""A record of one segment that is no longer than so many usual ones is a clip."""
+"""A record is a clip if it is one segment of at most this many times SEGMENT_S."""
 
 
 class Upload:
-    """One upload of one user: `receive`, then `accept`; or `abandon`, if anything is raised."""
+    """One upload of one user. Call `receive`, then `accept`; if either raises, call `abort`."""
 
     def __init__(
         self, user_id: UUID, options: mp3_options.Options, tags: dict[str, str], settings: Settings
@@ -38,12 +38,12 @@ class Upload:
         self._settings = settings
         self._lease_s = 2 * settings.upload_idle_timeout_s
         self._renew_at = 0.0
-        self._arrived = bytearray()
+        self._buffer = bytearray()
         self._writer: SourceWriter | None = None
         self.record_id: UUID | None = None
 
     async def receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
-        """Take the body's one file as it arrives. Raises everything that an upload can be refused for."""
+        """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
         body_bytes = file_bytes = 0
         in_file = False
         async for chunk in chunks:
@@ -52,24 +52,22 @@ class Upload:
                 if isinstance(event, PartHead):
                     in_file = event.filename is not None or event.name == PART_NAME
                     if in_file:
-                        await asyncio.to_thread(self._begin, event)
+                        await asyncio.to_thread(self._start_file, event)
                 elif in_file:
-                    self._arrived += event
+                    self._buffer += event
                     file_bytes += len(event)
             if body_bytes - file_bytes > MAX_FORM_BYTES:
-                raise BadUpload(f"The form holds much beside its file. Send `{PART_NAME}` alone.")
-            if self._is_slice_due():
+                raise BadUpload(f"The form is too large. Send only the file `{PART_NAME}`.")
+            if self._should_write():
                 await asyncio.to_thread(self._write)
         if not form.complete:
             raise BadUpload
 
-    def _begin(self, head: PartHead) -> None:
+    def _start_file(self, head: PartHead) -> None:
         if head.name != PART_NAME or head.filename is None:
-            raise BadUpload(
-                f"The WAV must be the file `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'."
-            )
+            raise BadUpload(f"Send the WAV as `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'.")
         if self.record_id is not None:
-            raise BadUpload("There are two files in this upload. Send each in a call of its own.")
+            raise BadUpload("The upload contains two files. Send each in its own request.")
         with db.transaction() as session:
             self.record_id = db.records.reserve(
                 session,
@@ -85,68 +83,70 @@ class Upload:
             self._files(self.record_id).source, self._options, self._settings
         )
 
-    def _is_slice_due(self) -> bool:
-        """A slice is full, or the client is so slow that the lease must be renewed meanwhile."""
+    def _should_write(self) -> bool:
+        """Return whether a slice is full, or the lease must be renewed because the client is slow."""
         if self._writer is None:
             return False
         slice_bytes = SLICE_BYTES if self._writer.size_bytes else FIRST_SLICE_BYTES
-        return len(self._arrived) >= slice_bytes or time.monotonic() >= self._renew_at
+        return len(self._buffer) >= slice_bytes or time.monotonic() >= self._renew_at
 
     def _write(self) -> None:
         assert self._writer is not None
         assert self.record_id is not None
-        self._writer.write(self._arrived)
-        self._arrived.clear()
+        self._writer.write(self._buffer)
+        self._buffer.clear()
         if time.monotonic() < self._renew_at:
             return
         self._renew_at = time.monotonic() + self._lease_s / 4
         with db.transaction() as session:
-            if not db.records.keep_uploading(session, self.record_id, self._lease_s):
+            if not db.records.renew_upload(session, self.record_id, self._lease_s):
                 raise RecordGone
 
     def accept(self) -> UUID:
-        """Commit the whole source as a record and queue its segments. Raises what `receive` does."""
+        """Finish the source, commit the record and queue its jobs. Raises the same errors as `receive`."""
         if self._writer is None or self.record_id is None:
             raise BadUpload(
-                f"There is no file `{PART_NAME}` in the body: curl -F '{PART_NAME}=@song.wav'."
+                f"The body has no file `{PART_NAME}`. Send it: curl -F '{PART_NAME}=@song.wav'."
             )
         self._write()
         info = self._writer.finish()
         target = mp3_options.choose_target(info, self._options)
-        stretches = segmentation.plan_segments(info, target, self._settings.segment_s)
-        is_clip = (
-            stretches[0].samples / info.sample_rate_hz <= CLIP_SEGMENTS * self._settings.segment_s
-            and len(stretches) == 1
-        )
-        segment_queue = queue.CLIPS if is_clip else queue.SEGMENTS
+        sample_ranges = segmentation.plan_segments(info, target, self._settings.segment_s)
+        clip_samples = CLIP_SEGMENTS * self._settings.segment_s * info.fmt.sample_rate_hz
+        is_clip = len(sample_ranges) == 1 and sample_ranges[0].samples <= clip_samples
+        job_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:
-            segment_ids = db.records.accept(
+            accepted = db.records.accept(
                 session,
                 self.record_id,
                 source_bytes=self._writer.size_bytes,
                 duration_s=info.duration_s,
+                target=target,
                 warnings=[*info.warnings, *mp3_options.mix_warnings(info, target)],
-                stretches=stretches,
-                queue=segment_queue,
             )
-        if not segment_ids:
-            raise RecordGone
-        self._publish(segment_ids, segment_queue)
+            if not accepted:
+                raise RecordGone
+            ready = db.jobs.create(
+                session,
+                self.record_id,
+                sample_ranges,
+                queue=job_queue,
+                assemble_queue=queue.RETRY_QUEUE[queue.CLIPS],
+                in_flight=self._settings.segments_in_flight,
+            )
+        for job_id in ready:
+            if not queue.publish(job_id, job_queue):
+                break
         return self.record_id
 
-    def _publish(self, segment_ids: list[int], segment_queue: str) -> None:
-        for segment_id in segment_ids[: self._settings.segments_in_flight]:
-            if not queue.publish(queue.ENCODE_SEGMENT, segment_id, segment_queue):
-                return
-
-    def abandon(self) -> None:
+    def abort(self) -> None:
         if self.record_id is None:
             return
         with db.transaction() as session:
-            released = db.records.release(session, self.record_id)
-        # An accepted record keeps its source, whatever went wrong after the commit.
-        if released and self._writer is not None:
-            self._writer.abandon()
+            was_aborted = db.records.abort_upload(session, self.record_id)
+        # An accepted record keeps its source, even if something failed after the commit.
+        if was_aborted and self._writer is not None:
+            self._writer.abort()
 
     def _files(self, record_id: UUID) -> media.RecordFiles:
         return media.record_files(self._settings.media_dir, self._user_id, record_id)

@@ -1,4 +1,4 @@
-"""Users: whoever has a token may upload."""
+"""Users. Uploads need the id and token of one."""
 
 import secrets
 from typing import Annotated
@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from api.deps import AppSettings, DbSession, hash_token
-from api.http import arriving
+from api.http import body_chunks
 from api.problems import responses
 from api.schemas import NewUser, UserCreated
 from shared import errors
@@ -26,9 +26,9 @@ BODY = {
 
 
 async def _new_user(request: Request, settings: AppSettings) -> NewUser:
-    # Read here, because FastAPI would hold a body of any size in memory.
+    # Read in chunks up to a limit, because FastAPI would hold a body of any size in memory.
     body = bytearray()
-    async for chunk in arriving(request, settings.upload_idle_timeout_s):
+    async for chunk in body_chunks(request, settings.upload_idle_timeout_s):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise errors.UploadTooLarge('The body is too large. Send {"name": "your name"}.')
@@ -47,7 +47,7 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
 def create_user(
     new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
 ) -> UserCreated:
-    """Create a user. The token is shown this once: only its hash is kept."""
+    """Create a user. Store the token: the service keeps only its hash and cannot show it again."""
     token = secrets.token_urlsafe(32)
     user = User(name=new_user.name, token_hash=hash_token(token))
     session.add(user)

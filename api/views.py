@@ -1,4 +1,4 @@
-"""Records as their users see them, and the links to them."""
+"""Turns rows into the records that users see, with their links."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session, aliased
 from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
-from shared.db import GONE, Record, RecordStatus, Segment, SegmentState
+from shared import db
+from shared.db import GONE, Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 
 
 class Links:
-    """Absolute links, to the host that the client used or to PUBLIC_URL."""
+    """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
     def __init__(self, base_url: str) -> None:
         self._base = base_url.rstrip("/")
@@ -39,7 +40,7 @@ RecordLinks = Annotated[Links, Depends(_links)]
 
 
 def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Record:
-    """A record, of this user if one is named. Raises RecordNotFound, RecordGone."""
+    """Return a record, only if `user_id` owns it or is None. Raises RecordNotFound, RecordGone."""
     record = session.get(Record, record_id)
     if record is None or user_id not in (None, record.user_id):
         raise RecordNotFound
@@ -48,8 +49,10 @@ def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Reco
     return record
 
 
-def view(session: Session, record: Record, links: Links) -> RecordView:
-    return view_all(session, [record], links)[0]
+def load(record_id: UUID, links: Links) -> RecordView:
+    """Read a record in a transaction of its own. Raises RecordNotFound, RecordGone."""
+    with db.transaction() as session:
+        return view_all(session, [find(session, record_id)], links)[0]
 
 
 def view_all(session: Session, records: Sequence[Record], links: Links) -> list[RecordView]:
@@ -86,7 +89,7 @@ def _download_link(record: Record, links: Links) -> str | None:
 
 
 def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
-    """Of those that were begun but are not done, the share that is encoded."""
+    """Return the encoded fraction of each record that has started but is not done."""
     begun = [
         record.id
         for record in records
@@ -95,9 +98,9 @@ def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
     if not begun:
         return {}
     sums = session.execute(
-        select(Segment.record_id, func.sum(Segment.encoded_samples), func.sum(Segment.samples))
-        .where(Segment.record_id.in_(begun))
-        .group_by(Segment.record_id)
+        select(Job.record_id, func.sum(Job.encoded_samples), func.sum(Job.samples))
+        .where(Job.record_id.in_(begun), Job.kind == JobKind.ENCODE)
+        .group_by(Job.record_id)
     )
     return {
         record_id: round(min(float(encoded / samples), 1.0), 4)
@@ -107,18 +110,21 @@ def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
 
 
 def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, int]:
-    """How many records wait on its queue up to each one that waits, in the order in which they were accepted."""
+    """Return the position of each waiting record in its queue, by the order in which they were accepted."""
     waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
     if not waiting:
         return {}
-    other = aliased(Segment)
-    is_first = (other.index == 0, other.state == SegmentState.QUEUED, other.attempt == 0)
-    up_to_this = select(func.count()).where(
-        *is_first, other.queue == Segment.queue, other.id <= Segment.id
+    other = aliased(Job)
+    is_first = (
+        other.kind == JobKind.ENCODE,
+        other.index == 0,
+        other.state == JobState.READY,
+        other.attempt == 0,
     )
+    up_to_this = select(func.count()).where(*is_first, other.queue == Job.queue, other.id <= Job.id)
     found = session.execute(
-        select(Segment.record_id, up_to_this.scalar_subquery()).where(
-            Segment.record_id.in_(waiting), Segment.index == 0
+        select(Job.record_id, up_to_this.scalar_subquery()).where(
+            Job.record_id.in_(waiting), Job.kind == JobKind.ENCODE, Job.index == 0
         )
     )
     return dict(found.tuples().all())

@@ -1,21 +1,20 @@
-"""Every way in which the service says no.
+"""All errors that users can see. They know nothing of HTTP: `api/problems.py` gives each class its status.
 
-The errors know nothing of HTTP: `api/problems.py` gives each class its status. `code` is stable, for programs;
-the message is one sentence or two for a person, and says what to do. It never holds a server path or the output of
-another program. A docstring is its class's default message.
+`code` is stable, for programs. `message` is for a person: one or two sentences that say what to do, without server
+paths and without the output of other programs. Whoever raises an error may pass a more precise message as `detail`.
 """
 
-import inspect
 from uuid import UUID
 
 
 class Wav2mp3Error(Exception):
-    """Something went wrong inside the service. Try again; if it happens again, tell its operator."""
+    """Base class. Raised itself for an error that nobody expected."""
 
     code = "internal_error"
+    message = "Something went wrong inside the service. Try again; if it happens again, tell the operator."
 
     def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail or inspect.cleandoc(type(self).__doc__ or ""))
+        super().__init__(detail or self.message)
 
     @property
     def detail(self) -> str:
@@ -23,33 +22,36 @@ class Wav2mp3Error(Exception):
 
 
 class BadCredentials(Wav2mp3Error):
-    """The user id and token do not belong together. Create a user with POST /users and send both."""
-
     code = "bad_credentials"
+    message = "The user id and token do not belong together. Create a user with POST /users and send both."
 
 
 class RecordNotFound(Wav2mp3Error):
-    """There is no such record. Check the id in the link."""
+    """The id is unknown, or the record belongs to another user."""
 
     code = "record_not_found"
+    message = "There is no such record. Check the id in the link."
 
 
 class RecordGone(Wav2mp3Error):
-    """This record was deleted or has expired. Upload the WAV again."""
+    """The record is a tombstone, or it became one during the request."""
 
     code = "record_gone"
+    message = "This record was deleted or has expired. Upload the WAV again."
 
 
 class RecordNotReady(Wav2mp3Error):
-    """The MP3 is not ready yet. Ask again after the time in Retry-After."""
+    """The download waited as long as it may, and the MP3 is not finished."""
 
     code = "record_not_ready"
+    message = "The MP3 is not ready yet. Try again after the number of seconds in Retry-After."
 
 
 class FilenameTaken(Wav2mp3Error):
-    """You already have a record of this filename. Delete that record or rename the file."""
+    """`record_id` is the record with this filename, or None if it was deleted in the meantime."""
 
     code = "filename_taken"
+    message = "You already have a record with this filename. Delete that record or rename the file."
 
     def __init__(self, detail: str | None = None, record_id: UUID | None = None) -> None:
         super().__init__(detail)
@@ -57,57 +59,62 @@ class FilenameTaken(Wav2mp3Error):
 
 
 class TooManyPending(Wav2mp3Error):
-    """Too many of your records are still waiting. Wait until some are done, then upload again."""
+    """The user has MAX_PENDING_RECORDS unfinished records."""
 
     code = "too_many_pending"
+    message = "Too many of your records are unfinished. Wait until some of them are done, then upload again."
 
 
 class UploadTooLarge(Wav2mp3Error):
-    """The file is larger than this service accepts. Split it, or ask the operator to raise MAX_UPLOAD_BYTES."""
-
     code = "upload_too_large"
+    message = "The file is larger than this service accepts. Split it, or ask the operator to raise MAX_UPLOAD_BYTES."
 
 
 class NoSpace(Wav2mp3Error):
-    """The service has no room left for this upload. Try again later, or tell its operator."""
+    """The media volume is full, or an upload would leave less than MIN_FREE_BYTES free."""
 
     code = "no_space"
+    message = "The service has too little disk space left. Try again later, or tell the operator."
 
 
 class UploadTimeout(Wav2mp3Error):
-    """The upload stopped arriving. Upload the file again."""
+    """The client sent nothing for UPLOAD_IDLE_TIMEOUT_S."""
 
     code = "upload_timeout"
+    message = "The upload was aborted because no more data arrived. Upload the file again."
 
 
 class BadUpload(Wav2mp3Error):
-    """The body is not a complete multipart/form-data upload. Send the WAV as its part `wav_file`."""
+    """The body is incomplete, malformed, or not a form with exactly one file."""
 
     code = "bad_upload"
+    message = "The body is not a complete multipart/form-data upload. Send the WAV as the file `wav_file`."
 
 
 class NotMultipart(Wav2mp3Error):
-    """The body must be multipart/form-data with the WAV as its part `wav_file`: curl -F 'wav_file=@song.wav'."""
+    """The Content-Type is not multipart/form-data with a usable boundary."""
 
     code = "not_multipart"
+    message = "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'."
 
 
 class BadOptions(Wav2mp3Error):
-    """The conversion options contradict each other. The answer lists what is allowed."""
+    """MP3 does not allow this combination of options. Always raised with the allowed values as `detail`."""
 
     code = "bad_options"
+    message = "These conversion options cannot be combined. The allowed values are listed at /docs."
 
 
 class BadRequest(Wav2mp3Error):
-    """The request is not right. The calls and their parameters are described at /docs."""
-
     code = "bad_request"
+    message = "The request is invalid. The calls and their parameters are described at /docs."
 
 
 class BadRange(Wav2mp3Error):
-    """The MP3 is shorter than the range asked for. Ask again without Range."""
+    """No requested range overlaps the MP3, which has `size_bytes`."""
 
     code = "bad_range"
+    message = "The requested range is outside the MP3. Request another range, or leave out the Range header."
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__()
@@ -115,40 +122,47 @@ class BadRange(Wav2mp3Error):
 
 
 class Unavailable(Wav2mp3Error):
-    """The service cannot reach its database just now. Try again in a few seconds."""
+    """PostgreSQL does not answer, or the connection pool is exhausted."""
 
     code = "unavailable"
+    message = "The service cannot reach its database at the moment. Try again in a few seconds."
 
 
 class NotReady(Wav2mp3Error):
-    """A part of the service is not there just now. Uploads may be taken all the same; the logs say what is wrong."""
+    """The readiness check failed. `components` maps each component to "ok" or "not ready"."""
 
     code = "not_ready"
+    message = "Part of the service is unavailable. Uploads may still be accepted; see the logs for the cause."
 
-    def __init__(self, parts: dict[str, str]) -> None:
+    def __init__(self, components: dict[str, str]) -> None:
         super().__init__()
-        self.parts = parts
+        self.components = components
 
 
 class NotAWav(Wav2mp3Error):
-    """This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."""
-
     code = "not_a_wav"
+    message = "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
 
 
 class BadWav(Wav2mp3Error):
-    """This WAV cannot be converted. Export it again from the program that made it."""
+    """The file is a WAV, but it is damaged, empty or in an unsupported format."""
 
     code = "bad_wav"
+    message = "This WAV cannot be converted. Export it again from the program that made it."
 
 
 class EncodeFailed(Wav2mp3Error):
-    """The audio could not be encoded. Upload the WAV again; if it fails again, export it anew."""
+    """All attempts to encode or assemble failed, and no other error explains why."""
 
     code = "encode_failed"
+    message = (
+        "The audio could not be encoded. "
+        "Upload the WAV again; if that fails too, export it again and upload the new file."
+    )
 
 
 class LeaseLost(Wav2mp3Error):
-    """Another worker holds this work now, or it was cancelled."""
+    """Another worker holds the lease now, or the record was deleted. Never shown to a user."""
 
     code = "lease_lost"
+    message = "Another worker has taken over this work, or it was cancelled."

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard output, from our own code and from libraries alike."""
+"""Logging: one JSON object per line on standard output, for our own code and for libraries."""
 
 import logging
 import sys
@@ -32,10 +32,6 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Celery tells of each task twice, and of each sweep. The tasks themselves say more, and Flower shows the rest.
-    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+    # Celery logs each task twice. Our own tasks log more detail, and Flower shows the rest.
+    for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # uvicorn gives its loggers handlers of their own, which write plain text.
-    for name in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True

@@ -1,12 +1,12 @@
-"""Where a record's bytes lie on the media volume, and how they get there durably.
+"""The files of a record on the media volume, and how to write them durably.
 
     <media_dir>/<user_id>/<record_id>.wav                       the source, until the record is done
-    <media_dir>/<user_id>/<record_id>.parts/<index>.<attempt>   the parts, until the record is done
+    <media_dir>/<user_id>/<record_id>.parts/<job_id>.<attempt>  the parts, until the record is done
     <media_dir>/<user_id>/<record_id>.mp3                       the finished MP3
 
-Names come from ids alone, never from what a user typed. A part or an MP3 under its name is whole and fsynced: it is
-written under another name first and renamed (POSIX rename is atomic). A source is whole once its record is queued.
-Errors are OSError.
+Names come from ids alone, never from user input. A part or an MP3 with its final name is complete and fsynced: it is
+written under a temporary name first and renamed (POSIX rename is atomic). A source is complete once its record is
+queued. Errors are OSError.
 """
 
 import os
@@ -40,8 +40,8 @@ class RecordFiles:
     def parts(self) -> Path:
         return self.folder / f"{self.record_id}.parts"
 
-    def part(self, index: int, attempt: int) -> Path:
-        return self.parts / f"{index}.{attempt}"
+    def part(self, job_id: int, attempt: int) -> Path:
+        return self.parts / f"{job_id}.{attempt}"
 
 
 def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles:
@@ -50,7 +50,7 @@ def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles
 
 @contextmanager
 def publishing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; when the block ends without an error, it stands durably under `path`, whole."""
+    """Yield a file to write. When the block ends without an error, rename it to `path`, durably."""
     make_folder(path.parent)
     unfinished = path.with_name(f"{path.name}.{uuid4().hex}{UNFINISHED}")
     try:
@@ -65,7 +65,7 @@ def publishing(path: Path) -> Iterator[BinaryIO]:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder that stands durably, with those above it: what is in it must not vanish with it."""
+    """Create a folder and its parents durably, so that a crash cannot remove them with the files in them."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def free_bytes(media_dir: Path) -> int:
 
 
 def delete(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -98,7 +98,7 @@ def delete(path: Path) -> None:
 
 
 def delete_work(files: RecordFiles) -> None:
-    """Remove what a finished record no longer needs: its source and its parts."""
+    """Remove the files that a finished record no longer needs: its source and its parts."""
     delete(files.source)
     delete(files.parts)
 

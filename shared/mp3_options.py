@@ -1,23 +1,20 @@
-"""The MP3 that a user can ask for, and the one that is made of a source.
+"""The MP3 that a user requests (`Options`) and the MP3 that the service makes of a source (`Target`)."""
 
-Rates and bitrates are those of ISO/IEC 11172-3 and 13818-3 (layer III), and LAME's for the MPEG-2.5 extension.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from shared.errors import BadOptions
+from shared.mpeg import SAMPLE_RATES_HZ, FrameFormat
 from shared.wav import WavInfo
 
-SAMPLE_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-_MPEG1_BITRATES_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_MPEG2_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-_MPEG25_BITRATES_KBPS = (8, 16, 24, 32, 40, 48, 56, 64)
 DEFAULT_QUALITY = 2
+_MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the uploader asked for. `None` leaves the choice to the service."""
+    """The request of the user. The service chooses each value that is None."""
 
     quality: int | None = None
     bitrate_kbps: int | None = None
@@ -36,18 +33,31 @@ class Target:
 
     @property
     def samples_per_frame(self) -> int:
-        return 1152 if self.sample_rate_hz >= 32000 else 576
+        return FrameFormat(self.sample_rate_hz, self.channels).samples_per_frame
+
+
+T = TypeVar("T", Options, Target)
+
+
+def from_stored(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Read a record's stored options or target. Ignore unknown keys: another release may have written them."""
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in stored.items() if name in known})
 
 
 def bitrates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
-    """The CBR bitrates that an MP3 of this rate can have."""
-    if sample_rate_hz >= 32000:
-        return _MPEG1_BITRATES_KBPS
-    return _MPEG2_BITRATES_KBPS if sample_rate_hz >= 16000 else _MPEG25_BITRATES_KBPS
+    """Return the bitrates of CBR at this sample rate."""
+    allowed = tuple(FrameFormat(sample_rate_hz, channels=2).bitrates_kbps)
+    if sample_rate_hz >= 16000:
+        return allowed
+    return tuple(bitrate for bitrate in allowed if bitrate <= _MAX_MPEG25_BITRATE_KBPS)
 
 
 def best_sample_rate_hz(source_rate_hz: int) -> int:
-    """The MP3 rate for a source: its own, else the next one up; beyond 48 kHz that of its family, 44.1 or 48 kHz."""
+    """Return the source's own rate or the next higher rate of MP3.
+
+    Above 48 kHz, return 44.1 kHz for its multiples and 48 kHz for every other rate.
+    """
     higher = [rate for rate in SAMPLE_RATES_HZ if rate >= source_rate_hz]
     if higher:
         return higher[0]
@@ -55,65 +65,61 @@ def best_sample_rate_hz(source_rate_hz: int) -> int:
 
 
 def check_options(options: Options) -> None:
-    """Refuse what no source could make right. Raises BadOptions."""
+    """Raise BadOptions if no source allows these options."""
     if options.quality is not None and options.bitrate_kbps is not None:
         allowed = bitrates_kbps(options.sample_rate_hz or SAMPLE_RATES_HZ[-1])
         raise BadOptions(
             "quality and bitrate_kbps exclude each other. Send quality, 0 to 9 (VBR), "
-            f"or bitrate_kbps, {_listed(allowed)} (CBR)."
+            f"or bitrate_kbps, {_join_with_or(allowed)} (CBR)."
         )
     if options.sample_rate_hz is not None:
         if options.sample_rate_hz not in SAMPLE_RATES_HZ:
-            raise BadOptions(f"sample_rate_hz must be one of {_listed(SAMPLE_RATES_HZ)}.")
+            raise BadOptions(f"sample_rate_hz must be one of {_join_with_or(SAMPLE_RATES_HZ)}.")
         _check_bitrate(options.bitrate_kbps, options.sample_rate_hz)
     elif options.bitrate_kbps is not None:
-        every = sorted({*_MPEG1_BITRATES_KBPS, *_MPEG2_BITRATES_KBPS})
+        every = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)})
         if options.bitrate_kbps not in every:
-            raise BadOptions(f"bitrate_kbps must be one of {_listed(tuple(every))}.")
+            raise BadOptions(f"bitrate_kbps must be one of {_join_with_or(tuple(every))}.")
 
 
-def check_source_rate(options: Options, source_rate_hz: int) -> int:
-    """The MP3's rate for a source of this rate. Raises BadOptions when that lacks the bitrate."""
+def choose_sample_rate_hz(options: Options, source_rate_hz: int) -> int:
+    """Return the requested sample rate, or the best one. Raises BadOptions if that rate lacks the bitrate."""
     sample_rate_hz = options.sample_rate_hz or best_sample_rate_hz(source_rate_hz)
     _check_bitrate(options.bitrate_kbps, sample_rate_hz)
     return sample_rate_hz
 
 
 def choose_target(info: WavInfo, options: Options) -> Target:
-    """Settle what the source leaves open. Raises BadOptions when the source's rate lacks the bitrate."""
-    sample_rate_hz = check_source_rate(options, info.sample_rate_hz)
+    """Fill the options that the user left open. Raises BadOptions if the sample rate lacks the bitrate."""
+    sample_rate_hz = choose_sample_rate_hz(options, info.fmt.sample_rate_hz)
     quality = None if options.bitrate_kbps else options.quality
     if quality is None and options.bitrate_kbps is None:
         quality = DEFAULT_QUALITY
     return Target(
         sample_rate_hz=sample_rate_hz,
-        channels=options.channels or min(info.channels, 2),
+        channels=options.channels or min(info.fmt.channels, 2),
         quality=quality,
         bitrate_kbps=options.bitrate_kbps,
     )
 
 
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:
-    """What the uploader should know of the conversion."""
-    if info.channels > 2 and target.channels == 2:
-        return [
-            f"The {info.channels} channels were mixed to stereo and scaled so that nothing clips."
-        ]
-    if info.channels > 2:
-        return [
-            f"The {info.channels} channels were mixed to mono and scaled so that nothing clips."
-        ]
-    return []
+    """Return the sentences that tell the user how the channels were mixed."""
+    if info.fmt.channels <= 2:
+        return []
+    layout = "stereo" if target.channels == 2 else "mono"
+    mixed = f"The {info.fmt.channels} channels were mixed to {layout}"
+    return [f"{mixed} and scaled so that nothing clips."]
 
 
 def _check_bitrate(bitrate_kbps: int | None, sample_rate_hz: int) -> None:
     allowed = bitrates_kbps(sample_rate_hz)
     if bitrate_kbps is not None and bitrate_kbps not in allowed:
         raise BadOptions(
-            f"An MP3 of {sample_rate_hz} Hz has no {bitrate_kbps} kbit/s. "
-            f"bitrate_kbps must be one of {_listed(allowed)}."
+            f"An MP3 at {sample_rate_hz} Hz cannot have {bitrate_kbps} kbit/s. "
+            f"bitrate_kbps must be one of {_join_with_or(allowed)}."
         )
 
 
-def _listed(values: tuple[int, ...]) -> str:
+def _join_with_or(values: tuple[int, ...]) -> str:
     return f"{', '.join(map(str, values[:-1]))} or {values[-1]}"

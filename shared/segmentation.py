@@ -1,7 +1,6 @@
-"""How a record is divided into segments, on a grid of whole MP3 frames.
+"""Divides a record into segments on a grid of whole MP3 frames.
 
-The segments depend on the source and the options alone, never on the worker: so the MP3 has the same bytes from any
-number of workers.
+The segments depend only on the source and the options. Any number of workers therefore makes an MP3 of the same bytes.
 """
 
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from math import ceil, gcd
 from shared.mp3_options import Target
 from shared.wav import WavInfo
 
-_LEAST_BYTES_PER_S = 1000  # of compressed sources: 8 kbit/s
-SEGMENT_MULTIPLE = 12
-MAX_STEP_FRAMES = 64
-"""A source whose grid is coarser, such as one of 44,056 Hz, is one segment: its run-ins would cost too much."""
+_MIN_COMPRESSED_BYTES_PER_S = 1000  # 8 kbit/s
+_SEGMENT_MULTIPLE = 12
+_MAX_GRID_FRAMES = 64
+"""A source with a coarser grid, such as one at 44,056 Hz, is one segment: the run-ins would cost too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleRange:
-    """A segment's place in the source: samples of each channel, at the source's rate."""
+    """A range of the source, in samples of each channel at the source's rate."""
 
     start_sample: int
     samples: int
@@ -26,38 +25,38 @@ class SampleRange:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where a source may be cut: every `samples` of it make exactly `frames` of the MP3."""
+    """The step between the places where segments may start: `samples` of the source make exactly `frames` frames."""
 
     samples: int
     frames: int
 
 
 def grid(source_rate_hz: int, target: Target) -> Grid:
+    """Return the finest grid."""
     frame = target.samples_per_frame * source_rate_hz
     samples = frame // gcd(frame, target.sample_rate_hz)
     return Grid(samples, samples * target.sample_rate_hz // frame)
 
 
-def resampled(samples: int, source_rate_hz: int, target: Target) -> int:
-    """How many samples of the MP3 so many of the source become."""
+def resampled_length(samples: int, source_rate_hz: int, target: Target) -> int:
+    """Return the number of MP3 samples for `samples` of the source, rounded up."""
     return -(-samples * target.sample_rate_hz // source_rate_hz)
 
 
 def plan_segments(info: WavInfo, target: Target, segment_s: float) -> list[SampleRange]:
-    """The segments of a record, in order: equal stretches of about `segment_s`, on the grid but for the end.
+    """Return the segments of a record in order, of about `segment_s` each, or up to twice that in long records.
 
-    In a long recording they are up to twice as long.
-
-    CBR carries its bit reservoir, and compressed sources their decoder's state, from end to end: those are one segment.
-    The length of a compressed one is an estimate, and the most that it can be where its header does not say.
+    All have the same length except the last. CBR is one segment because its bit reservoir runs through the whole MP3,
+    and so is a compressed source because its decoder's state does. The length of a compressed source is an estimate,
+    or the maximum for its bytes if the header does not say.
     """
     if info.samples is None:
-        duration_s = info.duration_s or info.data_bytes / _LEAST_BYTES_PER_S
-        return [SampleRange(0, round(duration_s * info.sample_rate_hz))]
-    step = grid(info.sample_rate_hz, target)
-    if target.quality is None or step.frames > MAX_STEP_FRAMES:
+        duration_s = info.duration_s or info.data_bytes / _MIN_COMPRESSED_BYTES_PER_S
+        return [SampleRange(0, round(duration_s * info.fmt.sample_rate_hz))]
+    step = grid(info.fmt.sample_rate_hz, target)
+    if target.quality is None or step.frames > _MAX_GRID_FRAMES:
         return [SampleRange(0, info.samples)]
-    count = _count(info.samples / info.sample_rate_hz, segment_s)
+    count = _choose_count(info.samples / info.fmt.sample_rate_hz, segment_s)
     length = -(-info.samples // (count * step.samples)) * step.samples
     return [
         SampleRange(start, min(length, info.samples - start))
@@ -65,9 +64,12 @@ def plan_segments(info: WavInfo, target: Target, segment_s: float) -> list[Sampl
     ]
 
 
-def _count(duration_s: float, segment_s: float) -> int:
-    """Two by two, so that two workers end together; whole dozens where longer ones save work, so that 3, 4 or 6 do."""
+def _choose_count(duration_s: float, segment_s: float) -> int:
+    """Choose a count that divides evenly, so that 2, 3, 4 or 6 workers finish together.
+
+    It is a multiple of 2 for short recordings and a multiple of 12 for long ones.
+    """
     count = 2 * round(duration_s / segment_s / 2)
-    if count <= SEGMENT_MULTIPLE:
+    if count <= _SEGMENT_MULTIPLE:
         return max(1, count)
-    return SEGMENT_MULTIPLE * ceil(duration_s / segment_s / 2 / SEGMENT_MULTIPLE)
+    return _SEGMENT_MULTIPLE * ceil(duration_s / segment_s / 2 / _SEGMENT_MULTIPLE)

@@ -1,4 +1,4 @@
-"""Every knob of the service, typed and with its unit. Nothing else reads the environment."""
+"""The settings of the service, typed and with units. Nothing else reads the environment."""
 
 from functools import cache
 from pathlib import Path
@@ -11,46 +11,48 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidat
 
 
 class Settings(BaseSettings):
-    """Read from environment variables of the same names in capitals, such as `DATABASE_URL`."""
+    """Settings are read from environment variables of the same name in capitals, such as `DATABASE_URL`."""
 
     model_config = SettingsConfigDict(
         env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
     )
 
     database_url: SecretStr
-    """PostgreSQL, as `postgresql+psycopg2://user:password@host/database`"""
+    """PostgreSQL URL: `postgresql+psycopg2://user:password@host/database`."""
     redis_url: SecretStr
-    """Redis or Valkey, as `redis://host:6379/0` or `redis+socket:///path/to/socket`"""
+    """Redis or Valkey URL: `redis://host:6379/0` or `redis+socket:///path/to/socket`."""
     media_dir: Path
-    """the volume that the API and all workers share: sources, parts and MP3s"""
+    """Folder on the volume that the API and all workers share. Holds sources, parts and MP3s."""
     public_url: HttpUrl | None = None
-    """what links begin with, behind a proxy; unset: the host that the client used"""
+    """Base URL of all links, for a service behind a proxy. If unset, links use the host of the request."""
     log_level: LogLevel = "INFO"
-    """DEBUG, INFO, WARNING or ERROR"""
+    """DEBUG, INFO, WARNING or ERROR."""
 
     max_upload_bytes: int = Field(64 * 2**30, gt=0)
-    """a larger upload is refused with 413"""
+    """Maximum size of an upload in bytes. Larger uploads are refused with 413."""
     min_free_bytes: int = Field(256 * 2**20, ge=0)
-    """room that uploads leave free on the volume; less is refused with 507"""
+    """Bytes that uploads must leave free on the media volume. Other uploads are refused with 507."""
     max_pending_records: int = Field(1000, gt=0)
-    """records of one user that may wait or convert at a time; more is refused with 429"""
+    """Maximum number of unfinished records per user. Further uploads are refused with 429."""
     upload_idle_timeout_s: float = Field(30, gt=0)
-    """an upload that sends nothing for so long is given up"""
+    """Abort an upload after this many seconds without data."""
     retention_h: float | None = Field(None, gt=0)
-    """a finished record expires after so many hours; unset: it is kept until it is deleted"""
+    """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
 
     segment_s: float = Field(150, ge=5)
-    """about how much audio one task encodes; up to twice as much where that makes more than a dozen tasks"""
+    """Target segment length in seconds. If a recording needs more than 12, they are up to twice as long."""
     segments_in_flight: int = Field(32, gt=0)
-    """segments of one record that are queued or encoded at a time, so that long recordings take turns"""
+    """Maximum number of segments per record that are queued or encoded at a time. Lets recordings take turns."""
     lease_s: float = Field(15, ge=2)
-    """a segment whose worker has not renewed its lease for so long is given to another"""
+    """Seconds after which a job goes to another worker if its lease has not been renewed."""
     max_attempts: int = Field(10, gt=0)
-    """a segment that was begun so often without success fails its record"""
+    """Maximum attempts per job; after the last one the record fails."""
+    worker_concurrency: int | None = Field(None, gt=0)
+    """Number of segments that a worker encodes at a time. If unset, one per processor."""
     sweep_interval_s: float = Field(3, gt=0)
-    """how often the sweeper looks for what a crash left behind"""
+    """Seconds between two runs of the sweeper, which repairs what a crash left behind."""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
-    """address space that one ffmpeg process may take"""
+    """Maximum address space of one ffmpeg process in bytes."""
 
 
 @cache

@@ -1,26 +1,33 @@
-"""What README.md says is so."""
+"""README.md and the other pages agree with the code."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from shared.settings import Settings
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tests/bench/RESULTS.md"]
+FOLDERS = "api|docs|local|shared|tests|worker"
 
 
-def test_the_table_of_settings_is_the_settings_class() -> None:
-    told = re.findall(r"^\| `([A-Z_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
+def test_the_settings_table_matches_the_class() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
     fields = Settings.model_fields.items()
-    assert told == [
+    assert rows == [
         (name.upper(), _default(field.default, required=field.is_required()), field.description)
         for name, field in fields
     ]
 
 
-def test_every_file_that_it_links_to_is_there() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_named_by_a_page_exists(page: Path) -> None:
+    text = page.read_text()
+    links = [page.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)]
+    paths = [ROOT / path for path in re.findall(rf"`((?:{FOLDERS})/[\w./-]*)`", text)]
+    assert [path for path in links + paths if not path.exists()] == []
 
 
 def _default(value: object, *, required: bool) -> str:

@@ -1,8 +1,8 @@
 """WAV files for tests, built from numpy arrays.
 
-`build` writes every container, width and byte order that the reader knows, and on request the mistakes that real
-writers make. `decode` turns raw sample bytes back into numbers. `arrangements` are hypothesis' files: any order of any
-chunks. Nothing here uses the code under test. Sources: those named in `shared/wav_chunks.py` and `shared/wav_fmt.py`.
+`build` writes every container, width and byte order that the reader knows, and on request the mistakes of real
+writers. `decode` turns raw sample bytes back into numbers. `arrangements` draws files with any chunks in any order.
+Nothing here uses the code under test. Sources: those named in `shared/wav/chunks.py` and `shared/wav/fmt.py`.
 """
 
 import io
@@ -31,7 +31,7 @@ Samples = npt.NDArray[Any]
 
 
 def sine(frames: int, channels: int = 1, *, sample_rate_hz: int = 44100) -> npt.NDArray[np.float64]:
-    """Half of full scale, another pitch on every channel; shape (frames, channels)."""
+    """Return sines at half of full scale, with another pitch on every channel; shape (frames, channels)."""
     pitches_hz = 220.0 * (1 + np.arange(channels))
     wave: npt.NDArray[np.float64] = np.sin(
         2 * np.pi * np.arange(frames)[:, None] * pitches_hz / sample_rate_hz
@@ -42,15 +42,15 @@ def sine(frames: int, channels: int = 1, *, sample_rate_hz: int = 44100) -> npt.
 def encode(
     samples: Samples,
     *,
-    encoding: str = "pcm",
+    codec: str = "pcm",
     bits: int = 16,
     valid_bits: int | None = None,
     big_endian: bool = False,
 ) -> bytes:
-    """Sample bytes. Floats: full scale is 1.0. Whole numbers: values of `valid_bits`, left-justified."""
-    if encoding in ("alaw", "mulaw"):
-        return _through_libsndfile(samples, {"alaw": "ALAW", "mulaw": "ULAW"}[encoding])
-    if encoding == "float":
+    """Return sample bytes. Floats have a full scale of 1.0; integers have `valid_bits`, left-justified."""
+    if codec in ("alaw", "mulaw"):
+        return _through_libsndfile(samples, {"alaw": "ALAW", "mulaw": "ULAW"}[codec])
+    if codec == "float":
         return samples.astype(f"{'>' if big_endian else '<'}f{bits // 8}").tobytes()
     valid_bits = valid_bits or bits
     whole = samples if samples.dtype.kind == "i" else _quantise(samples, valid_bits)
@@ -62,15 +62,15 @@ def encode(
 
 
 def decode(
-    raw: bytes, *, channels: int, encoding: str = "pcm", bits: int = 16, big_endian: bool = False
+    raw: bytes, *, channels: int, codec: str = "pcm", bits: int = 16, big_endian: bool = False
 ) -> npt.NDArray[np.float64]:
-    """What `encode` wrote, full scale at 1.0; shape (frames, channels)."""
-    if encoding in ("alaw", "mulaw"):
-        subtype = {"alaw": "ALAW", "mulaw": "ULAW"}[encoding]
+    """Decode the bytes of `encode` to a full scale of 1.0; shape (frames, channels)."""
+    if codec in ("alaw", "mulaw"):
+        subtype = {"alaw": "ALAW", "mulaw": "ULAW"}[codec]
         values, _ = soundfile.read(
             io.BytesIO(raw), format="RAW", subtype=subtype, channels=1, samplerate=8000
         )
-    elif encoding == "float":
+    elif codec == "float":
         values = np.frombuffer(raw, f"{'>' if big_endian else '<'}f{bits // 8}").astype(np.float64)
     else:
         octets = np.frombuffer(raw, np.uint8).reshape(-1, bits // 8)
@@ -85,7 +85,7 @@ def fmt_payload(
     *,
     channels: int = 1,
     sample_rate_hz: int = 44100,
-    encoding: str = "pcm",
+    codec: str = "pcm",
     bits: int = 16,
     valid_bits: int | None = None,
     channel_mask: int | None = None,
@@ -94,9 +94,9 @@ def fmt_payload(
     tag: int | None = None,
     big_endian: bool = False,
 ) -> bytes:
-    """The payload of `fmt `: extensible if it has valid bits or a mask; `fmt_bytes` cuts it or fills it with zeros."""
+    """Return the payload of `fmt `, extensible if it has valid bits or a mask. `fmt_bytes` cuts it or adds zeros."""
     order = ">" if big_endian else "<"
-    tag = _TAGS[encoding] if tag is None else tag
+    tag = _TAGS[codec] if tag is None else tag
     extensible = valid_bits is not None or channel_mask is not None
     block_align = channels * bits // 8 if block_align is None else block_align
     byte_rate = sample_rate_hz * block_align % 2**32
@@ -116,7 +116,7 @@ def chunk(
     declared: int | None = None,
     pad: bool = True,
 ) -> bytes:
-    """One chunk with its header; `declared` is a size that is not the true one."""
+    """Return a chunk with its header; `declared` replaces the true size."""
     size = len(payload) if declared is None else declared
     if container == "W64":
         tail = _W64_RIFF_TAIL if chunk_id in (b"riff", b"list") else _W64_TAIL
@@ -133,7 +133,7 @@ def chunk(
 
 
 def wrap(chunks: Iterable[bytes], *, container: str = "RIFF") -> bytes:
-    """The file made of these chunks."""
+    """Return the file made of these chunks."""
     body = b"".join(chunks)
     if container == "W64":
         return (
@@ -163,7 +163,7 @@ def build(
     *,
     container: str = "RIFF",
     sample_rate_hz: int = 44100,
-    encoding: str = "pcm",
+    codec: str = "pcm",
     bits: int = 16,
     valid_bits: int | None = None,
     channel_mask: int | None = None,
@@ -174,20 +174,18 @@ def build(
     pad: bool = True,
     fmt_last: bool = False,
 ) -> bytes:
-    """A whole WAV of `samples`, shape (frames,) or (frames, channels).
+    """Return a WAV of `samples`, shape (frames,) or (frames, channels).
 
-    `before` and `after` the data stand other chunks, as (id, payload). `declared` is what the data chunk's size field
-    says instead of the truth. `pad=False` forgets every pad byte.
+    `before` and `after` are other chunks around the data, as (id, payload). `declared` replaces the true size of the
+    data chunk. `pad=False` leaves out every pad byte.
     """
     samples = samples if samples.ndim == 2 else samples[:, None]
     big_endian = container == "RIFX"
-    raw = encode(
-        samples, encoding=encoding, bits=bits, valid_bits=valid_bits, big_endian=big_endian
-    )
+    raw = encode(samples, codec=codec, bits=bits, valid_bits=valid_bits, big_endian=big_endian)
     fmt = fmt_payload(
         channels=samples.shape[1],
         sample_rate_hz=sample_rate_hz,
-        encoding=encoding,
+        codec=codec,
         bits=bits,
         valid_bits=valid_bits,
         channel_mask=channel_mask,
@@ -216,7 +214,7 @@ def build(
 
 
 def _quantise(samples: Samples, bits: int) -> npt.NDArray[np.int64]:
-    """Rounded to `bits`; 64 bits have no more precision than a double."""
+    """Round to `bits`; 64 bits have no more precision than a double."""
     precision = min(bits, 53)
     top = 2 ** (precision - 1)
     whole: npt.NDArray[np.int64] = np.clip(np.rint(samples * top), -top, top - 1).astype(np.int64)
@@ -231,7 +229,7 @@ def _through_libsndfile(samples: Samples, subtype: str) -> bytes:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A WAV that hypothesis made, and what it was made from."""
+    """A WAV that hypothesis generated, and its properties."""
 
     wav: bytes
     container: str
@@ -249,7 +247,7 @@ _PIECES = st.lists(st.tuples(_IDS, st.binary(max_size=300)), max_size=6)
 
 @st.composite
 def arrangements(draw: st.DrawFn) -> Arrangement:
-    """Valid files: every container, PCM width and channel count, other chunks around, `fmt ` first or last."""
+    """Draw valid files of every container, PCM width and channel count, with other chunks, `fmt ` first or last."""
     container, bits = draw(st.sampled_from(CONTAINERS)), draw(st.sampled_from(PCM_BITS))
     channels, frames = draw(st.integers(1, 8)), draw(st.integers(1, 50))
     before, after = draw(_PIECES), draw(_PIECES)

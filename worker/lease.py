@@ -1,4 +1,4 @@
-"""Keeps what a worker has claimed, for as long as it works on it."""
+"""Keeps the lease on a job while a worker runs it."""
 
 import time
 from collections.abc import Callable
@@ -17,18 +17,18 @@ log = structlog.get_logger(__name__)
 
 
 class Lease:
-    """Renews a claim every second, in a thread, while the `with` block runs; `check` raises LeaseLost once it is lost.
+    """Renews a lease every second, in a thread, while the `with` block runs. `check` raises LeaseLost once it is lost.
 
-    `renew` says whether the claim still holds. A database that does not answer is asked again, until the lease of
-    `lease_s` seconds must have run out.
+    `renew` returns whether the lease was kept. If the database does not answer, the thread tries again until the lease
+    of `lease_s` seconds must have expired.
     """
 
     def __init__(self, renew: Callable[[], bool], lease_s: float) -> None:
         self._renew = renew
         self._lease_s = lease_s
-        self._renewed_at = time.monotonic()
+        self._renewed_at_s = time.monotonic()
         self._ended = Event()
-        self._thread = Thread(target=self._keep, daemon=True)
+        self._thread = Thread(target=self._renew_until_exit, daemon=True)
         self.lost = False
 
     def __enter__(self) -> Self:
@@ -45,17 +45,17 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        if self.lost or time.monotonic() - self._renewed_at > self._lease_s:
+        if self.lost or time.monotonic() - self._renewed_at_s > self._lease_s:
             raise LeaseLost
 
-    def _keep(self) -> None:
+    def _renew_until_exit(self) -> None:
         while not self._ended.wait(RENEW_EVERY_S):
-            asked_at = time.monotonic()
+            sent_at_s = time.monotonic()
             try:
                 self.lost = not self._renew()
             except SQLAlchemyError as error:
                 log.warning("lease not renewed", error=type(error).__name__)
             else:
-                self._renewed_at = asked_at
+                self._renewed_at_s = sent_at_s
             if self.lost:
                 return

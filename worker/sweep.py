@@ -1,6 +1,6 @@
-"""Puts right whatever a crash, a lost message or a wiped Redis left behind. Safe to run at any time, twice at once.
+"""Repairs what a crash, a lost message or a wiped Redis left behind. Safe to run at any time, and twice at once.
 
-What a dead worker had begun goes to the front, on a queue of its own: it must not wait a second time.
+Jobs of a dead worker go to queues of their own, which workers look at first: they must not wait a second time.
 """
 
 import time
@@ -22,87 +22,76 @@ BATCH = 500
 FILE_GRACE_S = 3600
 """A younger file may be one that is being written."""
 
-Task = tuple[str, str | int]
 RecordKey = tuple[UUID, UUID]
-"""its user's id and its own"""
+"""The ids of a user and of the user's record."""
 
 log = structlog.get_logger(__name__)
 
 
 def sweep_rows(settings: Settings) -> None:
-    failed = _fail_worn_out(settings)
-    _take_back()
-    _publish_due(settings)
-    ended = _end_records()
+    failed = _fail_exhausted(settings)
+    _requeue_expired()
+    _restart_without_encoder(settings)
+    _publish_due()
     with db.transaction() as session:
-        db.workers.forget_dead(session)
-    # Last, because a volume may hang. Files whose rows say that they may go are found again.
+        ended = db.records.remove_abandoned_uploads(session, BATCH)
+        ended += db.records.expire(session, BATCH)
+        db.workers.remove_dead(session)
+    # Last, because a volume may hang. The file sweep finds the files again whose rows say that they may go.
     for user_id, record_id in (*failed, *ended):
         delete_unneeded(settings, user_id, record_id)
 
 
-def _fail_worn_out(settings: Settings) -> list[RecordKey]:
+def _fail_exhausted(settings: Settings) -> list[RecordKey]:
     with db.transaction() as session:
-        failed = db.stale.worn_out_records(session, settings.max_attempts, BATCH)
+        failed = db.records.exhausted(session, settings.max_attempts, BATCH)
         for record in failed:
             db.records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
     for record in failed:
-        log.error("record failed", record_id=str(record.id), reason="its attempts are used up")
+        log.error("record failed", record_id=str(record.id), reason="a job used up its attempts")
     return [(record.user_id, record.id) for record in failed]
 
 
-def _take_back() -> None:
+def _requeue_expired() -> None:
     with db.transaction() as session:
-        taken_back = db.stale.take_back_segments(session, queue.AGAIN, BATCH)
-    for segment_id in taken_back:
-        log.warning("segment taken back", segment_id=segment_id)
+        requeued = db.jobs.requeue_expired(session, queue.RETRY_QUEUE, BATCH)
+    for job_id in requeued:
+        log.warning("job requeued", job_id=job_id)
 
 
-def _publish_due(settings: Settings) -> None:
+def _restart_without_encoder(settings: Settings) -> None:
     with db.transaction() as session:
-        due: dict[str, list[Task]] = {
-            name: [
-                (queue.ENCODE_SEGMENT, segment_id)
-                for segment_id in db.stale.due_segments(
-                    session, name, settings.segments_in_flight, BATCH
-                )
-            ]
-            for name in (*queue.AGAIN.values(), *queue.AGAIN)
-        }
-        unassembled = db.stale.unassembled_records(session, BATCH)
-    due[queue.AGAIN[queue.CLIPS]][:0] = [
-        (queue.ASSEMBLE, str(record_id)) for record_id in unassembled
-    ]
+        restarted = db.jobs.records_without_encoder(session, BATCH)
+        for record in restarted:
+            log.warning("encoder gone", record_id=str(record.id), encoder=record.encoder)
+            db.jobs.restart_encoding(session, record, in_flight=settings.segments_in_flight)
+
+
+def _publish_due() -> None:
+    with db.transaction() as session:
+        due = {name: db.jobs.due(session, name, BATCH) for name in queue.BY_PRIORITY}
     try:
-        for name, tasks in due.items():
-            _publish_missing(name, tasks)
+        for name, job_ids in due.items():
+            _publish_missing(name, job_ids)
     except RedisError as error:
         log.warning("queue not read", error=type(error).__name__)
 
 
-def _publish_missing(name: str, due: Sequence[Task]) -> None:
-    """As many of the due tasks as the queue lacks, oldest first: their messages were lost, or never sent.
+def _publish_missing(name: str, due: Sequence[int]) -> None:
+    """Publish as many of the due jobs as the queue lacks, oldest first: their tasks were lost, or never sent.
 
-    Nobody can tell which ones. But what is lost becomes the oldest one day, and a task that comes twice does nothing.
+    We cannot know which tasks were lost. A lost one eventually becomes the oldest, and a duplicate does nothing.
     """
     if not due:
         return
     missing = len(due) - queue.length(name)
-    for task, identifier in due[: max(0, missing)]:
-        if not queue.publish(task, identifier, name):
+    for job_id in due[: max(0, missing)]:
+        if not queue.publish(job_id, name):
             return
 
 
-def _end_records() -> list[RecordKey]:
-    """Uploads whose API died, and records that have had their time."""
-    with db.transaction() as session:
-        return db.stale.end_abandoned_uploads(session, BATCH) + db.stale.expire_records(
-            session, BATCH
-        )
-
-
 def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
-    """Delete the files of a record that its row no longer needs. What cannot be deleted now is found again."""
+    """Delete the files that a record no longer needs. The file sweep finds those that cannot be deleted now."""
     with db.transaction() as session:
         status = session.scalar(select(Record.status).where(Record.id == record_id))
     files = media.record_files(settings.media_dir, user_id, record_id)
@@ -116,8 +105,8 @@ def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
 
 
 def sweep_files(settings: Settings) -> None:
-    """Delete old files that no row needs. What does not carry a name of ours is let alone."""
-    for user_id, folder in _named_by_id(settings.media_dir):
+    """Delete old files that no row needs. Leave files alone whose names are not ours."""
+    for user_id, folder in _files_named_by_id(settings.media_dir):
         try:
             _sweep_folder(user_id, folder)
         except OSError as error:
@@ -125,17 +114,17 @@ def sweep_files(settings: Settings) -> None:
 
 
 def _sweep_folder(user_id: UUID, folder: Path) -> None:
-    there = list(_named_by_id(folder))  # before the rows, which are older than their files
+    found = list(_files_named_by_id(folder))  # before the rows: a row is older than its files
     needing = (Record.user_id == user_id, Record.status.in_((*PENDING, RecordStatus.DONE)))
     with db.transaction() as session:
         statuses = dict(session.execute(select(Record.id, Record.status).where(*needing)).all())
-    for record_id, path in there:
+    for record_id, path in found:
         if _is_unneeded(path, statuses.get(record_id)) and _is_old(path):
             log.warning("orphan file deleted", path=str(path))
             media.delete(path)
 
 
-def _named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
+def _files_named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
     for path in folder.iterdir():
         name = path.name.partition(".")[0]
         with suppress(ValueError):

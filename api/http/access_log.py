@@ -1,4 +1,4 @@
-"""One line a request, without its query: tokens travel there."""
+"""Logs one line per request, without the query: it may contain a token."""
 
 import time
 from http import HTTPStatus
@@ -6,8 +6,8 @@ from http import HTTPStatus
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WATCHERS = ("/health/", "/metrics")
-"""asked every few seconds: only a bad answer is worth a line"""
+PROBES = ("/health/", "/metrics")
+"""Paths that monitoring requests every few seconds. Only errors on them are logged."""
 
 log = structlog.get_logger(__name__)
 
@@ -23,15 +23,15 @@ class AccessLog:
         started_s = time.monotonic()
         status = 0
 
-        async def send_and_note(message: Message) -> None:
+        async def send_and_keep_status(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_and_keep_status)
         finally:
-            if status != HTTPStatus.OK or not scope["path"].startswith(WATCHERS):
+            if status != HTTPStatus.OK or not scope["path"].startswith(PROBES):
                 log.info(
                     "request",
                     method=scope["method"],

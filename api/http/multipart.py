@@ -1,4 +1,4 @@
-"""A multipart/form-data body (RFC 7578), parsed as it arrives: the heads of its parts and the bytes between them."""
+"""Parses a multipart/form-data body (RFC 7578) as it arrives."""
 
 import re
 from typing import NamedTuple
@@ -9,20 +9,20 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from shared.errors import BadUpload, NotMultipart
 
 MAX_FILENAME_CHARS = 500
-"""PostgreSQL's index over (user_id, filename) takes 2.7 kB; a character may have four bytes."""
-# C0, C1, line and paragraph separators, and what turns the direction of text. The joiners stay: emoji, Persian and
-# Hindi are written with them.
+"""PostgreSQL's index on (user_id, filename) holds at most 2.7 kB, and a character may take four bytes."""
+# C0, C1, line and paragraph separators, and bidirectional controls. Joiners are allowed: emoji, Persian and Hindi
+# need them.
 _CONTROLS = re.compile("[\\0-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]")
 
 
 class PartHead(NamedTuple):
     name: str
     filename: str | None
-    """None: a plain field"""
+    """None for a plain field."""
 
 
 class Multipart:
-    """Turns chunks of a body into the heads of its parts and the bytes between them."""
+    """`feed` it the chunks of a body. It returns the head of each form part, followed by slices of its content."""
 
     def __init__(self, content_type: str) -> None:
         kind, parameters = parse_options_header(content_type)
@@ -85,17 +85,17 @@ class Multipart:
 
 
 def _decode(value: bytes) -> str:
-    """Names come in UTF-8 from browsers and curl, in Latin-1 from old clients."""
+    """Decode a name. Browsers and curl send UTF-8, old clients Latin-1."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
         text = value.decode("latin-1")
-    # Browsers escape these three, and only these (WHATWG HTML, multipart/form-data encoding algorithm).
+    # Browsers escape exactly these three (WHATWG HTML, multipart/form-data encoding algorithm).
     return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
 def clean_filename(sent: str) -> str:
-    """The last part of a path, without control characters. It is a label, never a path on disk."""
+    """Return the last component of a path, without control characters. It is a label, never a path on disk."""
     base = sent.replace("\\", "/").rpartition("/")[2]
     name = _CONTROLS.sub(" ", base).strip()
     if name in ("", ".", ".."):

@@ -1,6 +1,6 @@
-"""uvicorn's HTTP, mended: `uvicorn --http api.http.protocol:Protocol`.
+"""uvicorn's HTTP protocol with two fixes: `uvicorn --http api.http.protocol:Protocol`.
 
-By itself uvicorn holds a request's head of any size in memory, and answers a malformed one in plain text.
+It limits the size of a request's head, and answers malformed requests with a problem instead of plain text.
 """
 
 from http import HTTPStatus
@@ -15,12 +15,12 @@ from uvicorn.protocols.http.httptools_impl import (
 from api.schemas import Problem
 
 MAX_HEAD_BYTES = 64 * 2**10
-LINGER_S = 1
+CLOSE_DELAY_S = 1
 
 
 class Protocol(HttpToolsProtocol):
     _head_bytes = 0
-    """since the body's last byte: trailers are kept in memory too"""
+    """Counted from the body's last byte, because uvicorn keeps trailers in memory too."""
     _is_refused = False
 
     def data_received(self, data: bytes) -> None:
@@ -36,7 +36,7 @@ class Protocol(HttpToolsProtocol):
         else:
             self._refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                f"The address and headers are larger than {MAX_HEAD_BYTES} bytes. Send fewer of them.",
+                f"The URL and headers are larger than {MAX_HEAD_BYTES} bytes. Send fewer headers or a shorter URL.",
             )
 
     def on_body(self, body: bytes) -> None:
@@ -49,7 +49,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self._is_answering():
-            # What follows a request is no request. The running one keeps its answer.
+            # Garbage after a request. The request itself still gets its answer.
             self.cycle.keep_alive = False
             self._is_refused = True
         else:
@@ -66,6 +66,6 @@ class Protocol(HttpToolsProtocol):
         body = problem.model_dump_json().encode()
         head = f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + body)
-        # To close while more arrives would reset the connection, and the client might never read this.
+        # Closing while data arrives would reset the connection, and the client might lose this answer.
         self._is_refused = True
-        self.loop.call_later(LINGER_S, self.transport.close)
+        self.loop.call_later(CLOSE_DELAY_S, self.transport.close)

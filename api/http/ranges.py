@@ -2,22 +2,22 @@
 
 import re
 
-# More digits than any size has are still syntax; the limit is that of Python's `int`.
+# The syntax allows any number of digits. No size has 4,000, and Python's `int` refuses a little more.
 _SPEC = re.compile(r"([0-9]{0,4000})-([0-9]{0,4000})")
 
 
-def satisfiable(header: str, size_bytes: int) -> list[range] | None:
-    """What can be sent, in the client's order; [] means 416. None: the header means nothing and is to be ignored."""
+def parse_ranges(header: str, size_bytes: int) -> list[range] | None:
+    """Return the satisfiable ranges in the client's order. [] means 416; None an invalid header, to be ignored."""
     unit, _, specs = header.partition("=")
     listed = [spec for spec in map(str.strip, specs.split(",")) if spec]
-    spans = [_span(spec, size_bytes) for spec in listed]
-    if unit.strip().lower() != "bytes" or not listed or None in spans:
+    ranges = [_parse_spec(spec, size_bytes) for spec in listed]
+    if unit.strip().lower() != "bytes" or not listed or None in ranges:
         return None
-    return [span for span in spans if span]
+    return [each for each in ranges if each]
 
 
-def _span(spec: str, size_bytes: int) -> range | None:
-    """Empty when none of it is there, None when it is no range."""
+def _parse_spec(spec: str, size_bytes: int) -> range | None:
+    """Return an empty range if the file ends before it, or None if the syntax is wrong."""
     match = _SPEC.fullmatch(spec)
     if match is None or spec == "-":
         return None

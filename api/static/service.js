@@ -1,27 +1,27 @@
-// Calls to the service, and the user that this browser is to it. Whatever goes wrong is a `Trouble` with a sentence
-// for a person; its status is 0 if there was no answer.
+// Calls the service as the user stored in this browser. Every failed call throws a `ServiceError`.
 
 const USER = "wav2mp3.user";
-const PATIENCE_MS = 15_000;
-let creating = null;
+const TIMEOUT_MS = 15_000;
+let pendingUser = null;
 
-export class Trouble extends Error {
+// Its message is a sentence for a person. Its status is 0 if there was no answer.
+export class ServiceError extends Error {
   constructor(status, text = "") {
-    super(reason(status, text));
+    super(errorMessage(status, text));
     this.status = status;
   }
 }
 
-function reason(status, text) {
+function errorMessage(status, text) {
   if (!status) return "The service cannot be reached.";
-  // What is not JSON was not said by the service but by a proxy before it.
-  const detail = parsed(text)?.detail;
+  // An answer without JSON comes from a proxy, not from the service.
+  const detail = parseJson(text)?.detail;
   if (typeof detail === "string") return detail;
   if (status === 413) return "This file is too large for the server (413).";
   return `The server answered with status ${status} and gave no reason.`;
 }
 
-export function parsed(text) {
+export function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -29,63 +29,63 @@ export function parsed(text) {
   }
 }
 
-export async function ask(path, options = {}) {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+export async function call(path, options = {}) {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   const answer = await fetch(path, { signal, cache: "no-store", ...options }).catch(() => null);
   const text = await answer?.text().catch(() => null);
-  if (typeof text !== "string") throw new Trouble(0);
-  const body = parsed(text);
-  if (!answer.ok || (text && !body)) throw new Trouble(answer.status, text);
+  if (typeof text !== "string") throw new ServiceError(0);
+  const body = parseJson(text);
+  if (!answer.ok || (text && !body)) throw new ServiceError(answer.status, text);
   return body;
 }
 
-// For `catch`: the answers with these statuses are as good as `instead`.
-export const unless = (statuses, instead) => (trouble) => {
-  if (statuses.includes(trouble.status)) return instead;
-  throw trouble;
+// For `catch`: returns `value` if the error has one of these statuses, else throws it again.
+export const allowStatuses = (statuses, value) => (error) => {
+  if (statuses.includes(error.status)) return value;
+  throw error;
 };
 
-const keptUser = () => parsed(localStorage.getItem(USER));
+const storedUser = () => parseJson(localStorage.getItem(USER));
 
 async function createUser() {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ name: "web page" });
-  const created = await ask("users", { method: "POST", headers, body });
+  const created = await call("users", { method: "POST", headers, body });
   localStorage.setItem(USER, JSON.stringify(created));
   return created;
 }
 
-async function user() {
-  const kept = keptUser();
-  if (kept) return kept;
-  creating ??= createUser().finally(() => (creating = null));
-  return creating;
+async function currentUser() {
+  const stored = storedUser();
+  if (stored) return stored;
+  pendingUser ??= createUser().finally(() => (pendingUser = null));
+  return pendingUser;
 }
 
-// A user whom the service does not know is forgotten, so that the next call makes a new one.
-export async function asUser(send) {
-  const known = await user();
+// Removes a user that the service does not know, so that the next call creates a new one.
+export async function withUser(send) {
+  const user = await currentUser();
   try {
-    return await send(known);
-  } catch (trouble) {
-    // By now another call may have made the new one.
-    const isKept = keptUser()?.token === known.token;
-    if (trouble.status === 401 && isKept) localStorage.removeItem(USER);
-    throw trouble;
+    return await send(user);
+  } catch (error) {
+    // Another call may have replaced the user in the meantime.
+    const isStored = storedUser()?.token === user.token;
+    if (error.status === 401 && isStored) localStorage.removeItem(USER);
+    throw error;
   }
 }
 
-const askAsUser = (path, method) =>
-  asUser(({ token }) => ask(path, { method, headers: { Authorization: `Bearer ${token}` } }));
+const callAsUser = (path, method) =>
+  withUser(({ token }) => call(path, { method, headers: { Authorization: `Bearer ${token}` } }));
 
 export async function listRecords(query = "") {
-  const nothing = { records: [], next: null };
-  if (!keptUser()) return nothing;
-  return askAsUser(`records?limit=100${query}`, "GET").catch(unless([401], nothing));
+  const empty = { records: [], next: null };
+  if (!storedUser()) return empty;
+  return callAsUser(`records?limit=100${query}`, "GET").catch(allowStatuses([401], empty));
 }
 
-// null if there is none any more
-export const findRecord = (id) => ask(`records/${id}`).catch(unless([404, 410], null));
+// Returns null if the record does not exist any more.
+export const getRecord = (id) => call(`records/${id}`).catch(allowStatuses([404, 410], null));
 
 export const deleteRecord = (id) =>
-  askAsUser(`records/${id}`, "DELETE").catch(unless([401, 404, 410], null));
+  callAsUser(`records/${id}`, "DELETE").catch(allowStatuses([401, 404, 410], null));

@@ -1,41 +1,45 @@
 """PostgreSQL: the engine, the tables, and every change of their rows.
 
-Other packages import only this door: `db.transaction()`, `db.records.fail(...)`, `db.Record`.
+Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import assemblies, records, segments, stale, workers
+from shared.db import jobs, records, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
+    ACTIVE,
+    FINISHED,
     GONE,
     HOLDS_FILENAME,
     PENDING,
-    UNDONE,
+    UNFINISHED_JOB,
     Base,
+    Job,
+    JobKind,
+    JobState,
     Record,
     RecordStatus,
-    Segment,
-    SegmentState,
     User,
     Worker,
 )
 
 __all__ = [
+    "ACTIVE",
+    "FINISHED",
     "GONE",
     "HOLDS_FILENAME",
     "PENDING",
-    "UNDONE",
+    "UNFINISHED_JOB",
     "Base",
+    "Job",
+    "JobKind",
+    "JobState",
     "Record",
     "RecordStatus",
-    "Segment",
-    "SegmentState",
     "User",
     "Worker",
-    "assemblies",
     "get_engine",
+    "jobs",
     "records",
-    "segments",
-    "stale",
     "transaction",
     "workers",
 ]

@@ -26,7 +26,7 @@ def get_engine() -> Engine:
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": f"-c statement_timeout={limit_ms} -c lock_timeout={limit_ms}"
-            # a process that is stopped or cut off amid a transaction must not keep its locks
+            # a process that is stopped or cut off during a transaction must not keep its locks
             f" -c idle_in_transaction_session_timeout={limit_ms} -c timezone=UTC",
             "keepalives_idle": 10,
             "keepalives_interval": 5,

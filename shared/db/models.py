@@ -30,18 +30,25 @@ class RecordStatus(StrEnum):
     EXPIRED = "expired"
 
 
-class SegmentState(StrEnum):
-    QUEUED = "queued"
-    ENCODING = "encoding"
+class JobKind(StrEnum):
+    ENCODE = "encode"
+    ASSEMBLE = "assemble"
+
+
+class JobState(StrEnum):
+    HELD = "held"
+    READY = "ready"
+    RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
 
 PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
+ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
+FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
-UNDONE = (SegmentState.QUEUED, SegmentState.ENCODING)
-"""of a record that has not failed"""
 HOLDS_FILENAME = text("status IN ('uploading', 'queued', 'converting', 'done')")
+UNFINISHED_JOB = (JobState.HELD, JobState.READY, JobState.RUNNING)
 
 
 class Base(DeclarativeBase):
@@ -71,7 +78,7 @@ class User(Base):
 
 
 class Record(Base):
-    """One uploaded WAV and what becomes of it."""
+    """One uploaded WAV and its conversion."""
 
     __tablename__ = "records"
     __table_args__ = (
@@ -101,9 +108,13 @@ class Record(Base):
     filename: Mapped[str]
     status: Mapped[str] = mapped_column(default=RecordStatus.UPLOADING)
     options: Mapped[dict[str, Any]]
-    """an `mp3_options.Options`"""
+    """The `mp3_options.Options` that the user asked for."""
+    target: Mapped[dict[str, Any] | None]
+    """The `mp3_options.Target` that was decided at accept. None for a record that an older release accepted."""
+    encoder: Mapped[str | None]
+    """Fingerprint of the encoder of its segments. The first claim sets it."""
     tags: Mapped[dict[str, str]]
-    """what the uploader wants in the ID3 tag instead of the source's own"""
+    """Tags that the user sent. They override the source's own."""
 
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[float | None]
@@ -112,46 +123,53 @@ class Record(Base):
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
 
-    attempt: Mapped[int] = mapped_column(server_default=text("0"))
-    """how often assembling was begun"""
-    lease_until: Mapped[datetime | None]
-    """while uploading: the API's lease; while assembling: the worker's"""
-
+    upload_lease_until: Mapped[datetime | None]
+    """The API's lease on an upload."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
 
 
-class Segment(Base):
-    """A stretch of a record's audio: `samples` of each channel from `start_sample`, in the source's rate."""
+class Job(Base):
+    """One unit of leased work on a record.
 
-    __tablename__ = "segments"
+    An encode job covers `samples` of each channel from `start_sample`, at the source's rate; an assemble job none.
+    """
+
+    __tablename__ = "jobs"
     __table_args__ = (
-        UniqueConstraint("record_id", "index"),
-        Index(
-            "ix_segments_pending",
-            "state",
-            "lease_until",
-            postgresql_where=text("state IN ('queued', 'encoding')"),
-        ),
+        UniqueConstraint("record_id", "kind", "index"),
+        Index("ix_jobs_ready", "queue", "id", "run_at", postgresql_where=text("state = 'ready'")),
+        Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     record_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
-    index: Mapped[int]
-    start_sample: Mapped[int] = mapped_column(BigInteger)
-    samples: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str]
+    index: Mapped[int] = mapped_column(server_default=text("0"))
+    """Its place among the record's jobs of its kind."""
+    start_sample: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     encoded_samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     queue: Mapped[str]
-    state: Mapped[str] = mapped_column(default=SegmentState.QUEUED)
+    state: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many times it was claimed."""
+    run_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """A ready job waits until then."""
     lease_until: Mapped[datetime | None]
 
 
 class Worker(Base):
-    """Who converts: a worker that has not been seen for a while is dead."""
+    """A process that reports itself. One that has not been seen for a while is dead."""
 
     __tablename__ = "workers"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    """`main`, `clips` or `sweeper`."""
+    encoder: Mapped[str | None]
+    """Fingerprint of its encoder."""
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    stopped_at: Mapped[datetime | None]
+    """When it said that it stops."""

@@ -2,40 +2,37 @@
 
     uploading -> queued -> converting -> done | failed;  any of these -> deleted;  done | failed -> expired
 
-Functions take the session of a running transaction and do not commit. Leases are in seconds. Whoever waits for a record
-hears of each change by PostgreSQL's NOTIFY, on commit. `shared/segments.py` and `shared/assemblies.py` change what
-workers hold.
+Functions take the session of a running transaction and do not commit. Leases are in seconds. PostgreSQL's NOTIFY tells
+waiting clients about each change, on commit. `shared/db/jobs.py` changes the work on a record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.db.models import (
+    ACTIVE,
+    FINISHED,
     GONE,
     HOLDS_FILENAME,
     PENDING,
-    UNDONE,
+    UNFINISHED_JOB,
+    Job,
+    JobState,
     Record,
     RecordStatus,
-    Segment,
-    SegmentState,
 )
 from shared.errors import FilenameTaken, TooManyPending, Wav2mp3Error
-from shared.mp3_options import Options
-from shared.segmentation import SampleRange
+from shared.mp3_options import Options, Target
 
 CHANGES = "record_changes"
-"""the NOTIFY channel; a payload is the id of the record that changed"""
-
-ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
-FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
+"""The NOTIFY channel. Its payload is the id of the record that changed."""
 
 
 def from_now(seconds: float) -> ColumnElement[Any]:
@@ -43,19 +40,21 @@ def from_now(seconds: float) -> ColumnElement[Any]:
 
 
 def change(session: Session, record_id: UUID, *guards: ColumnElement[bool], **values: Any) -> bool:
-    """Change a record if the guards hold, and tell whoever waits for it."""
+    """Change a record if the guards hold, and notify the clients that wait for it. Return whether it changed."""
     changed = session.execute(
         update(Record)
         .where(Record.id == record_id, *guards)
         .values(values)
-        .returning(announcing(Record.id))
+        .returning(notify_change(Record.id))
         .execution_options(synchronize_session=False)
     )
     return changed.first() is not None
 
 
-def announcing(record_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> ColumnElement[None]:
-    """Behind RETURNING: tells whoever waits for the record of a changed row."""
+def notify_change(
+    record_id: ColumnElement[UUID] | InstrumentedAttribute[UUID],
+) -> ColumnElement[None]:
+    """Use it in RETURNING: it notifies the clients that wait for the record of a changed row."""
     return func.pg_notify(CHANGES, cast(record_id, Text))
 
 
@@ -69,7 +68,7 @@ def reserve(
     max_pending: int,
     lease_s: float,
 ) -> UUID:
-    """Begin a record; its filename is taken from here on. Raises FilenameTaken, TooManyPending."""
+    """Create the record of an upload. Its filename is taken from now on. Raises FilenameTaken, TooManyPending."""
     pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
     if session.scalars(pending).one() >= max_pending:
         raise TooManyPending
@@ -80,7 +79,7 @@ def reserve(
             filename=filename,
             options=asdict(options),
             tags=tags,
-            lease_until=from_now(lease_s),
+            upload_lease_until=from_now(lease_s),
         )
         .on_conflict_do_nothing(index_elements=["user_id", "filename"], index_where=HOLDS_FILENAME)
         .returning(Record.id)
@@ -98,23 +97,24 @@ def _holder_of(session: Session, user_id: UUID, filename: str) -> UUID | None:
     )
 
 
-def need_not_last(session: Session) -> None:
-    """For a transaction that renews a lease: a crash of PostgreSQL may lose it, so that it need not wait for the disk.
+def use_async_commit(session: Session) -> None:
+    """Skip waiting for the disk on this commit.
 
-    It would not wait alone: transactions that announce a change are committed one after the other.
+    Safe for lease renewals: if PostgreSQL crashes and loses one, the lease just expires. The wait would delay others
+    too, because transactions that notify are committed one after the other.
     """
     session.execute(text("SET LOCAL synchronous_commit = off"))
 
 
-def keep_uploading(session: Session, record_id: UUID, lease_s: float) -> bool:
-    """Renew the API's lease on an upload; False when the record is gone."""
-    need_not_last(session)
+def renew_upload(session: Session, record_id: UUID, lease_s: float) -> bool:
+    """Renew the API's lease on an upload. Return False when the record is gone."""
+    use_async_commit(session)
     uploading = Record.status == RecordStatus.UPLOADING
-    return change(session, record_id, uploading, lease_until=from_now(lease_s))
+    return change(session, record_id, uploading, upload_lease_until=from_now(lease_s))
 
 
-def release(session: Session, record_id: UUID) -> bool:
-    """Forget an upload that did not arrive whole: its filename is free again. False if it was accepted after all."""
+def abort_upload(session: Session, record_id: UUID) -> bool:
+    """Remove an incomplete upload; its filename is free again. Return False if it was accepted after all."""
     this = Record.id == record_id
     session.execute(delete(Record).where(this, Record.status == RecordStatus.UPLOADING))
     return session.scalar(select(Record.id).where(this, Record.status.not_in(GONE))) is None
@@ -126,36 +126,51 @@ def accept(
     *,
     source_bytes: int,
     duration_s: float | None,
+    target: Target,
     warnings: Iterable[str],
-    stretches: Sequence[SampleRange],
-    queue: str,
-) -> list[int]:
-    """The source is whole and durable: queue its segments. Their ids in order; none if the record is gone."""
-    accepted = change(
+) -> bool:
+    """Queue a record whose source is complete and durable. Return False if the record is gone.
+
+    The caller creates its jobs in the same transaction.
+    """
+    return change(
         session,
         record_id,
         Record.status == RecordStatus.UPLOADING,
         status=RecordStatus.QUEUED,
         source_bytes=source_bytes,
         duration_s=duration_s,
+        target=asdict(target),
         warnings=list(warnings),
-        lease_until=None,
+        upload_lease_until=None,
     )
-    if not accepted:
-        return []
-    rows = [
-        {"record_id": record_id, "index": index, "queue": queue, **asdict(stretch)}
-        for index, stretch in enumerate(stretches)
-    ]
-    return list(
-        session.scalars(insert(Segment).returning(Segment.id, sort_by_parameter_order=True), rows)
+
+
+def finish(
+    session: Session,
+    record_id: UUID,
+    *,
+    mp3_bytes: int,
+    duration_s: float,
+    retention_h: float | None,
+) -> bool:
+    """Mark a record as done. Return False when it is gone."""
+    return change(
+        session,
+        record_id,
+        Record.status == RecordStatus.CONVERTING,
+        status=RecordStatus.DONE,
+        mp3_bytes=mp3_bytes,
+        duration_s=duration_s,
+        finished_at=func.now(),
+        expires_at=_expiry(retention_h),
     )
 
 
 def fail(
     session: Session, record_id: UUID, error: Wav2mp3Error, *, retention_h: float | None
 ) -> bool:
-    """Give a record up, with the reason for its user. False when it is finished or gone."""
+    """Mark a record and its jobs as failed, with the reason for its user. Return False when it is finished or gone."""
     failed = change(
         session,
         record_id,
@@ -163,27 +178,74 @@ def fail(
         status=RecordStatus.FAILED,
         error_code=error.code,
         error_detail=error.detail,
-        lease_until=None,
         finished_at=func.now(),
-        expires_at=expiry(retention_h),
+        expires_at=_expiry(retention_h),
     )
     if failed:
         session.execute(
-            update(Segment)
-            .where(Segment.record_id == record_id, Segment.state.in_(UNDONE))
-            .values(state=SegmentState.FAILED, lease_until=None)
+            update(Job)
+            .where(Job.record_id == record_id, Job.state.in_(UNFINISHED_JOB))
+            .values(state=JobState.FAILED, lease_until=None)
             .execution_options(synchronize_session=False)
         )
     return failed
 
 
-def bury(session: Session, record_id: UUID, status: RecordStatus) -> bool:
-    """Delete or expire a record: a tombstone stays, its filename is free, and whoever converts it loses the lease."""
-    buried = change(session, record_id, Record.status.not_in(GONE), status=status, lease_until=None)
-    if buried:
-        session.execute(delete(Segment).where(Segment.record_id == record_id))
-    return buried
+def mark_gone(session: Session, record_id: UUID, status: RecordStatus) -> bool:
+    """Mark a record as deleted or expired.
+
+    The row stays (so old links answer 410), the filename becomes free, and any worker converting it loses its lease.
+    """
+    gone = change(session, record_id, Record.status.not_in(GONE), status=status)
+    if gone:
+        session.execute(delete(Job).where(Job.record_id == record_id))
+    return gone
 
 
-def expiry(retention_h: float | None) -> ColumnElement[Any] | None:
+def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
+    """Lock and return the active records with a job that used up its attempts and that no worker runs."""
+    not_running = or_(
+        Job.state == JobState.READY,
+        and_(Job.state == JobState.RUNNING, Job.lease_until < func.now()),
+    )
+    used_up = select(Job.id).where(
+        Job.record_id == Record.id, Job.attempt >= max_attempts, not_running
+    )
+    return list(
+        session.scalars(
+            select(Record)
+            .where(Record.status.in_(ACTIVE), used_up.exists())
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+
+
+def remove_abandoned_uploads(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
+    """Remove uploads whose API is dead. Return the ids of their users and their own."""
+    abandoned = (
+        select(Record.id)
+        .where(Record.status == RecordStatus.UPLOADING, Record.upload_lease_until < func.now())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    removed = delete(Record).where(Record.id.in_(abandoned)).returning(Record.user_id, Record.id)
+    return [(user_id, record_id) for user_id, record_id in session.execute(removed)]
+
+
+def expire(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
+    """Mark the records as expired whose retention is over. Return the ids of their users and their own."""
+    expired = (
+        select(Record.user_id, Record.id)
+        .where(Record.status.in_(FINISHED), Record.expires_at < func.now())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = [(user_id, record_id) for user_id, record_id in session.execute(expired)]
+    for _, record_id in found:
+        mark_gone(session, record_id, RecordStatus.EXPIRED)
+    return found
+
+
+def _expiry(retention_h: float | None) -> ColumnElement[Any] | None:
     return None if retention_h is None else from_now(3600 * retention_h)

@@ -1,8 +1,8 @@
-"""Who is alive: each worker reports itself every `HEARTBEAT_S`, and is dead when it has not for `DEAD_AFTER_S`."""
+"""Which processes are alive. Each reports itself every `HEARTBEAT_S`, and counts as dead after `DEAD_AFTER_S`."""
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -10,25 +10,40 @@ from shared.db.models import Worker
 
 HEARTBEAT_S = 5
 DEAD_AFTER_S = 20
-FORGET_AFTER_S = 3600
+REMOVE_AFTER_S = 3600
 
 
-def report_alive(session: Session, name: str) -> None:
-    row = insert(Worker).values(name=name)
-    session.execute(
-        row.on_conflict_do_update(index_elements=["name"], set_={"seen_at": func.now()})
+def report_alive(session: Session, name: str, role: str, encoder: str | None = None) -> None:
+    row = insert(Worker).values(name=name, role=role, encoder=encoder)
+    seen = {"role": role, "encoder": encoder, "seen_at": func.now(), "stopped_at": None}
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_=seen))
+
+
+def report_stopped(session: Session, name: str) -> None:
+    session.execute(update(Worker).where(Worker.name == name).values(stopped_at=func.now()))
+
+
+def alive(session: Session, role: str) -> list[str]:
+    """Return the names of the processes of this role that are alive."""
+    dead = func.now() - timedelta(seconds=DEAD_AFTER_S)
+    return list(
+        session.scalars(
+            select(Worker.name).where(
+                Worker.role == role, Worker.seen_at > dead, Worker.stopped_at.is_(None)
+            )
+        )
     )
 
 
-def alive(session: Session) -> list[str]:
-    dead = func.now() - timedelta(seconds=DEAD_AFTER_S)
-    return list(session.scalars(select(Worker.name).where(Worker.seen_at > dead)))
+def seconds_since_seen(session: Session, role: str) -> float | None:
+    """Return the seconds since any process of this role reported itself, or None if none ever did."""
+    newest = func.max(Worker.seen_at)
+    seconds = session.scalar(
+        select(func.extract("epoch", func.now() - newest)).where(Worker.role == role)
+    )
+    return None if seconds is None else float(seconds)
 
 
-def forget(session: Session, name: str) -> None:
-    session.execute(delete(Worker).where(Worker.name == name))
-
-
-def forget_dead(session: Session) -> None:
-    long_dead = func.now() - timedelta(seconds=FORGET_AFTER_S)
+def remove_dead(session: Session) -> None:
+    long_dead = func.now() - timedelta(seconds=REMOVE_AFTER_S)
     session.execute(delete(Worker).where(Worker.seen_at < long_dead))

@@ -1,16 +1,7 @@
-"""The WAV reader. Other packages import only this door; `shared/wav/reader.py` states the contract."""
+"""The WAV reader. `reader.py` states the contract. Other packages import only what this file exports."""
 
-from shared.wav.fmt import RAW, Encoding, Format
+from shared.wav.fmt import Codec, FmtChunk
 from shared.wav.info import Chunk, WavInfo
 from shared.wav.reader import MAX_CHUNKS, check_start, read_wav
 
-__all__ = [
-    "MAX_CHUNKS",
-    "RAW",
-    "Chunk",
-    "Encoding",
-    "Format",
-    "WavInfo",
-    "check_start",
-    "read_wav",
-]
+__all__ = ["MAX_CHUNKS", "Chunk", "Codec", "FmtChunk", "WavInfo", "check_start", "read_wav"]

@@ -1,14 +1,14 @@
-"""The chunks of a WAV: which container it is, and a walk over its chunk headers.
+"""The chunks of a WAV: detects the container and walks over the chunk headers.
 
-In: a seekable file, complete or still growing. Out: a `Container`, then `Header`s in file order. Reads 40 bytes a
-header and never a payload, except the size table of a `ds64` chunk. Raises `NotAWav` only.
+In: a seekable file, complete or still growing. Out: a `Container`, then a `ChunkHeader` for each chunk in file order.
+Reads at most 40 bytes for a header, and no payload except the size table of a `ds64` chunk. Raises only `NotAWav`.
 
 Sources: RIFF and RIFX: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0"; RF64 and BW64:
-EBU Tech 3306 and ITU-R BS.2088; W64: Sony Pictures Digital, "Sony Wave64"; ID3v2 in front: id3.org, ID3v2.4, 3.1.
+EBU Tech 3306 and ITU-R BS.2088; W64: Sony Pictures Digital, "Sony Wave64"; ID3v2 tags: id3.org, ID3v2.4, 3.1.
 
-Where the wild differs: the RIFF size is ignored. A pad byte that a writer forgot is noticed by the chunk id that then
-stands one byte early, a LIST that is said to be a few bytes too long by the chunk inside its end. Unknown data sizes
-mean "to the end of the file" (see `ChunkWalk._data_bytes`).
+Real files break these standards. The walk ignores the RIFF size. It finds the next chunk where a writer forgot a pad
+byte (the chunk id starts one byte early) and where a LIST declares a few bytes too many (a chunk starts inside its
+end). A data size that a streaming writer left unset means "to the end of the file" (see `ChunkWalk._data_bytes`).
 """
 
 import struct
@@ -17,34 +17,39 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from shared.errors import NotAWav
-from shared.wav.other_formats import describe
+from shared.wav.other_formats import describe_file
 
 _W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
 _W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 _MAX_DS64_BYTES = 28 + 12 * 1000
-_MAX_FOLLOWING = 100  # so many headers in a row are no coincidence
+_MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
-_KNOWN, _LIKELY = 3, 2
+# Data sizes of writers that cannot seek back: 0, or the maximum of 31, 32 or 64 bits, or a value near it.
+_STREAMING_SIZES = (
+    *(range(1), range(0x7FFF0000, 0x80000001)),
+    *(range(0xFFFF0000, 2**32), range(2**62, 2**64)),
+)
+_UNLIKELY, _PRINTABLE, _LIKELY, _KNOWN = range(4)
 
-# a stray byte run that looks like text is no chunk; these names are believed without further proof
+# Chunk ids accepted without further checks. Any other id must also have a plausible size, because random bytes can look
+# like text.
 _KNOWN_IDS = frozenset(
-    b"fmt ,data,fact,ds64,LIST,list,JUNK,junk,PAD ,FLLR,bext,iXML,axml,_PMX,cue ,smpl,inst,acid,id3 ,ID3 ,"
-    b"chna,cart,PEAK,plst,levl,umid,afsp,DISP,strc,regn,elm1,minf,ovwf,LGWV,ResU,AFAn,SNDM,wavl,slnt".split(
-        b","
-    )
+    b"fmt ,data,fact,ds64,LIST,list,JUNK,junk,PAD ,FLLR,bext,iXML,axml,_PMX,cue ,smpl,inst,acid,"
+    b"id3 ,ID3 ,chna,cart,PEAK,plst,levl,umid,afsp,DISP,strc,regn,elm1,minf,ovwf,LGWV,ResU,AFAn,"
+    b"SNDM,wavl,slnt".split(b",")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file of which the first `size_bytes` are there."""
+    """A file whose first `size_bytes` have arrived."""
 
     file: BinaryIO
     size_bytes: int
 
     def read(self, offset: int, count: int) -> bytes:
-        """What is there of `count` bytes at `offset`."""
+        """Return `count` bytes at `offset`, or fewer at the end of the file."""
         if offset >= self.size_bytes:
             return b""
         self.file.seek(offset)
@@ -53,11 +58,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """`start` is where the magic stands, behind an ID3v2 tag if there is one; `body`, the first chunk."""
+    """The kind of WAV and where it starts."""
 
     name: str
     start: int
+    """The offset of the magic bytes: 0, or the size of the ID3v2 tag before them."""
     body: int
+    """The offset of the first chunk."""
 
     @property
     def big_endian(self) -> bool:
@@ -73,17 +80,19 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """A chunk: `offset` and `size` of the payload bytes that are there, `declared` is what the file says."""
+class ChunkHeader:
+    """The id of a chunk and the place of its payload."""
 
     id: bytes
     offset: int
     declared: int
+    """The payload's size in bytes according to the file."""
     size: int
+    """The bytes of the payload that are in the file."""
 
 
 def find_container(source: Source) -> Container | None:
-    """What kind of WAV this is; None while too few bytes are there to tell. Raises `NotAWav`."""
+    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`."""
     start = _id3v2_bytes(source.read(0, 10))
     head = source.read(start, 40)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
@@ -92,7 +101,7 @@ def find_container(source: Source) -> Container | None:
         return Container("W64", start, start + 40)
     if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
         return None
-    raise NotAWav(describe(source.read(0, 512)))
+    raise NotAWav(describe_file(source.read(0, 512)))
 
 
 def _id3v2_bytes(head: bytes) -> int:
@@ -104,13 +113,7 @@ def _id3v2_bytes(head: bytes) -> int:
 
 
 def is_streaming_size(declared: int) -> bool:
-    """Whether a data size is what writers put that could not go back: 0, or the largest there is, or near it."""
-    return (
-        declared == 0
-        or 0x7FFF0000 <= declared <= 0x80000000
-        or 0xFFFF0000 <= declared <= 0xFFFFFFFF
-        or declared >= 2**62
-    )
+    return any(declared in sizes for sizes in _STREAMING_SIZES)
 
 
 def is_printable(chunk_id: bytes) -> bool:
@@ -118,45 +121,48 @@ def is_printable(chunk_id: bytes) -> bool:
 
 
 class ChunkWalk:
-    """Iterates over the headers that are wholly there. A `ds64` gives the sizes of the chunks behind it."""
+    """Iterates over the complete chunk headers. A `ds64` chunk sets the sizes of the chunks after it."""
 
     def __init__(self, source: Source, container: Container) -> None:
         self._source = source
         self._container = container
         self._sizes64: dict[bytes, int] = {}
 
-    def __iter__(self) -> Iterator[Header]:
+    def __iter__(self) -> Iterator[ChunkHeader]:
         at = self._container.body
         while peeked := self._peek(at):
             chunk_id, declared = peeked
             offset = at + self._container.header_bytes
             size = self._payload_bytes(chunk_id, offset, declared)
-            yield Header(chunk_id, offset, declared, size)
+            yield ChunkHeader(chunk_id, offset, declared, size)
             if chunk_id == b"ds64" and not self._sizes64:
                 self._read_ds64(offset, size)
-            at = self._next(offset + (size if chunk_id == b"data" else declared))
+            at = self._next_header(offset + (size if chunk_id == b"data" else declared))
             if chunk_id == b"LIST" and self._rank(at) < _LIKELY:
-                at = self._inside_end_of_list(offset, offset + declared) or at
+                at = self._find_in_list_end(offset, offset + declared) or at
 
     def _peek(self, at: int) -> tuple[bytes, int] | None:
-        """Id and declared size of the chunk at `at`; a GUID's id is its first four bytes."""
+        """Return the id and the declared size of the chunk at `at`. The id of a GUID is its first four bytes."""
         raw = self._source.read(at, self._container.header_bytes)
         if len(raw) < self._container.header_bytes:
             return None
         if self._container.name == "W64":
-            # sizes include the header here; ids of other people's GUIDs stay unnamed
+            # W64 sizes include the header. Unknown GUIDs get an id of zeros.
             chunk_id = raw[:4] if raw[4:16] in _W64_TAILS else bytes(4)
             return chunk_id, max(0, int.from_bytes(raw[16:], "little") - 24)
         chunk_id, size = struct.unpack(">4sI" if self._container.big_endian else "<4sI", raw)
         return chunk_id, self._size64(chunk_id, size)
 
     def _size64(self, chunk_id: bytes, size32: int) -> int:
-        """`ds64` wins where 32 bits say "look there", and over a data size that is empty or its own lower half."""
+        """Return the size from `ds64` if the 32-bit size is only a placeholder.
+
+        Placeholders are 0xFFFFFFFF and, for the data, 0 and the low 32 bits of the 64-bit size.
+        """
         size64 = self._sizes64.get(chunk_id, size32)
-        defers = size32 == 0xFFFFFFFF or (
+        is_placeholder = size32 == 0xFFFFFFFF or (
             chunk_id == b"data" and size32 in (0, size64 & 0xFFFFFFFF)
         )
-        return size64 if defers else size32
+        return size64 if is_placeholder else size32
 
     def _read_ds64(self, offset: int, size: int) -> None:
         raw = self._source.read(offset, min(size, _MAX_DS64_BYTES))
@@ -176,24 +182,24 @@ class ChunkWalk:
         return min(declared, present)
 
     def _data_bytes(self, offset: int, declared: int, present: int) -> int:
-        """How many bytes of samples there are.
+        """Return the number of bytes of samples.
 
-        A size of 0 with chunks behind it is empty. A size that a streaming writer left, or one beyond the end of the
-        file, reaches to the end. Data of 4 GiB and more in a plain RIFF leaves a size modulo 2**32, seen by what stands
-        where the data should end: no chunk, but at least 4 GiB more.
+        A declared size of 0 followed by chunks means empty data. A size that a streaming writer left unset, or one
+        beyond the end of the file, means all bytes to the end. A plain RIFF declares data of 4 GiB or more modulo
+        2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
         """
         if declared > present:
             return present
         if declared == 0:
             return 0 if self._chunks_follow(offset) else present
-        if self._rank(self._next(offset + declared)):
+        if self._rank(self._next_header(offset + declared)):
             return declared
         if is_streaming_size(declared):
             return present
         return declared + ((present - declared) >> 32 << 32)
 
     def _chunks_follow(self, at: int) -> bool:
-        """Whether chunks, not samples, stand at `at`: a known id, or headers that lead exactly to one or to the end."""
+        """Return True if chunks start at `at`: their headers lead to a known id or exactly to the end."""
         for _ in range(_MAX_FOLLOWING):
             peeked = self._peek(at)
             if not peeked:
@@ -204,38 +210,37 @@ class ChunkWalk:
                 return True
             if not is_printable(chunk_id) or end > self._source.size_bytes:
                 return False
-            at = self._next(end)
+            at = self._next_header(end)
         return True
 
-    def _next(self, end: int) -> int:
-        """Where the chunk behind one that ends at `end` begins."""
+    def _next_header(self, end: int) -> int:
+        """Return the offset of the header after a chunk that ends at `end`, with or without its pad byte."""
         padded = end + (self._container.start - end) % self._container.alignment
         return end if self._rank(end) > self._rank(padded) else padded
 
     def _rank(self, at: int) -> int:
-        """How much what stands at `at` looks like a chunk.
-
-        3 by a known id; 2 by a printable one and a size that leads on to another or to the end; 1 by the id alone.
-        """
+        """Rank how much the bytes at `at` look like a chunk header."""
         peeked = self._peek(at)
         if not peeked:
-            return 0
+            return _UNLIKELY
         chunk_id, declared = peeked
         if chunk_id in _KNOWN_IDS:
             return _KNOWN
-        leads_on = self._may_begin(at + self._container.header_bytes + declared)
-        return _LIKELY if is_printable(chunk_id) and leads_on else int(is_printable(chunk_id))
+        if not is_printable(chunk_id):
+            return _UNLIKELY
+        end = at + self._container.header_bytes + declared
+        return _LIKELY if self._is_plausible_end(end) else _PRINTABLE
 
-    def _may_begin(self, end: int) -> bool:
-        """Whether a chunk that ends at `end`, padded or not, reaches the end of the file or what may be another."""
+    def _is_plausible_end(self, end: int) -> bool:
+        """Return True if the end of the file or a printable id follows `end`, directly or after a pad byte."""
         for at in (end, end + 1):
             peeked = self._peek(at)
             if at == self._source.size_bytes or (peeked and is_printable(peeked[0])):
                 return True
         return False
 
-    def _inside_end_of_list(self, offset: int, end: int) -> int | None:
-        """Where a known chunk begins in the last bytes of a LIST that is said to be longer than it is."""
+    def _find_in_list_end(self, offset: int, end: int) -> int | None:
+        """Return the offset of a known chunk that starts in the last bytes of a LIST, which declares too many."""
         for at in range(max(offset, end - _MAX_LIST_EXCESS_BYTES), end):
             peeked = self._peek(at)
             if peeked and peeked[0] in _KNOWN_IDS:

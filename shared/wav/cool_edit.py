@@ -1,51 +1,53 @@
-"""The floats that Cool Edit wrote under the header of integers.
+"""Detects the float samples that Cool Edit wrote under a header for integers.
 
-In: a `Format`, and where its samples stand. Out: the same, or one that says float and what is full scale.
-Sources: libsndfile's `wavlike_analyze`, which looks at the samples too; ffmpeg's `pcm_f16le` and `pcm_f24le`.
+In: a `FmtChunk` and the place of its samples. Out: the same `FmtChunk`, or a copy with the float codec and its full
+scale. Sources: libsndfile's `wavlike_analyze`, which inspects the samples too; ffmpeg's `pcm_f16le` and `pcm_f24le`.
 """
 
 import struct
 from dataclasses import replace
 from math import isfinite
 
-from shared.wav.chunks import Header, Source
-from shared.wav.fmt import Encoding, Format
+from shared.wav.chunks import ChunkHeader, Source
+from shared.wav.fmt import Codec, FmtChunk
 
 _PLAIN_PCM = b"\x01\x00"
-_TYPE_1 = b"\x02\x00\x01\x00"  # cbSize and what it stands for: "16.8 float"
+_TYPE_1 = b"\x02\x00\x01\x00"  # cbSize 2 and the type: "16.8 float"
 _BLOCK_BYTES = 16 * 1024
-_MAX_BLOCKS = 256  # so much silence in front is looked through
-_LEAST, _MOST = 2.0**-40, 2.0**24
-_FAR_ABOVE_1 = 8
-_FEW = 16  # levels, such as those of a square wave; as floats of a sound they would be many
+_MAX_BLOCKS = 256  # limits the search for the first sound after silence
+_MIN_FLOAT, _MAX_FLOAT = 2.0**-40, 2.0**24
+_MAX_PEAK_AT_SCALE_1 = 8
+_MIN_DISTINCT_FLOATS = 16
+"""Integers with an empty low byte and fewer levels than this are a square wave. Floats of real sound have more."""
 
 
-def as_floats(source: Source, data: Header, fmt: Format) -> Format:
-    """24 bits in 4 bytes under plain PCM may be floats instead, with a full scale of 2**23 or of 1."""
+def detect_floats(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
+    """Check plain PCM of 4 bytes a sample: it may be floats with a full scale of 1, 2**15 or 2**23."""
     if fmt.payload[:2] != _PLAIN_PCM or fmt.block_align != 4 * fmt.channels:
         return fmt
     bits, full_scale = int.from_bytes(fmt.payload[14:16], "little"), 0
     if bits == 32 and fmt.payload[16:20] == _TYPE_1:
         full_scale = 1 << 15
     elif bits == 24:
-        full_scale = _full_scale(_first_sound(source, data))
-    return replace(fmt, encoding=Encoding.FLOAT, full_scale=full_scale) if full_scale else fmt
+        full_scale = _find_full_scale(_first_sound(source, data))
+    return replace(fmt, codec=Codec.FLOAT, full_scale=full_scale) if full_scale else fmt
 
 
-def _first_sound(source: Source, data: Header) -> bytes:
-    places = range(data.offset, data.offset + data.size, _BLOCK_BYTES)[:_MAX_BLOCKS]
-    blocks = (source.read(at, min(_BLOCK_BYTES, places.stop - at)) for at in places)
+def _first_sound(source: Source, data: ChunkHeader) -> bytes:
+    """Return the first block that is not silent, or nothing."""
+    offsets = range(data.offset, data.offset + data.size, _BLOCK_BYTES)[:_MAX_BLOCKS]
+    blocks = (source.read(at, min(_BLOCK_BYTES, offsets.stop - at)) for at in offsets)
     return next((block for block in blocks if any(block)), b"")
 
 
-def _full_scale(raw: bytes) -> int:
-    """0 for integers: what they are as floats is no number here, and absurdly small there."""
+def _find_full_scale(raw: bytes) -> int:
+    """Return 0 for integer samples: read as floats they are NaN or absurdly small."""
     whole = raw[: len(raw) // 4 * 4]
     floats = [abs(value) for (value,) in struct.iter_unpack("<f", whole) if value]
-    if not any(raw[::4]) and len(set(floats)) < _FEW:
+    if not any(raw[::4]) and len(set(floats)) < _MIN_DISTINCT_FLOATS:
         return 0
-    if not all(map(isfinite, floats)) or max(floats, default=0) > _MOST:
+    if not all(map(isfinite, floats)) or max(floats, default=0) > _MAX_FLOAT:
         return 0
-    if sum(value > _LEAST for value in floats) <= 3 / 4 * len(floats):
+    if sum(value > _MIN_FLOAT for value in floats) <= 3 / 4 * len(floats):
         return 0
-    return 1 << 23 if max(floats) > _FAR_ABOVE_1 else 1
+    return 1 << 23 if max(floats) > _MAX_PEAK_AT_SCALE_1 else 1

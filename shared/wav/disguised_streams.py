@@ -1,7 +1,7 @@
-"""What 16-bit samples are that are none: a compressed stream, disguised for a CD player or an S/PDIF cable.
+"""Detects compressed streams (DTS, AC-3) stored as 16-bit PCM, as CD rips and S/PDIF recordings do.
 
-In: the first bytes of the data. Out: the stream's name, or None. As samples such a stream is loud noise.
-Sources: ETSI TS 102 114 (DTS, in words of 16 bits or of 14), IEC 61937-1 and -2 (preamble and data types of S/PDIF).
+In: the first bytes of the data. Out: the stream's name, or None. Played as samples, such a stream is loud noise.
+Sources: ETSI TS 102 114 (DTS in words of 16 and of 14 bits), IEC 61937-1 and -2 (S/PDIF preamble and data types).
 """
 
 import re
@@ -15,7 +15,7 @@ _STREAMS = (
 )
 
 
-def describe_samples(start: bytes) -> str | None:
-    """Silence may stand in front of the stream."""
+def detect_stream(start: bytes) -> str | None:
+    """Return the name of the stream that starts here or after silence."""
     sound = start.lstrip(b"\0")
     return next((name for sync, name in _STREAMS if sync.match(sound)), None)

@@ -1,48 +1,50 @@
-"""The first samples of a WAV, where they know better than `fmt ` what they are.
+"""Inspects the first samples of a WAV when the `fmt ` chunk may be wrong about them.
 
-In: where the data stands, and what `fmt ` says of it. Out: the same, put right. Raises `BadWav` for a compressed stream
-in the place of samples. Reads the first 16 KiB, and only of formats that are known to be told wrong.
+In: the `data` chunk's place and the `FmtChunk`. Out: the same `FmtChunk`, or a corrected copy. Raises `BadWav` for a
+compressed stream stored as PCM. Reads 16 KiB (`cool_edit.py` skips up to 4 MiB of silence), and only for codecs whose
+headers are known to be wrong at times.
 """
 
 from dataclasses import replace
 
 from shared.errors import BadWav
-from shared.wav import mpeg_streams as mpeg_audio
-from shared.wav.chunks import Header, Source
-from shared.wav.cool_edit import as_floats
-from shared.wav.disguised_streams import describe_samples
-from shared.wav.fmt import Encoding, Format
+from shared.wav import mpeg_streams
+from shared.wav.chunks import ChunkHeader, Source
+from shared.wav.cool_edit import detect_floats
+from shared.wav.disguised_streams import detect_stream
+from shared.wav.fmt import Codec, FmtChunk
 
 _START_BYTES = 16 * 1024
 
 
-def look_inside(source: Source, data: Header, fmt: Format) -> Format:
-    match fmt.encoding:
-        case Encoding.MP2 | Encoding.MP3:
-            return _as_in_its_frames(_start(source, data), fmt)
-        case Encoding.PCM if fmt.bits_per_sample == 16:
-            _refuse_disguised(_start(source, data))
-        case Encoding.PCM:
-            return as_floats(source, data, fmt)
+def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
+    """Return `fmt`, corrected if the first samples contradict it. Raises `BadWav`."""
+    match fmt.codec:
+        case Codec.MP2 | Codec.MP3:
+            return _follow_frames(_read_start(source, data), fmt)
+        case Codec.PCM if fmt.bits_per_sample == 16:
+            _refuse_disguised_stream(_read_start(source, data))
+        case Codec.PCM:
+            return detect_floats(source, data, fmt)
     return fmt
 
 
-def _start(source: Source, data: Header) -> bytes:
+def _read_start(source: Source, data: ChunkHeader) -> bytes:
     return source.read(data.offset, min(data.size, _START_BYTES))
 
 
-def _refuse_disguised(start: bytes) -> None:
-    if name := describe_samples(start):
+def _refuse_disguised_stream(start: bytes) -> None:
+    if name := detect_stream(start):
         raise BadWav(
-            f"The WAV's samples are {name} in disguise, not PCM. Decode it to PCM and upload that."
+            f"The WAV contains {name} stored as PCM samples. Decode it to PCM and upload the result."
         )
 
 
-def _as_in_its_frames(start: bytes, fmt: Format) -> Format:
-    """Decoders follow the frames, whatever `fmt ` says; what is then mixed or resampled to it is harmed."""
-    found = mpeg_audio.first_frame(start)
+def _follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
+    """Take channels and rate from the frames: decoders do, and mixing and resampling must agree with them."""
+    found = mpeg_streams.first_frame(start)
     if found is None:
         return fmt
-    at, frame = found
-    followed = fmt.with_stream(frame.channels, frame.sample_rate_hz)
-    return replace(followed, padding_samples=mpeg_audio.padding_samples(start, at, frame))
+    at, header = found
+    corrected = fmt.with_stream(header.format.channels, header.format.sample_rate_hz)
+    return replace(corrected, padding_samples=mpeg_streams.padding_samples(start, at, header))

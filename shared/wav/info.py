@@ -1,84 +1,62 @@
-"""What a WAV holds: the words in which `wav` says it."""
+"""The result types of the WAV reader."""
 
 import struct
 from dataclasses import dataclass
 
-from shared.wav.fmt import RAW, Encoding
+from shared.wav.fmt import Codec, FmtChunk
 
-_MIN_BYTE_RATE = 500  # less is no codec but a wrong header, and so is
-_MAX_BYTE_RATE = 80_000  # more: 640 kbit/s is AC-3's highest
+# A byte rate outside these limits comes from a broken header. 640 kbit/s is AC-3's highest rate.
+_MIN_BYTE_RATE, _MAX_BYTE_RATE = 500, 80_000
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Where a metadata chunk's payload stands, as far as it is there. A W64 GUID is known by its first four bytes."""
+    """The place of a metadata chunk's payload, without any bytes that are missing at the end of the file."""
 
     id: bytes
+    """The chunk's four-character code. W64: the first four bytes of its GUID."""
     offset: int
     size: int
 
 
 @dataclass(frozen=True, slots=True)
 class WavInfo:
-    """What a WAV holds. Odd PCM widths are left-justified in their container; 8 bits are unsigned."""
+    """The format of a WAV, the place of its samples, and its metadata chunks."""
 
     container: str
-    """RIFF, RIFX, RF64, BW64 or W64"""
-    encoding: Encoding
-    channels: int
-    sample_rate_hz: int
-    block_align: int
-    """bytes of one sample of all channels (raw) or of one block (compressed; may be 0 or 1 where blocks vary)"""
-    bits_per_sample: int
-    """raw: of one sample's container, a multiple of 8; compressed: as the file says"""
-    channel_mask: int
-    """WAVE_FORMAT_EXTENSIBLE's dwChannelMask; 0 when there is none"""
+    """RIFF, RIFX, RF64, BW64 or W64."""
+    fmt: FmtChunk
     big_endian: bool
-    """byte order of raw samples; compressed audio has none"""
-    fmt: bytes
-    """payload of the `fmt ` chunk, little-endian; mended, to make a clean header, for compressed audio"""
+    """The byte order of raw samples. Compressed audio has none."""
     data_offset: int
     data_bytes: int
-    """present in the file; raw: whole blocks only"""
+    """The bytes of audio that are in the file. Raw: whole blocks only."""
     samples: int | None
-    """per channel; None for compressed audio: count what the decoder gives"""
+    """Samples per channel. None for compressed audio, whose length only the decoder can tell."""
     chunks: tuple[Chunk, ...]
-    """metadata, in file order; an ID3v2 tag in front of the WAV is the first, as `id3 `"""
+    """The metadata chunks in file order. An ID3v2 tag before the RIFF header is the first, as `id3 `."""
     warnings: tuple[str, ...]
-    """sentences for a person"""
-    padding_samples: tuple[int, int] = (0, 0)
-    """compressed: what the decoder gives in front of the audio and behind it"""
-    ambisonic: bool = False
-    """the channels are those of B-format (W, X, Y, Z, ...), not of speakers"""
-    full_scale: int = 1
-    """of floats"""
-
-    @property
-    def raw(self) -> bool:
-        """Whether the samples go to the encoder as they are."""
-        return self.encoding in RAW
+    """Sentences for the user."""
 
     @property
     def duration_s(self) -> float | None:
-        """Exact for raw audio; for compressed audio an estimate, or None where the header does not say."""
-        samples = self._estimated_samples() if self.samples is None else self.samples
-        return None if samples is None else samples / self.sample_rate_hz
+        """Exact for raw audio. An estimate for compressed audio, or None if the header is not enough for one."""
+        samples = self._estimate_samples() if self.samples is None else self.samples
+        return None if samples is None else samples / self.fmt.sample_rate_hz
 
-    def _estimated_samples(self) -> float | None:
-        blocks = self.data_bytes / max(self.block_align, 1)
-        match self.encoding:
-            case Encoding.IMA_ADPCM:
-                payload_bits = 8 * (self.block_align - 4 * self.channels)
-                return blocks * (1 + payload_bits / (self.channels * (self.bits_per_sample or 4)))
-            case Encoding.MS_ADPCM:
-                return blocks * (2 + 2 * (self.block_align - 7 * self.channels) / self.channels)
-            case Encoding.GSM:
+    def _estimate_samples(self) -> float | None:
+        fmt = self.fmt
+        blocks = self.data_bytes / max(fmt.block_align, 1)
+        match fmt.codec:
+            case Codec.IMA_ADPCM:
+                payload_bits = 8 * (fmt.block_align - 4 * fmt.channels)
+                return blocks * (1 + payload_bits / (fmt.channels * (fmt.bits_per_sample or 4)))
+            case Codec.MS_ADPCM:
+                return blocks * (2 + 2 * (fmt.block_align - 7 * fmt.channels) / fmt.channels)
+            case Codec.GSM:
                 return blocks * 320
-            case Encoding.YAMAHA_ADPCM | Encoding.G722:
-                return 2 * self.data_bytes / self.channels
-        (byte_rate,) = struct.unpack_from("<I", self.fmt, 8)
-        return (
-            self.sample_rate_hz * self.data_bytes / byte_rate
-            if _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
-            else None
-        )
+            case Codec.YAMAHA_ADPCM | Codec.G722:
+                return 2 * self.data_bytes / fmt.channels
+        (byte_rate,) = struct.unpack_from("<I", fmt.payload, 8)
+        is_plausible = _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
+        return fmt.sample_rate_hz * self.data_bytes / byte_rate if is_plausible else None

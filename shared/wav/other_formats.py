@@ -1,6 +1,6 @@
-"""What a file that is not a WAV is instead, told from its first bytes.
+"""Identifies files that are not WAVs from their first bytes, for the error message.
 
-In: the first bytes of a file (512 are plenty). Out: one sentence or two for a person. Never raises.
+In: the first bytes of a file (512 are enough). Out: one or two sentences for the user. Never raises.
 """
 
 _AUDIO_OR_VIDEO = (
@@ -49,20 +49,20 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def describe(head: bytes) -> str:
-    """Say what a file beginning with `head` is and what to do about it."""
+def describe_file(head: bytes) -> str:
+    """Name the format of a file that starts with `head`, and say what to do about it."""
     if not head:
         return "The file is empty. Upload a WAV file."
-    named = (
-        (_match(_AUDIO_OR_VIDEO, head) or _mpeg_audio(head), "Convert it to WAV and upload that."),
+    answers = (
+        (_match(_AUDIO_OR_VIDEO, head) or _match_mpeg(head), "Convert it to WAV and upload that."),
         (_match(_ARCHIVES, head), "Unpack it and upload the WAV inside."),
-        (_match(_OTHERS, head) or _text(head), "Upload a WAV file."),
+        (_match(_OTHERS, head) or _match_text(head), "Upload a WAV file."),
     )
-    for name, advice in named:
+    for name, advice in answers:
         if name:
             return f"This is {name}, not WAV. {advice}"
     if head.startswith(_WAV_MAGICS):
-        return "This begins like a WAV but is none: its first header is cut off or of another kind. Export it again."
+        return "This starts like a WAV but its header is incomplete or not a WAV header. Export the file again."
     return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
 
 
@@ -70,8 +70,8 @@ def _match(magics: tuple[tuple[int, bytes, str], ...], head: bytes) -> str | Non
     return next((name for at, magic, name in magics if head.startswith(magic, at)), None)
 
 
-def _mpeg_audio(head: bytes) -> str | None:
-    """Frame sync of MPEG audio (ISO 11172-3, 2.4.1.3) and of ADTS AAC (ISO 13818-7, 6.2)."""
+def _match_mpeg(head: bytes) -> str | None:
+    """Check the frame sync of MPEG audio (ISO 11172-3, 2.4.1.3) and of ADTS AAC (ISO 13818-7, 6.2)."""
     if len(head) < 3 or head[0] != 0xFF or head[:2] in _UTF16_BOMS:
         return None
     if head[1] & 0xF6 == 0xF0:
@@ -80,7 +80,7 @@ def _mpeg_audio(head: bytes) -> str | None:
     return "MP3" if is_mpeg and head[2] >> 4 != 15 and head[2] & 0x0C != 0x0C else None
 
 
-def _text(head: bytes) -> str | None:
+def _match_text(head: bytes) -> str | None:
     if head.startswith(_UTF16_BOMS):
         return "text"
     start = head.removeprefix(_UTF8_BOM).lstrip().lower()

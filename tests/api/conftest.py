@@ -1,4 +1,4 @@
-"""A second API beside the stack's own, with settings that a test chooses."""
+"""A second API next to the stack's own, with settings that a test chooses."""
 
 import subprocess
 import sys
@@ -12,28 +12,21 @@ import pytest
 from local.machine import free_port
 from local.stack import Stack
 from tests.api.wire import eventually
+from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
 from tests.conftest import ROOT, TIMEOUT_S, User
 
-UVICORN = [
-    "-m",
-    "uvicorn",
-    "api.main:app",
-    "--no-access-log",
-    "--http",
-    "api.http.protocol:Protocol",
-]
 StartApi = Callable[[dict[str, str]], "AnotherApi"]
 
 
 class AnotherApi:
-    """It shares the stack's database, queue and volume."""
+    """Runs another API process on the stack's database, queue and volume."""
 
     def __init__(self, stack: Stack, settings: dict[str, str], log: Path) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._log = log.open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, *UVICORN, "--port", str(port)],
+            [sys.executable, "-m", "api", "--port", str(port)],
             cwd=ROOT,
             env=stack.environment | settings,
             stdout=self._log,
@@ -73,10 +66,10 @@ def start_api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def left_behind(stack: Stack, user: User) -> Callable[[], list[object]]:
-    """What there is of the user's: rows and files."""
+    """Return a function that lists the user's rows and files."""
 
-    def look() -> list[object]:
+    def find() -> list[object]:
         listed = user.client.get("/records", params=user.credentials).json()["records"]
         return [*listed, *(stack.data_dir / "media" / user.id).glob("*")]
 
-    return look
+    return find

@@ -36,7 +36,7 @@ def mp3(client: httpx.Client) -> Mp3:
     return Mp3(client, link, answer.content, answer.headers["ETag"])
 
 
-def test_a_download_waits_until_the_mp3_is_ready(user: User) -> None:
+def test_a_download_waits_for_the_mp3(user: User) -> None:
     answer = user.client.get(user.upload(SHORT_WAV, "tone.wav").json()["download_link"])
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "audio/mpeg"
@@ -45,11 +45,11 @@ def test_a_download_waits_until_the_mp3_is_ready(user: User) -> None:
     assert re.fullmatch(r'"[0-9a-f-]{36}"', answer.headers["ETag"])
 
 
-def test_the_user_may_be_called_user_in_the_link(mp3: Mp3) -> None:
+def test_user_is_an_alias_of_user_id(mp3: Mp3) -> None:
     assert mp3.client.get(mp3.link.replace("user_id=", "user=")).content == mp3.content
 
 
-def test_head_tells_the_same_without_the_bytes(mp3: Mp3) -> None:
+def test_head_returns_headers_only(mp3: Mp3) -> None:
     for headers in ({}, {"Range": "bytes=0-1"}):
         answer = mp3.client.head(mp3.link, headers=headers)
         assert answer.status_code == 200
@@ -59,7 +59,7 @@ def test_head_tells_the_same_without_the_bytes(mp3: Mp3) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "start", "stop"),
+    ("requested", "start", "stop"),
     [
         ("0-0", 0, 1),
         ("0-99", 0, 100),
@@ -68,18 +68,18 @@ def test_head_tells_the_same_without_the_bytes(mp3: Mp3) -> None:
         ("5-99999999", 5, None),
     ],
 )
-def test_a_range_is_served(mp3: Mp3, wanted: str, start: int, stop: int | None) -> None:
-    answer = mp3.get(Range=f"bytes={wanted}")
+def test_a_range_is_served(mp3: Mp3, requested: str, start: int, stop: int | None) -> None:
+    answer = mp3.get(Range=f"bytes={requested}")
     expected = mp3.content[start:stop]
     assert answer.status_code == 206
     assert answer.content == expected
     first = mp3.content.index(expected) if start < 0 else start
-    where = f"bytes {first}-{first + len(expected) - 1}/{len(mp3.content)}"
-    assert answer.headers["Content-Range"] == where
+    content_range = f"bytes {first}-{first + len(expected) - 1}/{len(mp3.content)}"
+    assert answer.headers["Content-Range"] == content_range
     assert answer.headers["ETag"] == mp3.etag
 
 
-def test_several_ranges_are_served_in_parts(mp3: Mp3) -> None:
+def test_several_ranges_are_multipart(mp3: Mp3) -> None:
     answer = mp3.get(Range="bytes=0-9, 100-109, -10, 99999999-")
     assert answer.status_code == 206
     kind, _, boundary = answer.headers["Content-Type"].partition("; boundary=")
@@ -92,32 +92,30 @@ def test_several_ranges_are_served_in_parts(mp3: Mp3) -> None:
     ]
 
 
-@pytest.mark.parametrize("wanted", ["99999999-", "-0", "1" * 4500 + "-"])
-def test_a_range_behind_the_end_is_refused_with_the_size(mp3: Mp3, wanted: str) -> None:
-    answer = mp3.get(Range=f"bytes={wanted}")
-    if len(wanted) > 4000:
-        assert answer.status_code == 200
-        return
+@pytest.mark.parametrize("requested", ["99999999-", "-0", "1" * 3000 + "-"])
+def test_an_unsatisfiable_range_gets_the_size(mp3: Mp3, requested: str) -> None:
+    answer = mp3.get(Range=f"bytes={requested}")
     refused(answer, 416, "bad_range")
     assert answer.headers["Content-Range"] == f"bytes */{len(mp3.content)}"
 
 
 @pytest.mark.parametrize(
-    "wanted", ["bytes=5-2", "bytes=a-b", "bytes=0-1,x", "lines=1-2", "bytes", "=", "bytes=-"]
-)
-def test_a_range_that_means_nothing_is_ignored(mp3: Mp3, wanted: str) -> None:
-    answer = mp3.get(Range=wanted)
+    "header",
+    ["bytes=5-2", "bytes=a-b", "bytes=0-1,x", "lines=1-2", "bytes", "=", "bytes=-", "bytes=" + "1" * 4500 + "-"],
+)  # fmt: skip
+def test_an_invalid_range_is_ignored(mp3: Mp3, header: str) -> None:
+    answer = mp3.get(Range=header)
     assert answer.status_code == 200
     assert answer.content == mp3.content
 
 
-def test_thousands_of_ranges_are_answered_at_once(mp3: Mp3) -> None:
+def test_thousands_of_ranges_are_ignored(mp3: Mp3) -> None:
     answer = mp3.get(Range="bytes=" + ",".join(f"{at}-{at + 1}" for at in range(0, 12_000, 3)))
     assert answer.status_code == 200
     assert answer.content == mp3.content
 
 
-def test_a_known_mp3_is_not_sent_again(mp3: Mp3) -> None:
+def test_a_matching_etag_gets_304(mp3: Mp3) -> None:
     for known in (mp3.etag, f'"x", W/{mp3.etag}', "*"):
         answer = mp3.get(If_None_Match=known)
         assert answer.status_code == 304
@@ -126,7 +124,7 @@ def test_a_known_mp3_is_not_sent_again(mp3: Mp3) -> None:
     assert mp3.get(If_None_Match='"another"').status_code == 200
 
 
-def test_a_range_of_another_version_is_ignored(mp3: Mp3) -> None:
+def test_if_range_must_match_the_etag(mp3: Mp3) -> None:
     assert mp3.get(Range="bytes=0-1", If_Range=mp3.etag).status_code == 206
     for other in ('"another"', f"W/{mp3.etag}", "Mon, 01 Jan 2024 00:00:00 GMT"):
         assert mp3.get(Range="bytes=0-1", If_Range=other).content == mp3.content
@@ -141,7 +139,7 @@ def test_a_range_of_another_version_is_ignored(mp3: Mp3) -> None:
         ("field.w64", "field.mp3", "field.mp3"),
         ("take 12.05", "take 12.05.mp3", "take 12.05.mp3"),
         ("Привет.wav", "______.mp3", "Привет.mp3"),
-        ('a"b\\c.wav', None, None),
+        ('a"b.wav', "a_b.mp3", 'a"b.mp3'),
         ("100%; x=y.wav", "100_; x=y.mp3", "100%; x=y.mp3"),
         ("🎵.wav", "_.mp3", "🎵.mp3"),
         ("y" * 300 + ".wav", "y" * 251 + ".mp3", "y" * 251 + ".mp3"),
@@ -149,10 +147,8 @@ def test_a_range_of_another_version_is_ignored(mp3: Mp3) -> None:
     ],
 )
 def test_the_mp3_is_named_after_the_wav(
-    user: User, filename: str, plain: str | None, extended: str | None
+    user: User, filename: str, plain: str, extended: str
 ) -> None:
-    if plain is None or extended is None:
-        filename, plain, extended = 'a"b.wav', "a_b.mp3", 'a"b.mp3'
     answer = user.client.get(user.upload(SHORT_WAV, filename).json()["download_link"])
     sent = Message()
     sent["Content-Disposition"] = answer.headers["Content-Disposition"].partition("; filename*=")[0]
@@ -164,22 +160,22 @@ def test_the_mp3_is_named_after_the_wav(
 @pytest.mark.parametrize(
     "query", [{}, {"id": "x", "user_id": "x"}, {"id": str(uuid4())}, {"user_id": str(uuid4())}]
 )
-def test_a_link_that_is_not_whole_is_refused(client: httpx.Client, query: dict[str, str]) -> None:
+def test_an_incomplete_link_is_refused(client: httpx.Client, query: dict[str, str]) -> None:
     refused(client.get("/record", params=query), 422, "bad_request")
 
 
-def test_a_link_to_nothing_is_not_found(mp3: Mp3, client: httpx.Client) -> None:
+def test_unknown_ids_are_not_found(mp3: Mp3, client: httpx.Client) -> None:
     unknown = {"id": str(uuid4()), "user_id": str(uuid4())}
     refused(client.get("/record", params=unknown), 404, "record_not_found")
     another = re.sub("user_id=.*", f"user_id={uuid4()}", mp3.link)
     refused(client.get(another), 404, "record_not_found")
 
 
-def test_a_deleted_mp3_must_not_be_played_from_a_cache(mp3: Mp3) -> None:
+def test_caches_must_revalidate_an_mp3(mp3: Mp3) -> None:
     assert "no-cache" in mp3.get().headers["Cache-Control"]
 
 
-def test_no_answer_is_held_for_longer_than_half_a_minute(user: User, service_url: str) -> None:
+def test_answers_are_held_for_30_s(user: User, service_url: str) -> None:
     with wire(service_url) as uploading, ThreadPoolExecutor(2) as threads:
         uploading.begin(user, ("Transfer-Encoding", "chunked"))
         uploading.send_chunks([part(wav_head(10**6))])
@@ -195,7 +191,7 @@ def test_no_answer_is_held_for_longer_than_half_a_minute(user: User, service_url
         while not all(answer.done() for answer in answers):
             uploading.send_chunks([b"a"])
             time.sleep(1)
-        assert 29 < time.monotonic() - before_s < 35
+        assert 29 < time.monotonic() - before_s < 45
     download, held = (answer.result() for answer in answers)
     refused(download, 409, "record_not_ready")
     assert int(download.headers["Retry-After"]) > 0

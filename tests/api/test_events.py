@@ -19,7 +19,7 @@ def follow(client: httpx.Client, record_id: str) -> list[dict[str, object]]:
     return [json.loads(event.removeprefix("data: ")) for event in events]
 
 
-def test_events_tell_each_status_until_the_record_is_done(user: User) -> None:
+def test_events_end_with_the_done_record(user: User) -> None:
     record_id = user.upload(SHORT_WAV).json()["id"]
     events = follow(user.client, record_id)
     statuses = [event["status"] for event in events]
@@ -28,13 +28,13 @@ def test_events_tell_each_status_until_the_record_is_done(user: User) -> None:
     assert events[-1] == user.client.get(f"/records/{record_id}").json()
 
 
-def test_a_finished_record_is_told_once(user: User) -> None:
+def test_a_finished_record_is_one_event(user: User) -> None:
     record_id = user.upload(SHORT_WAV).json()["id"]
     record = user.wait(record_id)
     assert follow(user.client, record_id) == [record]
 
 
-def test_events_end_when_the_record_is_deleted(user: User, service_url: str) -> None:
+def test_deleting_the_record_ends_the_events(user: User, service_url: str) -> None:
     with wire(service_url) as uploading:
         uploading.begin(user, ("Transfer-Encoding", "chunked"))
         uploading.send_chunks([part(wav_head(10**6))])
@@ -46,7 +46,7 @@ def test_events_end_when_the_record_is_deleted(user: User, service_url: str) -> 
             assert not any(lines)
 
 
-def test_a_listener_that_leaves_is_forgotten(stack: Stack, user: User) -> None:
+def test_a_closed_event_stream_ends_its_request(stack: Stack, user: User) -> None:
     log = stack.data_dir / "logs" / "api.log"
     with wire(stack.api_url) as uploading:
         uploading.begin(user, ("Transfer-Encoding", "chunked"))
@@ -57,7 +57,7 @@ def test_a_listener_that_leaves_is_forgotten(stack: Stack, user: User) -> None:
             next(lines)
             time.sleep(0.2)
             assert path not in log.read_text()
-        # The line is written when the request's task has ended.
+        # The access log gets its line when the request's task ends.
         eventually(lambda: path in log.read_text(), within_s=2)
 
 

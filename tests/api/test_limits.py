@@ -1,4 +1,4 @@
-"""Refusals that depend on the settings, by an API of its own for each."""
+"""Refusals that depend on the settings. Each setting has an API process of its own."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def records(user: User) -> object:
     return user.client.get("/records", params=user.credentials).json()["records"]
 
 
-def test_a_file_of_exactly_the_largest_size_is_taken(small: AnotherApi) -> None:
+def test_a_file_of_maximum_size_is_accepted(small: AnotherApi) -> None:
     size_bytes = MAX_UPLOAD_BYTES - len(wav_head(0))
     user = small.user()
     answer = user.upload(wav_head(size_bytes) + bytes(size_bytes))
@@ -37,20 +37,20 @@ def test_a_file_of_exactly_the_largest_size_is_taken(small: AnotherApi) -> None:
     user.wait(answer.json()["id"])
 
 
-def test_a_file_one_byte_larger_is_refused(small: AnotherApi) -> None:
+def test_one_byte_more_is_refused(small: AnotherApi) -> None:
     user = small.user()
     answer = user.upload(wav_head(MAX_UPLOAD_BYTES - 43) + bytes(MAX_UPLOAD_BYTES - 43))
     refused(answer, 413, "upload_too_large")
     assert records(user) == []
 
 
-def test_a_file_announced_as_too_large_is_refused_before_it_is_sent(small: AnotherApi) -> None:
+def test_content_length_is_checked_before_the_body(small: AnotherApi) -> None:
     with wire(small.url) as connection:
         connection.begin(small.user(), ("Content-Length", 2 * MAX_UPLOAD_BYTES))
         refused(connection.answer(), 413, "upload_too_large")
 
 
-def test_a_file_of_unannounced_size_is_refused_when_it_gets_too_large(small: AnotherApi) -> None:
+def test_a_chunked_body_has_the_same_limit(small: AnotherApi) -> None:
     user = small.user()
     with wire(small.url) as connection:
         connection.begin(user, ("Transfer-Encoding", "chunked"))
@@ -60,7 +60,7 @@ def test_a_file_of_unannounced_size_is_refused_when_it_gets_too_large(small: Ano
     assert records(user) == []
 
 
-def test_links_begin_with_the_public_address(small: AnotherApi) -> None:
+def test_links_start_with_the_public_url(small: AnotherApi) -> None:
     user = small.user()
     accepted = user.upload(SHORT_WAV).json()
     assert accepted["status_link"] == f"https://audio.example/convert/records/{accepted['id']}"
@@ -69,7 +69,7 @@ def test_links_begin_with_the_public_address(small: AnotherApi) -> None:
     assert user.wait(accepted["id"])["download_link"] == link
 
 
-def test_a_user_with_too_much_pending_has_to_wait(small: AnotherApi) -> None:
+def test_pending_records_are_limited(small: AnotherApi) -> None:
     user = small.user()
     with wire(small.url) as connection:
         connection.begin(user, ("Transfer-Encoding", "chunked"))
@@ -94,7 +94,7 @@ def test_a_full_volume_is_not_ready(full: AnotherApi) -> None:
     assert answer.json()["volume"] == "not ready"
 
 
-def test_a_form_may_be_a_little_larger_than_its_file(small: AnotherApi) -> None:
+def test_the_size_limit_excludes_the_form(small: AnotherApi) -> None:
     size_bytes = MAX_UPLOAD_BYTES - len(wav_head(0))
     body = form(wav_head(size_bytes) + bytes(size_bytes), b"n" * 400 + b".wav")
     user = small.user()

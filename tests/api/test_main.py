@@ -1,4 +1,4 @@
-"""What holds for every path."""
+"""Behaviour of all paths."""
 
 import re
 
@@ -32,15 +32,13 @@ def test_an_unknown_path_is_not_found(client: httpx.Client, method: str, path: s
         ("DELETE", "/metrics"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(
-    client: httpx.Client, method: str, path: str
-) -> None:
+def test_a_wrong_method_gets_the_allowed_ones(client: httpx.Client, method: str, path: str) -> None:
     answer = client.request(method, path)
     refused(answer, 405, "method_not_allowed")
     assert answer.headers["Allow"]
 
 
-def test_the_page_and_the_description_of_the_calls_are_served_from_here(
+def test_page_and_docs_need_no_cdn(
     client: httpx.Client,
 ) -> None:
     page = client.get("/")
@@ -52,6 +50,7 @@ def test_the_page_and_the_description_of_the_calls_are_served_from_here(
         scripts = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', page.text)
         assert scripts
         for script in scripts:
+            assert script.startswith("/")
             assert client.get(script).is_success
     assert set(client.get("/openapi.json").json()["paths"]) >= {
         "/users",
@@ -61,18 +60,18 @@ def test_the_page_and_the_description_of_the_calls_are_served_from_here(
 
 
 @pytest.mark.parametrize("path", ["/records/", "/record/", "/users/", "/health/live/"])
-def test_no_path_is_redirected_with_the_token_in_it(client: httpx.Client, path: str) -> None:
+def test_trailing_slashes_are_not_redirected(client: httpx.Client, path: str) -> None:
     refused(client.post(f"{path}?token=secret"), 404, "not_found")
 
 
 @pytest.mark.parametrize("range_", ["x", "bytes=99999999-", "bytes=0-1"])
 @pytest.mark.parametrize("path", ["/", "/static-offline-docs/swagger-ui.css", "/health/live"])
-def test_a_range_of_what_is_no_mp3_is_ignored(client: httpx.Client, path: str, range_: str) -> None:
+def test_other_paths_ignore_ranges(client: httpx.Client, path: str, range_: str) -> None:
     assert client.get(path, headers={"Range": range_}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["audio.example", "audio.example:8443", "[::1]:80"])
-def test_links_lead_to_the_host_that_the_client_used(user: User, host: str) -> None:
+def test_links_use_the_requested_host(user: User, host: str) -> None:
     files = {"wav_file": ("x.wav", SHORT_WAV)}
     answer = user.client.post(
         "/record", params=user.credentials, files=files, headers={"Host": host}
@@ -81,7 +80,7 @@ def test_links_lead_to_the_host_that_the_client_used(user: User, host: str) -> N
 
 
 @pytest.mark.parametrize("host", [b"", b"a b", b"<script>", b"\xff", b"x:y", b"a/b@c#"])
-def test_an_odd_host_harms_nothing(service_url: str, host: bytes) -> None:
+def test_an_odd_host_is_harmless(service_url: str, host: bytes) -> None:
     with wire(service_url) as connection:
         connection.send(b"GET /records/x HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
         refused(connection.answer(), 422, "bad_request")

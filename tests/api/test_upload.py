@@ -1,4 +1,4 @@
-"""POST /record, as clients with an HTTP library call it."""
+"""POST /record by HTTP libraries."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ def send(user: User, body: bytes, content_type: str = CONTENT_TYPE) -> httpx.Res
     return user.client.post("/record", params=user.credentials, content=body, headers=headers)
 
 
-def test_an_accepted_upload_names_its_links(user: User) -> None:
+def test_an_accepted_upload_returns_links(user: User) -> None:
     answer = user.upload(SHORT_WAV)
     assert answer.status_code == 202
     accepted = answer.json()
@@ -35,7 +35,7 @@ def test_an_accepted_upload_names_its_links(user: User) -> None:
 
 
 @pytest.mark.parametrize("name", ["Authorization", "token"])
-def test_the_token_may_come_in_a_header(user: User, name: str) -> None:
+def test_a_header_can_carry_the_token(user: User, name: str) -> None:
     token = f"Bearer {user.token}" if name == "Authorization" else user.token
     files = {"wav_file": ("header.wav", SHORT_WAV)}
     answer = user.client.post("/record", headers={name: token}, files=files)
@@ -53,9 +53,7 @@ def test_the_token_may_come_in_a_header(user: User, name: str) -> None:
         {"token": "\0"},
     ],
 )
-def test_credentials_that_do_not_belong_together_are_refused(
-    user: User, wrong: dict[str, str]
-) -> None:
+def test_mismatched_credentials_are_refused(user: User, wrong: dict[str, str]) -> None:
     files = {"wav_file": ("x.wav", SHORT_WAV)}
     answer = user.client.post("/record", params=user.credentials | wrong, files=files)
     refused(answer, 401, "bad_credentials")
@@ -85,16 +83,14 @@ def test_another_users_token_is_refused(user: User, client: httpx.Client) -> Non
         (b"no suffix", "no suffix"),
     ],
 )
-def test_a_filename_is_kept_as_a_label(user: User, sent: bytes, kept: str) -> None:
+def test_a_filename_is_kept_as_label(user: User, sent: bytes, kept: str) -> None:
     answer = send(user, form(SHORT_WAV, sent))
     assert answer.status_code == 202, answer.text
     assert user.wait(answer.json()["id"])["filename"] == kept
 
 
 @pytest.mark.parametrize("sent", [b"", b".", b"..", b"a/", b"\x01", b"z" * 501, b"a\r\nb.wav"])
-def test_a_filename_that_is_none_is_refused(
-    user: User, left_behind: LeftBehind, sent: bytes
-) -> None:
+def test_an_unusable_filename_is_refused(user: User, left_behind: LeftBehind, sent: bytes) -> None:
     refused(send(user, form(SHORT_WAV, sent)), 422, "bad_upload")
     assert not left_behind()
 
@@ -118,11 +114,9 @@ def test_a_filename_that_is_none_is_refused(
         form(SHORT_WAV).replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", 1),
     ],
     ids=["empty", "rubbish", "no parts", "a plain field", "another name", "no file", "two files", "another file",
-         "cut in the file", "cut in the boundary", "a long field", "a long end", "many fields", "a long header"],
+         "truncated file", "truncated boundary", "a long field", "a long end", "many fields", "a long header"],
 )  # fmt: skip
-def test_a_malformed_body_is_refused_and_leaves_nothing(
-    user: User, left_behind: LeftBehind, body: bytes
-) -> None:
+def test_a_malformed_body_leaves_nothing(user: User, left_behind: LeftBehind, body: bytes) -> None:
     refused(send(user, body), 422, "bad_upload")
     assert not left_behind()
 
@@ -130,14 +124,14 @@ def test_a_malformed_body_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize(
     "body", [part(b"a note", None, b"note") + form(SHORT_WAV), form(SHORT_WAV) + b"an epilogue"]
 )
-def test_a_little_beside_the_file_is_overlooked(user: User, body: bytes) -> None:
+def test_small_extra_fields_are_ignored(user: User, body: bytes) -> None:
     assert send(user, body).status_code == 202
 
 
 @pytest.mark.parametrize(
     "content_type", ["", "audio/wav", "multipart/form-data", "application/json"]
 )
-def test_a_body_that_is_no_form_is_refused(user: User, content_type: str) -> None:
+def test_other_content_types_are_refused(user: User, content_type: str) -> None:
     detail = refused(send(user, SHORT_WAV, content_type), 415, "not_multipart")
     assert "curl -F" in detail
 
@@ -154,7 +148,7 @@ def test_a_body_that_is_no_form_is_refused(user: User, content_type: str) -> Non
         (bytes(100_000), "Upload a WAV"),
     ],
 )
-def test_what_is_not_a_wav_is_told_what_it_is(
+def test_other_formats_are_refused_by_name(
     user: User, left_behind: LeftBehind, content: bytes, named: str
 ) -> None:
     assert named in refused(user.upload(content), 415, "not_a_wav")
@@ -169,7 +163,7 @@ def test_what_is_not_a_wav_is_told_what_it_is(
         (build(sine(100), before=[(b"LIST", bytes(200_000))])[:100_000], "no data"),
     ],
 )
-def test_a_wav_that_cannot_be_converted_is_told_why(
+def test_a_bad_wav_gets_the_reason(
     user: User, left_behind: LeftBehind, wav: bytes, named: str
 ) -> None:
     assert named in refused(user.upload(wav), 422, "bad_wav")
@@ -191,7 +185,7 @@ def test_a_wav_that_cannot_be_converted_is_told_why(
         ({"title": "t" * 1001}, "bad_request", "title"),
     ],
 )  # fmt: skip
-def test_options_that_cannot_be_are_refused_with_what_can(
+def test_invalid_options_get_the_valid_values(
     user: User, left_behind: LeftBehind, options: dict[str, str | int], code: str, listed: str
 ) -> None:
     assert listed in refused(user.upload(SHORT_WAV, "x.wav", **options), 422, code)
@@ -201,16 +195,16 @@ def test_options_that_cannot_be_are_refused_with_what_can(
 @pytest.mark.parametrize(
     "options", [{"quality": 9, "channels": 2}, {"bitrate_kbps": 64, "sample_rate_hz": 8000}]
 )
-def test_options_that_can_be_are_taken(user: User, options: dict[str, str | int]) -> None:
+def test_valid_options_are_accepted(user: User, options: dict[str, str | int]) -> None:
     assert user.wait(user.upload(SHORT_WAV, "x.wav", **options).json()["id"])["status"] == "done"
 
 
-def test_a_tag_may_come_with_the_upload_but_for_its_nul(user: User) -> None:
+def test_a_tag_loses_its_nul(user: User) -> None:
     mp3 = user.convert(SHORT_WAV, title="Ля\0ля")
     assert ID3(BytesIO(mp3)).getall("TIT2")[0].text == ["Ляля"]
 
 
-def test_a_taken_filename_names_the_record_that_has_it(user: User) -> None:
+def test_a_taken_filename_names_its_record(user: User) -> None:
     first = user.upload(SHORT_WAV, "same.wav").json()
     answer = user.upload(SHORT_WAV, "same.wav")
     refused(answer, 409, "filename_taken")
@@ -218,14 +212,14 @@ def test_a_taken_filename_names_the_record_that_has_it(user: User) -> None:
     assert user.upload(SHORT_WAV, "other.wav").status_code == 202
 
 
-def test_another_user_may_use_the_same_filename(user: User, client: httpx.Client) -> None:
+def test_users_have_separate_filenames(user: User, client: httpx.Client) -> None:
     created = client.post("/users", json={"name": "another"}).json()
     other = User(client, created["id"], created["token"])
     assert user.upload(SHORT_WAV, "x.wav").status_code == 202
     assert other.upload(SHORT_WAV, "x.wav").status_code == 202
 
 
-def test_of_uploads_with_one_filename_at_once_one_is_accepted(user: User) -> None:
+def test_one_of_four_racing_uploads_wins(user: User) -> None:
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: user.upload(SHORT_WAV, "race.wav"), range(4)))
     assert sorted(answer.status_code for answer in answers) == [

@@ -1,4 +1,4 @@
-"""Chromium plays our MP3s without a gap: it decodes exactly the samples of the source."""
+"""Chromium decodes our MP3s to exactly the samples of the source."""
 
 import base64
 from typing import Any
@@ -17,7 +17,7 @@ DECODE = """async ([mp3, rate]) => {
   return (await context.decodeAudioData(bytes.buffer)).length;
 }"""
 
-# What comes back is 16 bits wide: enough to compare, and little enough to send.
+# Samples come back with 16 bits: enough to compare, and quick to transfer.
 DECODE_VOICES = """async ([mp3, rate]) => {
   const bytes = Uint8Array.from(atob(mp3), (character) => character.charCodeAt(0));
   const context = new OfflineAudioContext(2, 1, rate);
@@ -31,7 +31,7 @@ DECODE_VOICES = """async ([mp3, rate]) => {
 
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 22050, 8000])
 @pytest.mark.parametrize("option", [{"quality": 2}, {"bitrate_kbps": 64}], ids=["vbr", "cbr"])
-def test_chromium_decodes_exactly_the_samples_of_the_source(
+def test_chromium_decodes_the_exact_length(
     page: Page, user: User, rate_hz: int, option: dict[str, Any]
 ) -> None:
     samples = 3 * rate_hz + 123
@@ -44,14 +44,14 @@ def test_chromium_decodes_exactly_the_samples_of_the_source(
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 22050, 8000])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("options", [{"quality": 0}, {"bitrate_kbps": 64}], ids=["vbr", "cbr"])
-def test_chromium_plays_every_sample_where_the_source_has_it(
+def test_chromium_decodes_without_a_shift(
     page: Page, user: User, rate_hz: int, channels: int, options: dict[str, Any]
 ) -> None:
     source = sweep(2 * rate_hz + 123, channels, rate_hz)
     mp3 = user.convert(build(source, sample_rate_hz=rate_hz), **options)
     voices = chromium_decodes(page, mp3, rate_hz)
     assert snr_db(source, voices) > 25
-    assert snr_db(source[1:], voices[:-1]) < 25, "one sample of shift would show"
+    assert snr_db(source[1:], voices[:-1]) < 25, "a shift by one sample must show"
 
 
 def chromium_decodes(page: Page, mp3: bytes, rate_hz: int) -> Voices:

@@ -1,4 +1,4 @@
-"""The page keeps up with its records, whatever becomes of them, of the service and of the network."""
+"""The page follows its records through outages of the service and of the network."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.browser.conftest import become
 from tests.conftest import User
 from tests.wavs import build, sine
 
-UNAVAILABLE = "The service cannot reach its database just now."
+UNAVAILABLE = "The service cannot reach its database at the moment."
 WAV = build(sine(1000))
 
 
@@ -26,14 +26,14 @@ def say_unavailable(route: Route) -> None:
 
 
 def show_two_at_a_time(page: Page) -> None:
-    """Instead of a hundred, so that the tests need not upload so many."""
+    """Make pages of two records instead of a hundred, so that the tests need few uploads."""
     page.route(
         "**/records?limit=100*",
         lambda route: route.continue_(url=route.request.url.replace("limit=100", "limit=2")),
     )
 
 
-def test_a_page_whose_service_is_unavailable_for_a_moment_goes_on_by_itself(
+def test_the_page_survives_a_short_outage(
     page: Page, wav: Path, frozen_workers: AbstractContextManager[None]
 ) -> None:
     row, notice = page.locator("#records li"), page.locator("#notice")
@@ -51,9 +51,7 @@ def test_a_page_whose_service_is_unavailable_for_a_moment_goes_on_by_itself(
     expect(notice).to_be_hidden()
 
 
-def test_a_page_opened_while_the_service_is_unavailable_shows_its_records_later(
-    page: Page, user: User
-) -> None:
+def test_a_page_opened_during_an_outage_recovers(page: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
     page.route("**/records*", say_unavailable)
     become(page, user)
@@ -63,9 +61,7 @@ def test_a_page_opened_while_the_service_is_unavailable_shows_its_records_later(
     expect(page.locator("#notice")).to_be_hidden()
 
 
-def test_files_chosen_while_the_service_is_unavailable_are_uploaded_later_and_shown_once(
-    page: Page, user: User, wav: Path
-) -> None:
+def test_files_chosen_during_an_outage_upload_later(page: Page, user: User, wav: Path) -> None:
     user.convert(WAV, "old.wav")
     page.route("**/records*", say_unavailable)
     become(page, user)
@@ -77,7 +73,7 @@ def test_files_chosen_while_the_service_is_unavailable_are_uploaded_later_and_sh
     expect(rows.locator(".name")).to_have_text(["one.wav", "old.wav"])
 
 
-def test_a_record_that_cannot_be_deleted_stays_and_says_so(page: Page, user: User) -> None:
+def test_a_failed_delete_keeps_the_row(page: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
     become(page, user)
     row, notice = page.locator("#records li"), page.locator("#notice")
@@ -90,7 +86,7 @@ def test_a_record_that_cannot_be_deleted_stays_and_says_so(page: Page, user: Use
     expect(notice).to_be_hidden()
 
 
-def test_older_records_are_shown_on_request(page: Page, user: User) -> None:
+def test_show_older_lists_older_records(page: Page, user: User) -> None:
     for number in range(5):
         user.convert(WAV, f"{number}.wav")
     show_two_at_a_time(page)
@@ -104,7 +100,7 @@ def test_older_records_are_shown_on_request(page: Page, user: User) -> None:
     expect(older).to_be_hidden()
 
 
-def test_unfinished_records_beyond_the_newest_are_followed_too(
+def test_unfinished_older_records_are_polled_too(
     page: Page, user: User, frozen_workers: AbstractContextManager[None]
 ) -> None:
     rows = page.locator("#records li")
@@ -118,7 +114,7 @@ def test_unfinished_records_beyond_the_newest_are_followed_too(
     expect(rows).to_have_class(["done"] * 4)
 
 
-def test_a_record_deleted_elsewhere_leaves_the_page(
+def test_a_record_deleted_elsewhere_disappears(
     page: Page, user: User, frozen_workers: AbstractContextManager[None]
 ) -> None:
     with frozen_workers:

@@ -1,5 +1,6 @@
-"""The page, as somebody with a browser and some WAVs uses it."""
+"""Ordinary use of the page."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def wav(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_chosen_wav_is_converted_and_can_be_downloaded(page: Page, wav: Path) -> None:
+def test_a_chosen_wav_is_converted(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
     expect(row).to_have_class("done")
@@ -26,7 +27,7 @@ def test_a_chosen_wav_is_converted_and_can_be_downloaded(page: Page, wav: Path) 
     assert Path(download.value.path()).stat().st_size > 1000
 
 
-def test_what_is_not_a_wav_is_refused_with_the_reason(page: Page, tmp_path: Path) -> None:
+def test_a_refused_file_shows_the_reason(page: Page, tmp_path: Path) -> None:
     flac = tmp_path / "song.wav"
     flac.write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", flac)
@@ -42,7 +43,7 @@ def test_a_warning_is_shown(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#records li .detail")).to_contain_text("mixed to stereo")
 
 
-def test_records_are_there_after_a_reload_until_they_are_deleted(page: Page, wav: Path) -> None:
+def test_records_survive_a_reload(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
     expect(row).to_have_class("done")
@@ -55,18 +56,18 @@ def test_records_are_there_after_a_reload_until_they_are_deleted(page: Page, wav
     expect(row).to_have_count(0)
 
 
-def test_what_became_of_a_file_is_announced_and_nothing_else(page: Page, tmp_path: Path) -> None:
-    news = page.get_by_role("status")
+def test_results_are_announced_to_screen_readers(page: Page, tmp_path: Path) -> None:
+    announcement = page.get_by_role("status")
     (tmp_path / "good.wav").write_bytes(build(sine(1000)))
     page.set_input_files("#files", tmp_path / "good.wav")
-    expect(news).to_have_text("good.wav is done.")
+    expect(announcement).to_have_text("good.wav is done.")
     (tmp_path / "bad.wav").write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", tmp_path / "bad.wav")
-    expect(news).to_contain_text("bad.wav failed: This is FLAC")
+    expect(announcement).to_contain_text("bad.wav failed: This is FLAC")
     expect(page.locator("[aria-live]")).to_have_count(0)
 
 
-def test_everything_can_be_done_with_the_keyboard_and_has_a_name(page: Page, wav: Path) -> None:
+def test_the_keyboard_reaches_every_control(page: Page, wav: Path) -> None:
     page.locator("[name=channels]").focus()
     page.keyboard.press("Tab")
     expect(page.locator("#drop")).to_have_css("outline-style", "solid")
@@ -88,9 +89,7 @@ def test_everything_can_be_done_with_the_keyboard_and_has_a_name(page: Page, wav
 
 
 @pytest.mark.parametrize("width", [320, 400])
-def test_on_a_small_screen_a_name_has_a_row_of_its_own(
-    page: Page, tmp_path: Path, width: int
-) -> None:
+def test_a_long_name_fits_small_screens(page: Page, tmp_path: Path, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     long_name = tmp_path / f"{'long' * 40}.wav"
     long_name.write_bytes(build(sine(1000)))
@@ -104,6 +103,7 @@ def test_on_a_small_screen_a_name_has_a_row_of_its_own(
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_the_api_is_described_without_the_internet(page: Page, service_url: str) -> None:
+def test_the_docs_work_offline(page: Page, service_url: str) -> None:
+    page.route(re.compile(f"^(?!{re.escape(service_url)}/|data:)"), lambda route: route.abort())
     page.goto(f"{service_url}/docs")
     expect(page.locator("#swagger-ui .title")).to_contain_text("wav2mp3")

@@ -1,4 +1,4 @@
-"""Many files at once, and what can go wrong with them on the way."""
+"""Uploads of many files, and errors during uploads."""
 
 import re
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from playwright.sync_api import Dialog, Page, expect
 from tests.browser.conftest import HeldUploads
 from tests.wavs import build, sine
 
-PROXY_SAYS = "<html><h1>nginx</h1></html>"
+PROXY_ERROR = "<html><h1>nginx</h1></html>"
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def wavs(tmp_path: Path) -> list[Path]:
 
 
 def drop(page: Page, selector: str, path: Path) -> None:
-    """As the system's file manager does it: a synthetic event would not make the browser open the file."""
+    """Drop a file like the system's file manager. A synthetic event would not make the browser open the file."""
     box = page.locator(selector).bounding_box()
     assert box is not None
     dragged = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
@@ -32,7 +32,7 @@ def drop(page: Page, selector: str, path: Path) -> None:
         session.send("Input.dispatchDragEvent", {**place, "data": dragged})
 
 
-def test_many_unfinished_records_leave_room_for_uploads_deletes_and_downloads(
+def test_polling_leaves_connections_for_uploads(
     page: Page, wavs: list[Path], frozen_workers: AbstractContextManager[None]
 ) -> None:
     with frozen_workers:
@@ -43,9 +43,7 @@ def test_many_unfinished_records_leave_room_for_uploads_deletes_and_downloads(
     expect(page.locator("#records .done")).to_have_count(9)
 
 
-def test_chosen_files_are_all_shown_at_once_and_each_can_be_cancelled(
-    page: Page, wavs: list[Path]
-) -> None:
+def test_waiting_files_can_be_cancelled(page: Page, wavs: list[Path]) -> None:
     uploads = HeldUploads(page)
     page.set_input_files("#files", wavs[:5])
     rows = page.locator("#records li")
@@ -68,18 +66,16 @@ def test_a_file_dropped_anywhere_is_uploaded(page: Page, wavs: list[Path], place
     expect(page.locator("#records li")).to_have_class("done")
 
 
-def test_a_dropped_folder_is_not_taken_for_trouble_with_the_service(
-    page: Page, tmp_path: Path
-) -> None:
+def test_a_dropped_folder_is_explained(page: Page, tmp_path: Path) -> None:
     drop(page, "#drop", tmp_path)
     row = page.locator("#records li")
     expect(row.locator(".detail")).to_contain_text("cannot be read")
     expect(row.get_by_role("button")).to_have_text(["Delete"])
 
 
-def test_leaving_while_something_uploads_asks_first(page: Page, wavs: list[Path]) -> None:
+def test_leaving_during_an_upload_asks(page: Page, wavs: list[Path]) -> None:
     uploads = HeldUploads(page)
-    page.locator("h1").click()  # the browser asks nobody who has not touched the page
+    page.locator("h1").click()  # browsers ask only users who have touched the page
     page.set_input_files("#files", wavs[0])
     expect(page.locator("#records .uploading")).to_be_visible()
     with page.expect_event("dialog") as asked:
@@ -90,7 +86,7 @@ def test_leaving_while_something_uploads_asks_first(page: Page, wavs: list[Path]
     expect(page.locator("#records .done")).to_be_visible()
 
 
-def test_a_download_while_something_uploads_asks_nothing(page: Page, wavs: list[Path]) -> None:
+def test_downloading_during_an_upload_asks_nothing(page: Page, wavs: list[Path]) -> None:
     questions: list[str] = []
 
     def dismiss(question: Dialog) -> None:
@@ -110,7 +106,7 @@ def test_a_download_while_something_uploads_asks_nothing(page: Page, wavs: list[
     uploads.release()
 
 
-def test_a_user_whom_the_service_does_not_know_is_replaced(page: Page, wavs: list[Path]) -> None:
+def test_an_unknown_user_is_replaced(page: Page, wavs: list[Path]) -> None:
     unknown = '{"id": "00000000-0000-0000-0000-000000000000", "token": "unknown"}'
     page.evaluate("user => localStorage.setItem('wav2mp3.user', user)", unknown)
     page.set_input_files("#files", wavs[:3])
@@ -120,8 +116,8 @@ def test_a_user_whom_the_service_does_not_know_is_replaced(page: Page, wavs: lis
     expect(rows).to_have_class(["done"] * 3)
 
 
-def test_a_user_that_could_not_be_created_is_not_kept(page: Page, wavs: list[Path]) -> None:
-    detail = "The service cannot reach its database just now."
+def test_a_failed_user_creation_is_retried(page: Page, wavs: list[Path]) -> None:
+    detail = "The service cannot reach its database at the moment."
     page.route("**/users", lambda route: route.fulfill(status=503, json={"detail": detail}))
     page.set_input_files("#files", wavs[:2])
     rows = page.locator("#records li")
@@ -136,8 +132,8 @@ def test_a_user_that_could_not_be_created_is_not_kept(page: Page, wavs: list[Pat
 
 
 @pytest.mark.parametrize("status", [413, 502])
-def test_what_a_proxy_answers_becomes_a_sentence(page: Page, wavs: list[Path], status: int) -> None:
-    page.route("**/record?user_id=*", lambda route: route.fulfill(status=status, body=PROXY_SAYS))
+def test_a_proxy_error_becomes_a_sentence(page: Page, wavs: list[Path], status: int) -> None:
+    page.route("**/record?user_id=*", lambda route: route.fulfill(status=status, body=PROXY_ERROR))
     page.set_input_files("#files", wavs[0])
     row = page.locator("#records li")
     expect(row).to_have_class("failed")
@@ -146,7 +142,7 @@ def test_what_a_proxy_answers_becomes_a_sentence(page: Page, wavs: list[Path], s
     expect(row.get_by_role("button", name="Try again")).to_be_visible(visible=status == 502)
 
 
-def test_an_upload_that_the_network_broke_can_be_tried_again(page: Page, wavs: list[Path]) -> None:
+def test_a_broken_upload_can_be_retried(page: Page, wavs: list[Path]) -> None:
     page.route("**/record?user_id=*", lambda route: route.abort("connectionreset"))
     page.set_input_files("#files", wavs[0])
     row = page.locator("#records li")

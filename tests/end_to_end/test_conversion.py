@@ -19,14 +19,14 @@ def decoded(folder: Path, mp3: bytes, channels: int) -> Voices:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "bits", "container"),
+    ("codec", "bits", "container"),
     [("pcm", 24, "RF64"), ("float", 64, "RIFX"), ("mulaw", 8, "W64"), ("pcm", 8, "RIFF")],
 )
 def test_the_mp3_has_the_samples_of_the_wav(
-    user: User, tmp_path: Path, encoding: str, bits: int, container: str
+    user: User, tmp_path: Path, codec: str, bits: int, container: str
 ) -> None:
     samples = sweep(50_001, 2, 44100)
-    mp3 = user.convert(wavs.build(samples, encoding=encoding, bits=bits, container=container))
+    mp3 = user.convert(wavs.build(samples, codec=codec, bits=bits, container=container))
     assert snr_db(samples, decoded(tmp_path, mp3, 2)) > 30
 
 
@@ -55,5 +55,5 @@ def test_segments_make_the_same_mp3_every_time(
 def test_floats_beyond_full_scale_are_converted(user: User, tmp_path: Path) -> None:
     samples = 1e30 * extremes(2, 48000, 2).samples.astype(np.float64)
     samples[1000:2000] = np.nan
-    wav = wavs.build(samples, encoding="float", bits=64, sample_rate_hz=48000)
+    wav = wavs.build(samples, codec="float", bits=64, sample_rate_hz=48000)
     assert decoded(tmp_path, user.convert(wav), 2).shape == samples.shape

@@ -3,13 +3,15 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import psutil
@@ -19,7 +21,7 @@ from sqlalchemy import Engine, Row, create_engine, text
 
 from local.stack import Stack
 from tests import waiting
-from tests.conftest import User
+from tests.conftest import ROOT, User
 from tests.wavs import build
 from tests.worker.mp3 import mp3_material
 from tests.worker.processes import suspended
@@ -31,7 +33,8 @@ CLIP_SAMPLES = 85 * RATE_HZ + 123
 SLOTS = 2
 """ffmpegs that the worker of the test stack runs at a time"""
 RECORDS = "SELECT id, status FROM records WHERE user_id = :id"
-SEGMENTS = "SELECT index, state, attempt FROM segments WHERE record_id = :id ORDER BY index"
+JOBS = "SELECT kind, index, state, attempt FROM jobs WHERE record_id = :id ORDER BY kind, index"
+WORKERS = "SELECT name FROM workers WHERE stopped_at IS NULL"
 
 T = TypeVar("T")
 
@@ -53,7 +56,7 @@ class Service:
         return "\n".join(
             [
                 *(f"{each['name']}: {each['statename']}, pid {each['pid']}" for each in programs),
-                *(f"{each}: {self.segments(each.id)}" for each in self.records()),
+                *(f"{each}: {self._rows(JOBS, each.id)}" for each in self.records()),
                 *(f"{name}: {self.queued(name)}" for name in ("clips", "segments")),
                 f"files: {self.files()}",
             ]
@@ -62,16 +65,20 @@ class Service:
     def records(self) -> Sequence[Row[Any]]:
         return self._rows(RECORDS, UUID(self.user.id))
 
-    def segments(self, record_id: UUID | str) -> Sequence[Row[Any]]:
-        return self._rows(SEGMENTS, UUID(str(record_id)))
+    def encode_jobs(self, record_id: str) -> list[Row[Any]]:
+        return [job for job in self._rows(JOBS, UUID(record_id)) if job.kind == "encode"]
 
     def _rows(self, query: str, identifier: UUID) -> Sequence[Row[Any]]:
         with self.engine.connect() as connection:
             return connection.execute(text(query), {"id": identifier}).all()
 
+    def _workers(self) -> list[str]:
+        with self.engine.connect() as connection:
+            return list(connection.scalars(text(WORKERS)))
+
     def attempts(self, record_id: str) -> list[int]:
-        """Return how many times each segment of a record was begun."""
-        return [segment.attempt for segment in self.segments(record_id)]
+        """Return how many times the encoding of each segment was begun."""
+        return [job.attempt for job in self.encode_jobs(record_id)]
 
     def queued(self, name: str) -> set[str]:
         """Return the ids for which tasks wait on a queue. A task may be there twice."""
@@ -106,6 +113,23 @@ class Service:
 
         self.until(suspend, every_s=0.002)
         return self.suspended[before:]
+
+    @contextmanager
+    def another_worker(self, **settings: str) -> Iterator[None]:
+        """Run a second worker, as another machine would, while the block runs."""
+        name = f"another-{uuid4()}"
+        with subprocess.Popen(
+            [sys.executable, "-m", "worker", "main", "--name", name],
+            cwd=ROOT,
+            env=self.stack.environment | settings,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                self.until(lambda: any(each.startswith(name) for each in self._workers()))
+                yield
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
 
     def kill(self, program: str) -> None:
         """Kill a program and its children. Return when the supervisor has started it again."""

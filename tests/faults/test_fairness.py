@@ -24,7 +24,7 @@ def test_a_long_recording_delays_neither_clips_nor_other_recordings(
     _, busy = service.begin(clip, SLOTS)
     long = service.upload(_wav(LONG_S), "long.wav")
     in_flight = int(service.stack.environment["SEGMENTS_IN_FLIGHT"])
-    assert len(service.segments(long)) == 3 * in_flight
+    assert len(service.encode_jobs(long)) == 3 * in_flight
     service.until(lambda: len(service.queued("segments")) == in_flight)
     short = another.upload(_wav(SHORT_S), "short.wav").json()["id"]
     early = another.upload(clip, "early.wav").json()["id"]
@@ -35,7 +35,7 @@ def test_a_long_recording_delays_neither_clips_nor_other_recordings(
     resume(taken_next)
     for record_id in (early, short):
         assert another.wait(record_id)["status"] == "done"
-    assert any(segment.state != "done" for segment in service.segments(long))
+    assert any(job.state != "done" for job in service.encode_jobs(long))
     client.delete(f"/records/{long}", params=service.user.credentials).raise_for_status()
 
 

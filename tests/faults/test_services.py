@@ -1,11 +1,8 @@
 """Valkey and PostgreSQL go away, forget, or deliver twice, and nothing is lost."""
 
-from collections.abc import Callable
-
 import psutil
 
 from tests.faults.conftest import SLOTS, Service, resume, stopped
-from tests.worker.stored import is_running
 
 
 def test_uploads_are_accepted_while_valkey_is_stopped(service: Service, clip: bytes) -> None:
@@ -29,34 +26,11 @@ def test_a_worker_survives_a_crash_of_valkey(service: Service, clip: bytes) -> N
 def test_an_emptied_valkey_and_a_killed_sweeper_lose_nothing(service: Service, clip: bytes) -> None:
     record_ids, encoding = _more_than_the_slots(service, clip)
     service.redis.flushall()
-    service.kill("beat")
+    service.kill("sweeper")
     resume(encoding)
     for record_id in record_ids:
         service.assert_converted(record_id)
         assert service.attempts(record_id) == [1]
-
-
-def test_a_worker_restarts_when_its_scheduler_dies(service: Service) -> None:
-    _end(service, "beat", _scheduler)
-
-
-def test_a_scheduler_does_not_outlive_its_worker(service: Service) -> None:
-    scheduler = _scheduler(psutil.Process(service.stack.pid("beat")), service)
-    _end(service, "beat", lambda beat, _: beat)
-    service.until(lambda: not is_running(scheduler))
-
-
-def _scheduler(beat: psutil.Process, service: Service) -> psutil.Process:
-    return service.until(beat.children)[0]
-
-
-def _end(
-    service: Service, program: str, choose: Callable[[psutil.Process, Service], psutil.Process]
-) -> None:
-    """Kill one of the program's processes. Return when the supervisor has started the program again."""
-    pid = service.stack.pid(program)
-    choose(psutil.Process(pid), service).kill()
-    service.until(lambda: service.stack.pid(program) not in (0, pid))
 
 
 def test_a_task_delivered_several_times_runs_once(service: Service, clip: bytes) -> None:

@@ -27,32 +27,32 @@ def _empty_queue(database: None) -> None:
 
 
 def test_a_task_carries_an_id_and_nothing_else() -> None:
-    assert queue.publish(queue.ENCODE_SEGMENT, 7, queue.SEGMENTS)
+    assert queue.publish(7, queue.SEGMENTS)
     with queue.connect() as redis:
         message = json.loads(redis.lrange(queue.SEGMENTS, 0, -1)[0])
-    assert message["headers"]["task"] == queue.ENCODE_SEGMENT
+    assert message["headers"]["task"] == queue.RUN_JOB
     assert message["headers"]["argsrepr"] == "['7']"
     assert message["headers"]["kwargsrepr"] == "{}"
 
 
 def test_the_length_of_a_queue_is_what_was_published_to_it() -> None:
-    for segment_id in range(3):
-        assert queue.publish(queue.ENCODE_SEGMENT, segment_id, queue.CLIPS)
+    for job_id in range(3):
+        assert queue.publish(job_id, queue.CLIPS)
     assert queue.length(queue.CLIPS) == 3
     assert queue.length(queue.SEGMENTS) == 0
 
 
 def test_publishing_to_a_redis_that_hangs_gives_up_soon(redis: subprocess.Popen[bytes]) -> None:
-    assert queue.publish(queue.ENCODE_SEGMENT, 1, queue.CLIPS)
+    assert queue.publish(1, queue.CLIPS)
     redis.send_signal(signal.SIGSTOP)
     try:
         with _taking_at_most(PATIENCE_S):
-            assert not queue.publish(queue.ENCODE_SEGMENT, 2, queue.CLIPS)
+            assert not queue.publish(2, queue.CLIPS)
         with _taking_at_most(PATIENCE_S), pytest.raises(RedisError):
             queue.length(queue.CLIPS)
     finally:
         redis.send_signal(signal.SIGCONT)
-    assert queue.publish(queue.ENCODE_SEGMENT, 3, queue.CLIPS)
+    assert queue.publish(3, queue.CLIPS)
 
 
 def test_publishing_to_a_redis_that_is_not_there_gives_up_at_once(
@@ -61,7 +61,7 @@ def test_publishing_to_a_redis_that_is_not_there_gives_up_at_once(
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     script = (
         "import time; from shared import queue; began = time.monotonic();"
-        " assert not queue.publish('task', 1, queue.CLIPS); print(time.monotonic() - began)"
+        " assert not queue.publish(1, queue.CLIPS); print(time.monotonic() - began)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
@@ -73,17 +73,17 @@ def test_publishing_to_a_redis_that_is_full_fails_quietly() -> None:
     with queue.connect() as redis:
         redis.config_set("maxmemory", "1")
         try:
-            assert not queue.publish(queue.ENCODE_SEGMENT, 1, queue.CLIPS)
+            assert not queue.publish(1, queue.CLIPS)
         finally:
             redis.config_set("maxmemory", "0")
-    assert queue.publish(queue.ENCODE_SEGMENT, 1, queue.CLIPS)
+    assert queue.publish(1, queue.CLIPS)
 
 
 def test_publishing_works_at_once_after_redis_has_closed_its_connections() -> None:
-    assert queue.publish(queue.ENCODE_SEGMENT, 1, queue.CLIPS)
+    assert queue.publish(1, queue.CLIPS)
     with queue.connect() as redis:
         redis.client_kill_filter(_type="normal", skipme=True)
-    assert queue.publish(queue.ENCODE_SEGMENT, 2, queue.CLIPS)
+    assert queue.publish(2, queue.CLIPS)
     assert queue.length(queue.CLIPS) == 2
 
 

@@ -1,4 +1,4 @@
-"""Settings come from the environment, and keep their secrets."""
+"""Settings come from the environment and hide their secrets."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _required(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDIA_DIR", "/media")
 
 
-def test_settings_are_environment_variables_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEASE_S", "7.5")
     settings = Settings()
     assert settings.media_dir == Path("/media")
@@ -24,9 +24,7 @@ def test_settings_are_environment_variables_in_capitals(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "MEDIA_DIR"])
-def test_nothing_starts_without_what_has_no_default(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_required_setting_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
@@ -36,7 +34,7 @@ def test_nothing_starts_without_what_has_no_default(
     ("name", "value"),
     [("MAX_ATTEMPTS", "0"), ("LEASE_S", "1"), ("RETENTION_H", "-1"), ("SEGMENTS_IN_FLIGHT", "0")],
 )
-def test_a_value_that_cannot_work_is_refused(
+def test_an_impossible_value_is_an_error(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)

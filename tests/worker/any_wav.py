@@ -1,6 +1,6 @@
 """WAVs that hypothesis makes, with sound in them that can be told apart after a conversion to MP3.
 
-Every container, encoding, width, rate and number of channels, in any order of any chunks, with the habits of real
+Every container, codec, width, rate and number of channels, in any order of any chunks, with the habits of real
 writers. Nothing here uses the code under test. How channels are mixed is ITU-R BS.775's, as the service promises it.
 """
 
@@ -32,14 +32,14 @@ _USUAL = {3: "LRC", 4: "LRlr", 5: "LRClr", 6: "LRCXlr", 7: "LRCXclr", 8: "LRCXlr
 
 @dataclass(frozen=True)
 class Form:
-    """How samples are stored: whole numbers of `valid_bits`, left-justified in `bits`, or as `encoding` says."""
+    """How samples are stored: whole numbers of `valid_bits`, left-justified in `bits`, or as `codec` says."""
 
-    encoding: str
+    codec: str
     bits: int
     valid_bits: int
 
     def __str__(self) -> str:
-        return f"{self.encoding} {self.valid_bits}/{self.bits}"
+        return f"{self.codec} {self.valid_bits}/{self.bits}"
 
     @property
     def is_narrow(self) -> bool:
@@ -121,7 +121,7 @@ def any_wavs(draw: st.DrawFn, container: str, form: Form) -> AnyWav:
     big_endian = container == "RIFX"
     raw = wavs.encode(
         melody.at(rate_hz, melody.samples),
-        encoding=form.encoding,
+        codec=form.codec,
         bits=form.bits,
         valid_bits=form.valid_bits,
         big_endian=big_endian,
@@ -129,7 +129,7 @@ def any_wavs(draw: st.DrawFn, container: str, form: Form) -> AnyWav:
     fmt = wavs.fmt_payload(
         channels=melody.channels,
         sample_rate_hz=rate_hz,
-        encoding=form.encoding,
+        codec=form.codec,
         bits=form.bits if is_extensible else form.valid_bits,
         valid_bits=form.valid_bits if is_extensible else None,
         channel_mask=mask,

@@ -12,11 +12,11 @@ from shared.mp3_options import Options, Target, choose_target
 from shared.segmentation import plan_segments
 from shared.wav import WavInfo, read_wav
 from tests.worker.mp3 import mp3_material
-from worker.audio.encode import Job, write_part
-from worker.audio.ffmpeg import Limits
+from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, write_part
 from worker.mp3.assemble import write_mp3
 
 Voices = NDArray[np.floating]
+ENCODER = encoder_name(encoder_fingerprint())
 LIMITS = Limits(memory_bytes=2 * 2**30, timeout_s=60, check=lambda: None)
 
 
@@ -59,13 +59,13 @@ def convert(
     with path.open("rb") as source:
         info = read_wav(source, len(wav))
         target = choose_target(info, options or Options())
-        for index, stretch in enumerate(plan_segments(info, target, segment_s)):
+        for index, sample_range in enumerate(plan_segments(info, target, segment_s)):
             parts.append(work / f"{index}.part")
-            job = Job(info, target, stretch)
+            segment = Segment(info, target, sample_range)
             with parts[-1].open("wb") as part:
-                samples += write_part(source, job, part, limits, lambda _: None)
+                samples += write_part(source, segment, part, limits, lambda _: None)
         with mp3.open("wb") as out:
-            write_mp3(source, info, target, samples, parts, {}, out, limits.check)
+            write_mp3(source, info, target, samples, parts, {}, ENCODER, out, limits.check)
     return Conversion(mp3, parts, info, target)
 
 

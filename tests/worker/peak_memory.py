@@ -10,8 +10,7 @@ from shared.mp3_options import Options, choose_target
 from shared.segmentation import SampleRange
 from shared.wav import read_wav
 from tests.worker.processes import children, peak_kib
-from worker.audio.encode import Job, write_part
-from worker.audio.ffmpeg import Limits
+from worker.audio import Limits, Segment, write_part
 from worker.mp3.assemble import write_mp3
 
 
@@ -21,10 +20,10 @@ def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
     with wav.open("rb") as source, mp3.open("wb") as out:
         info = read_wav(source, wav.stat().st_size)
         target = choose_target(info, options)
-        job = Job(info, target, SampleRange(0, info.samples or 0))
+        segment = Segment(info, target, SampleRange(0, info.samples or 0))
         with part.open("wb") as file:
-            samples = write_part(source, job, file, limits, lambda _: None)
-        write_mp3(source, info, target, samples, [part], {}, out, limits.check)
+            samples = write_part(source, segment, file, limits, lambda _: None)
+        write_mp3(source, info, target, samples, [part], {}, "LAME4.1a", out, limits.check)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Processes, as Linux shows them in /proc, and how a test suspends them."""
+"""Read processes from Linux's /proc, and suspend them."""
 
 import os
 import signal

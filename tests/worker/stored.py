@@ -10,7 +10,7 @@ import psutil
 from shared import db, media
 from shared.media import RecordFiles
 from shared.mp3_options import Options, choose_target
-from shared.queue import SEGMENTS
+from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import plan_segments
 from shared.settings import get_settings
 from shared.wav import read_wav
@@ -28,9 +28,10 @@ def store(
     segment_s: float = 5,
     filename: str = "a.wav",
     user_id: UUID | None = None,
+    in_flight: int = 32,
     **asked: int,
 ) -> tuple[RecordFiles, list[int]]:
-    """Store a WAV as an accepted record. Return its files and the ids of its segments."""
+    """Store a queued record with its source. Return its files and the ids of its ready encode jobs."""
     user_id = user_id or rows.add_user()
     options = Options(**asked)
     info = read_wav(BytesIO(wav), len(wav))
@@ -41,16 +42,24 @@ def store(
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         with media.publishing(files.source) as source:
             source.write(wav)
-        segment_ids = db.records.accept(
+        target = choose_target(info, options)
+        db.records.accept(
             session,
             record_id,
             source_bytes=len(wav),
             duration_s=info.duration_s,
+            target=target,
             warnings=[],
-            stretches=plan_segments(info, choose_target(info, options), segment_s),
-            queue=SEGMENTS,
         )
-    return files, segment_ids
+        ready = db.jobs.create(
+            session,
+            record_id,
+            plan_segments(info, target, segment_s),
+            queue=SEGMENTS,
+            assemble_queue=RETRY_QUEUE[CLIPS],
+            in_flight=in_flight,
+        )
+    return files, ready
 
 
 def names(files: RecordFiles) -> set[str]:

@@ -23,7 +23,7 @@ HEARD_FROM_SAMPLES = 100
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data(), segment_s=st.sampled_from([60, 0.15]))
-def test_any_wav_comes_out_as_long_as_loud_and_where_it_went_in(
+def test_any_wav_keeps_length_level_and_place(
     container: str, form: Form, data: st.DataObject, segment_s: float
 ) -> None:
     any_wav = data.draw(any_wavs(container, form))

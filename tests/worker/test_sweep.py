@@ -14,21 +14,18 @@ import pytest
 from sqlalchemy import select, text
 
 from shared import db, media, queue
-from shared.db import RecordStatus, SegmentState, Worker
+from shared.db import JobState, RecordStatus, Worker
 from shared.media import RecordFiles
 from shared.settings import get_settings
 from tests.shared.db import rows
 from tests.shared.db.rows import OVER_S, db_call
 from worker import sweep
 
-IN_FLIGHT = 2
-AGAIN = queue.AGAIN[queue.SEGMENTS]
-Task = tuple[str, str]
+RETRY = queue.RETRY_QUEUE[queue.SEGMENTS]
 
 
 @pytest.fixture(autouse=True)
 def _settings(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEGMENTS_IN_FLIGHT", str(IN_FLIGHT))
     monkeypatch.setenv("MAX_ATTEMPTS", str(rows.MAX_ATTEMPTS))
     get_settings.cache_clear()
     with queue.connect() as redis:
@@ -39,30 +36,23 @@ def _sweep() -> None:
     sweep.sweep_rows(get_settings())
 
 
-def _queued(name: str = queue.SEGMENTS) -> list[Task]:
-    """What is on a queue, oldest first."""
+def _queued(name: str = queue.SEGMENTS) -> list[int]:
+    """Return the job ids on a queue, oldest first."""
     with queue.connect() as redis:
         messages = [json.loads(each) for each in redis.lrange(name, 0, -1)[::-1]]
-    bodies = [json.loads(b64decode(message["body"])) for message in messages]
-    return [
-        (message["headers"]["task"], body[0][0])
-        for message, body in zip(messages, bodies, strict=True)
-    ]
+    assert {message["headers"]["task"] for message in messages} <= {queue.RUN_JOB}
+    return [int(json.loads(b64decode(message["body"]))[0][0]) for message in messages]
 
 
-def _segments(*segment_ids: int) -> list[Task]:
-    return [(queue.ENCODE_SEGMENT, str(segment_id)) for segment_id in segment_ids]
-
-
-def test_what_waits_is_published_when_redis_was_wiped() -> None:
+def test_ready_jobs_are_published_after_a_redis_wipe() -> None:
     _, long = rows.add_record(5)
     _, clip = rows.add_record(queue=queue.CLIPS)
     _sweep()
-    assert _queued() == _segments(*long[:IN_FLIGHT])
-    assert _queued(queue.CLIPS) == _segments(*clip)
+    assert _queued() == long[: rows.IN_FLIGHT]
+    assert _queued(queue.CLIPS) == clip
 
 
-def test_what_is_on_the_queue_is_not_published_again() -> None:
+def test_queued_jobs_are_not_published_again() -> None:
     rows.add_record(5)
     _sweep()
     before = _queued()
@@ -70,15 +60,15 @@ def test_what_is_on_the_queue_is_not_published_again() -> None:
     assert _queued() == before
 
 
-def test_a_lost_task_comes_again_although_the_queue_is_never_empty() -> None:
+def test_a_lost_task_comes_back_on_a_busy_queue() -> None:
     waiting = [rows.add_record()[1][0] for _ in range(3)]
     _sweep()
     with queue.connect() as redis:
         assert redis.lpop(queue.SEGMENTS)  # the newest
-    (lost,) = set(_segments(*waiting)) - set(_queued())
+    (lost,) = set(waiting) - set(_queued())
     for _ in range(20):
-        _, (segment_id,) = rows.add_record()
-        queue.publish(queue.ENCODE_SEGMENT, segment_id, queue.SEGMENTS)
+        _, (job_id,) = rows.add_record()
+        queue.publish(job_id, queue.SEGMENTS)
         _sweep()
         if lost in _queued():
             return
@@ -93,40 +83,40 @@ def _take_oldest() -> None:
     db_call(rows.try_claim, int(json.loads(b64decode(message["body"]))[0][0]))
 
 
-def test_a_dead_workers_segment_goes_to_the_front() -> None:
-    _, (segment_id, *_) = rows.add_record(5)
+def test_a_dead_workers_segment_goes_first() -> None:
+    _, (job_id, *_) = rows.add_record(5)
     _sweep()
-    rows.claim(segment_id, lease_s=OVER_S)
+    rows.claim(job_id, lease_s=OVER_S)
     _sweep()
-    assert rows.segment(segment_id).state == SegmentState.QUEUED
-    assert _queued(AGAIN) == _segments(segment_id)
+    assert rows.job(job_id).state == JobState.READY
+    assert _queued(RETRY) == [job_id]
 
 
-def test_a_dead_workers_clip_goes_before_the_other_clips() -> None:
-    _, (segment_id,) = rows.add_record(queue=queue.CLIPS)
-    rows.claim(segment_id, lease_s=OVER_S)
+def test_a_dead_workers_clip_goes_first() -> None:
+    _, (job_id,) = rows.add_record(queue=queue.CLIPS)
+    rows.claim(job_id, lease_s=OVER_S)
     _sweep()
-    assert _queued(queue.AGAIN[queue.CLIPS]) == _segments(segment_id)
+    assert _queued(queue.RETRY_QUEUE[queue.CLIPS]) == [job_id]
 
 
-def test_a_record_that_nobody_assembles_is_assembled_and_asked_for_once() -> None:
+def test_a_ready_assembly_is_published_once() -> None:
     record_id = rows.add_encoded()
     for _ in range(3):
         _sweep()
-    assert _queued(queue.AGAIN[queue.CLIPS]) == [(queue.ASSEMBLE, str(record_id))]
+    assert _queued(queue.RETRY_QUEUE[queue.CLIPS]) == [rows.assemble_job(record_id)]
 
 
 def test_rows_are_swept_while_redis_hangs(redis: subprocess.Popen[bytes]) -> None:
-    _, (segment_id,) = rows.add_record()
-    rows.claim(segment_id, lease_s=OVER_S)
+    _, (job_id,) = rows.add_record()
+    rows.claim(job_id, lease_s=OVER_S)
     redis.send_signal(signal.SIGSTOP)
     try:
         _sweep()
     finally:
         redis.send_signal(signal.SIGCONT)
-    assert rows.segment(segment_id).state == SegmentState.QUEUED
+    assert rows.job(job_id).state == JobState.READY
     _sweep()
-    assert _queued(AGAIN) == _segments(segment_id)
+    assert _queued(RETRY) == [job_id]
 
 
 def _write(*paths: Path, old: bool = True) -> None:
@@ -152,21 +142,21 @@ def _volume() -> set[Path]:
     return {path for path in get_settings().media_dir.rglob("*") if path.is_file()}
 
 
-def test_a_record_whose_attempts_are_used_up_fails_and_leaves_no_files() -> None:
+def test_an_exhausted_record_leaves_no_files() -> None:
     user_id = rows.add_user()
-    record_id, (segment_id,) = rows.add_record(user_id=user_id)
+    record_id, (job_id,) = rows.add_record(user_id=user_id)
     _write(_files(record_id).source)
     for _ in range(rows.MAX_ATTEMPTS):
-        rows.claim(segment_id, lease_s=OVER_S)
+        rows.claim(job_id, lease_s=OVER_S)
         _sweep()
     assert rows.record(record_id).status == RecordStatus.FAILED
     assert rows.record(record_id).error_code == "encode_failed"
     assert _volume() == set()
-    assert len(_queued(AGAIN)) == rows.MAX_ATTEMPTS - 1
+    assert len(_queued(RETRY)) == rows.MAX_ATTEMPTS - 1
     db_call(rows.reserve, user_id)
 
 
-def test_an_abandoned_upload_leaves_no_row_no_file_and_its_name_free() -> None:
+def test_an_abandoned_upload_leaves_nothing() -> None:
     user_id = rows.add_user()
     record_id = db_call(lambda session: rows.reserve(session, user_id, lease_s=OVER_S))
     alive = db_call(rows.reserve, user_id, "b.wav")
@@ -176,7 +166,7 @@ def test_an_abandoned_upload_leaves_no_row_no_file_and_its_name_free() -> None:
     db_call(rows.reserve, user_id)
 
 
-def test_an_expired_record_leaves_no_bytes() -> None:
+def test_an_expired_record_leaves_no_files() -> None:
     expired, kept = rows.add_done(retention_h=-1), rows.add_done()
     _write_all(_files(expired))
     _write_all(_files(kept))
@@ -186,10 +176,10 @@ def test_an_expired_record_leaves_no_bytes() -> None:
     assert _files(kept).mp3 in _volume()
 
 
-def test_workers_that_are_long_dead_are_forgotten() -> None:
+def test_long_dead_workers_are_removed() -> None:
     with db.transaction() as session:
         for name in ("alive", "dead"):
-            db.workers.report_alive(session, name)
+            db.workers.report_alive(session, name, "main")
         dead = "UPDATE workers SET seen_at = now() - interval '1 day' WHERE name = 'dead'"
         session.execute(text(dead))
     _sweep()
@@ -197,18 +187,18 @@ def test_workers_that_are_long_dead_are_forgotten() -> None:
         assert list(session.scalars(select(Worker.name))) == ["alive"]
 
 
-def test_several_sweeps_at_once_end_as_one_would() -> None:
+def test_concurrent_sweeps_end_like_one() -> None:
     taken = [rows.add_record()[1][0] for _ in range(8)]
-    for segment_id in taken:
-        rows.claim(segment_id, lease_s=OVER_S)
+    for job_id in taken:
+        rows.claim(job_id, lease_s=OVER_S)
     expired = [rows.add_done(retention_h=-1) for _ in range(8)]
     for record_id in expired:
         _write_all(_files(record_id))
     with ThreadPoolExecutor(4) as threads:
         for sweeping in [threads.submit(_sweep) for _ in range(4)]:
             sweeping.result()
-    assert set(_queued(AGAIN)) == set(_segments(*taken))
-    assert {rows.segment(segment_id).state for segment_id in taken} == {SegmentState.QUEUED}
+    assert set(_queued(RETRY)) == set(taken)
+    assert {rows.job(job_id).state for job_id in taken} == {JobState.READY}
     assert {rows.record(record_id).status for record_id in expired} == {RecordStatus.EXPIRED}
     assert _volume() == set()
 
@@ -217,7 +207,7 @@ def _orphans() -> set[Path]:
     """Old files of which no row knows, or which their row no longer needs."""
     done, failed, gone = rows.add_done(), rows.add_record()[0], rows.add_done()
     db_call(rows.fail, failed)
-    db_call(db.records.bury, gone, RecordStatus.DELETED)
+    db_call(db.records.mark_gone, gone, RecordStatus.DELETED)
     never = RecordFiles(_files(done).folder, uuid4())
     nobodys = media.record_files(get_settings().media_dir, uuid4(), uuid4())
     for files in (_files(failed), _files(gone), never, nobodys):
@@ -228,7 +218,7 @@ def _orphans() -> set[Path]:
     return _volume() - {_files(done).mp3}
 
 
-def test_old_files_that_no_row_needs_are_deleted() -> None:
+def test_old_orphan_files_are_deleted() -> None:
     orphans = _orphans()
     assert len(orphans) == 4 * 3 + 2 + 1
     sweep.sweep_files(get_settings())
@@ -236,7 +226,7 @@ def test_old_files_that_no_row_needs_are_deleted() -> None:
     assert not _volume() & orphans
 
 
-def test_young_files_are_left_alone() -> None:
+def test_young_files_are_kept() -> None:
     never = media.record_files(get_settings().media_dir, uuid4(), uuid4())
     _write(never.source, never.part(0, 1), never.mp3, old=False)
     before = _volume()
@@ -244,7 +234,7 @@ def test_young_files_are_left_alone() -> None:
     assert _volume() == before
 
 
-def test_files_of_records_that_are_uploading_or_converting_are_left_alone() -> None:
+def test_files_of_pending_records_are_kept() -> None:
     uploading = db_call(rows.reserve, rows.add_user())
     queued, encoded = rows.add_record()[0], rows.add_encoded()
     rows.claim_assembly(encoded)
@@ -255,7 +245,7 @@ def test_files_of_records_that_are_uploading_or_converting_are_left_alone() -> N
     assert _volume() == before
 
 
-def test_files_that_are_not_ours_are_left_alone() -> None:
+def test_foreign_files_are_kept() -> None:
     volume, files = get_settings().media_dir, _files(rows.add_done())
     _write(
         volume / "notes.txt",
@@ -269,3 +259,15 @@ def test_files_that_are_not_ours_are_left_alone() -> None:
     before = _volume()
     sweep.sweep_files(get_settings())
     assert _volume() == before
+
+
+def test_a_record_without_an_encoder_starts_again() -> None:
+    record_id, job_ids = rows.add_record(3)
+    db_call(rows.finish, rows.claim(job_ids[0]))
+    with db.transaction() as session:
+        db.workers.report_alive(session, "new", "main", "another encoder")
+    _sweep()
+    new = db_call(rows.encode_jobs, record_id)
+    assert not set(new) & set(job_ids)
+    assert _queued() == new
+    assert rows.record(record_id).encoder is None

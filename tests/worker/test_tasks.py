@@ -12,9 +12,11 @@ import pytest
 import soundfile
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
 
-from shared import db, queue
-from shared.db import RecordStatus, SegmentState
+from shared import db, mp3_options, queue
+from shared.db import JobState, RecordStatus
+from shared.db.jobs import Claim
 from shared.media import RecordFiles
 from shared.settings import get_settings
 from tests.shared.db import rows
@@ -23,6 +25,7 @@ from tests.wavs import build, sine
 from tests.worker import stored
 from tests.worker.stored import until
 from worker import tasks
+from worker.audio import encoder_fingerprint
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -40,11 +43,11 @@ def _decoded_samples(files: RecordFiles) -> int:
     return int(soundfile.info(io.BytesIO(files.mp3.read_bytes())).frames)
 
 
-def test_a_record_becomes_an_mp3_of_as_many_samples_and_nothing_else_stays(wav: bytes) -> None:
-    files, segment_ids = stored.store(wav)
-    assert len(segment_ids) > 1
-    for segment_id in segment_ids:
-        tasks.encode_segment(str(segment_id))
+def test_a_record_becomes_an_mp3_and_nothing_else_stays(wav: bytes) -> None:
+    files, job_ids = stored.store(wav)
+    assert len(job_ids) > 1
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
     record = rows.record(files.record_id)
     assert record.status == RecordStatus.DONE
     assert _decoded_samples(files) == SAMPLES
@@ -52,60 +55,58 @@ def test_a_record_becomes_an_mp3_of_as_many_samples_and_nothing_else_stays(wav: 
     assert stored.names(files) == {".mp3"}
 
 
-def test_a_task_that_comes_twice_does_nothing_the_second_time(wav: bytes) -> None:
-    files, segment_ids = stored.store(wav)
-    for segment_id in segment_ids[::-1]:
-        tasks.encode_segment(str(segment_id))
-        tasks.encode_segment(str(segment_id))
+def test_a_duplicate_task_does_nothing(wav: bytes) -> None:
+    files, job_ids = stored.store(wav)
+    for job_id in job_ids[::-1]:
+        tasks.run_job(str(job_id))
+        tasks.run_job(str(job_id))
     before = files.mp3.stat()
-    tasks.assemble(str(files.record_id))
+    tasks.run_job(str(rows.assemble_job(files.record_id)))
     assert files.mp3.stat() == before
-    assert {rows.segment(segment_id).attempt for segment_id in segment_ids} == {1}
-    assert rows.record(files.record_id).attempt == 1
+    assert {rows.job(job_id).attempt for job_id in job_ids} == {1}
+    assert rows.job(rows.assemble_job(files.record_id)).attempt == 1
 
 
-def test_the_mp3_is_the_same_whoever_encodes_in_whatever_order_and_attempt(wav: bytes) -> None:
-    straight, segment_ids = stored.store(wav)
-    for segment_id in segment_ids:
-        tasks.encode_segment(str(segment_id))
-    crooked, segment_ids = stored.store(wav)
-    rows.claim(segment_ids[0], lease_s=rows.OVER_S)
-    for segment_id in segment_ids[::-1]:
-        tasks.encode_segment(str(segment_id))
+def test_order_and_attempts_do_not_change_the_mp3(wav: bytes) -> None:
+    straight, job_ids = stored.store(wav)
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    crooked, job_ids = stored.store(wav)
+    rows.claim(job_ids[0], lease_s=rows.OVER_S, encoder=encoder_fingerprint())
+    for job_id in job_ids[::-1]:
+        tasks.run_job(str(job_id))
     assert crooked.mp3.read_bytes() == straight.mp3.read_bytes()
 
 
-def test_what_became_due_is_published(wav: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEGMENTS_IN_FLIGHT", "1")
-    get_settings.cache_clear()
-    _, segment_ids = stored.store(wav)
+def test_the_released_job_is_published(wav: bytes) -> None:
+    _, job_ids = stored.store(wav, in_flight=1)
     with queue.connect() as redis:
         redis.flushall()
-    tasks.encode_segment(str(segment_ids[0]))
+    tasks.run_job(str(job_ids[0]))
     assert queue.length(queue.SEGMENTS) == 1
 
 
-def test_a_wav_that_turns_out_bad_fails_its_record_at_once_with_the_reason(wav: bytes) -> None:
-    files, segment_ids = stored.store(wav)
+def test_a_bad_wav_fails_its_record_at_once(wav: bytes) -> None:
+    files, job_ids = stored.store(wav)
     files.source.write_bytes(b"RIFF, but no more")
-    tasks.encode_segment(str(segment_ids[0]))
+    tasks.run_job(str(job_ids[0]))
     record = rows.record(files.record_id)
     assert (record.status, record.error_code) == (RecordStatus.FAILED, "not_a_wav")
     assert stored.names(files) == set()
 
 
-def test_a_poison_segment_fails_its_record_after_its_last_attempt_and_frees_the_name(
+def test_the_last_failed_attempt_fails_the_record(
     wav: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user_id = rows.add_user()
     files, (first, second, *_) = stored.store(wav, user_id=user_id)
-    tasks.encode_segment(str(second))
+    tasks.run_job(str(second))
     monkeypatch.setenv("FFMPEG_MEMORY_BYTES", "1000000")
     get_settings.cache_clear()
     for _ in range(get_settings().max_attempts):
         assert rows.record(files.record_id).status == RecordStatus.CONVERTING
-        assert rows.segment(first).state == SegmentState.QUEUED
-        tasks.encode_segment(str(first))
+        assert rows.job(first).state == JobState.READY
+        tasks.run_job(str(first))
     record = rows.record(files.record_id)
     assert (record.status, record.error_code) == (RecordStatus.FAILED, "encode_failed")
     assert record.error_detail is not None
@@ -114,35 +115,34 @@ def test_a_poison_segment_fails_its_record_after_its_last_attempt_and_frees_the_
     db_call(rows.reserve, user_id)
 
 
-def test_a_volume_that_is_away_is_waited_for_each_time_longer(wav: bytes) -> None:
-    files, (segment_id, *_) = stored.store(wav)
+def test_each_pause_for_a_missing_volume_is_longer(wav: bytes) -> None:
+    files, (job_id, *_) = stored.store(wav)
     away = files.folder.with_name("away")
     files.folder.rename(away)
     pauses_s = []
     for _ in range(3):
-        tasks.encode_segment(str(segment_id))
-        pauses_s.append(_end_pause(segment_id))
+        tasks.run_job(str(job_id))
+        pauses_s.append(_end_pause(job_id))
     assert pauses_s == pytest.approx([15, 30, 45], abs=5)
     away.rename(files.folder)
-    tasks.encode_segment(str(segment_id))
-    assert rows.segment(segment_id).state == SegmentState.DONE
+    tasks.run_job(str(job_id))
+    assert rows.job(job_id).state == JobState.DONE
 
 
-def _end_pause(segment_id: int) -> float:
-    """How long nobody would have tried the segment again."""
-    paused = rows.segment(segment_id)
-    assert paused.state == SegmentState.ENCODING
-    assert paused.lease_until is not None
+def _end_pause(job_id: int) -> float:
+    """Return the seconds that the job would still have waited."""
+    paused = rows.job(job_id)
+    assert paused.state == JobState.READY
     with db.transaction() as session:
-        session.execute(text("UPDATE segments SET lease_until = now() - interval '1 s'"))
-    return (paused.lease_until - datetime.now(UTC)).total_seconds()
+        session.execute(text("UPDATE jobs SET run_at = now()"))
+    return (paused.run_at - datetime.now(UTC)).total_seconds()
 
 
-def test_a_failure_that_is_not_committed_leaves_the_source_where_it_is(wav: bytes) -> None:
-    files, segment_ids = stored.store(wav)
+def test_an_uncommitted_failure_keeps_the_source(wav: bytes) -> None:
+    files, job_ids = stored.store(wav)
     files.source.write_bytes(b"RIFF, but no more")
     with _no_record_can_fail(), pytest.raises(DatabaseError, match="not now"):
-        tasks.encode_segment(str(segment_ids[0]))
+        tasks.run_job(str(job_ids[0]))
     assert rows.record(files.record_id).status == RecordStatus.CONVERTING
     assert stored.names(files) == {".wav"}
 
@@ -165,61 +165,121 @@ def _no_record_can_fail() -> Iterator[None]:
         session.execute(text("DROP FUNCTION refuse CASCADE"))
 
 
-def test_a_full_volume_is_the_reason_that_its_user_hears() -> None:
+def test_a_full_volume_is_the_reason_of_a_failure() -> None:
     assert tasks._reason(OSError(errno.ENOSPC, "No space left on device")).code == "no_space"
     assert tasks._reason(OSError(errno.EIO, "Input/output error")).code == "encode_failed"
 
 
 @contextmanager
-def _encoding(segment_id: int) -> Iterator[tuple[Future[None], psutil.Process]]:
+def _encoding(job_id: int) -> Iterator[tuple[Future[None], psutil.Process]]:
     """The task in a thread, at the moment when its ffmpeg has begun and hangs."""
     with ThreadPoolExecutor(1) as threads:
-        task = threads.submit(tasks.encode_segment, str(segment_id))
+        task = threads.submit(tasks.run_job, str(job_id))
         until(stored.ffmpegs)
         (process,) = stored.ffmpegs()
         process.suspend()
         yield task, process
 
 
-def _is_deleted(files: RecordFiles, segment_id: int) -> None:
-    assert db_call(db.records.bury, files.record_id, RecordStatus.DELETED)
+def _is_deleted(files: RecordFiles, job_id: int) -> None:
+    assert db_call(db.records.mark_gone, files.record_id, RecordStatus.DELETED)
     files.source.unlink()
 
 
-def _is_taken_over(files: RecordFiles, segment_id: int) -> None:
+def _is_taken_over(files: RecordFiles, job_id: int) -> None:
     with db.transaction() as session:
-        session.execute(text("UPDATE segments SET lease_until = now() - interval '1 s'"))
-        assert db.segments.claim(session, segment_id, max_attempts=4, lease_s=60)
+        session.execute(text("UPDATE jobs SET lease_until = now() - interval '1 s'"))
+        assert db.jobs.claim(
+            session, job_id, encoder=encoder_fingerprint(), max_attempts=4, lease_s=60
+        )
 
 
 @pytest.mark.parametrize(("it", "left"), [(_is_deleted, set()), (_is_taken_over, {".wav"})])
-def test_ffmpeg_ends_and_leaves_nothing_when_its_segment(
+def test_ffmpeg_ends_when_its_job_is_lost(
     it: Callable[[RecordFiles, int], None], left: set[str]
 ) -> None:
-    files, (segment_id,) = stored.store(build(sine(60 * 44100)), bitrate_kbps=320)
-    with _encoding(segment_id) as (task, process):
-        it(files, segment_id)
+    files, (job_id,) = stored.store(build(sine(60 * 44100)), bitrate_kbps=320)
+    with _encoding(job_id) as (task, process):
+        it(files, job_id)
         assert until(lambda: not process.is_running(), CANCELLED_WITHIN_S)
         task.result(stored.WAIT_S)
     assert stored.names(files) == left
 
 
-def test_a_worker_that_lost_its_segment_at_the_very_end_leaves_nothing(wav: bytes) -> None:
-    files, segment_ids = stored.store(wav)
-    held = rows.claim(segment_ids[0])
-    samples = tasks._encode(held, get_settings())
-    db_call(db.records.bury, files.record_id, RecordStatus.DELETED)
-    with tasks._giving_back(held, get_settings()):
-        tasks._finish_segment(held, samples, get_settings())
+def test_a_record_deleted_at_the_very_end_leaves_nothing(
+    wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, job_ids = stored.store(wav)
+    held = rows.claim(job_ids[0], encoder=encoder_fingerprint())
+    finish_encode = db.jobs.finish_encode
+
+    def delete_first(session: Session, held: Claim, *, samples: int) -> bool:
+        db_call(db.records.mark_gone, files.record_id, RecordStatus.DELETED)
+        return finish_encode(session, held, samples=samples)
+
+    monkeypatch.setattr(db.jobs, "finish_encode", delete_first)
+    assert tasks._run(held, get_settings()) is None
     assert stored.names(files) == set()
     assert not files.parts.exists()
 
 
-def test_an_ffmpeg_that_hangs_is_ended_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "LEAST_TIMEOUT_S", -59)
-    files, (segment_id,) = stored.store(build(sine(60 * 44100)), bitrate_kbps=320)
-    with _encoding(segment_id) as (task, process):
+def test_a_hanging_ffmpeg_is_killed_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "MIN_TIMEOUT_S", -59)
+    files, (job_id,) = stored.store(build(sine(60 * 44100)), bitrate_kbps=320)
+    with _encoding(job_id) as (task, process):
         task.result(stored.WAIT_S)
         assert not process.is_running()
-    assert rows.segment(segment_id).state == SegmentState.QUEUED
+    assert rows.job(job_id).state == JobState.READY
     assert stored.names(files) == {".wav"}
+
+
+def test_a_failed_assembly_is_tried_again(wav: bytes) -> None:
+    """A missing part fails the assembly; when the part is back, the next attempt succeeds."""
+    files, job_ids = stored.store(wav)
+    for job_id in job_ids[:-1]:
+        tasks.run_job(str(job_id))
+    (lost, *_) = files.parts.iterdir()
+    away = files.folder / "away"
+    lost.rename(away)
+    tasks.run_job(str(job_ids[-1]))
+    assembly = rows.assemble_job(files.record_id)
+    assert rows.job(assembly).state == JobState.READY
+    assert rows.record(files.record_id).status == RecordStatus.CONVERTING
+    away.rename(lost)
+    _end_pause(assembly)
+    tasks.run_job(str(assembly))
+    assert rows.job(assembly).attempt == 2
+    assert rows.record(files.record_id).status == RecordStatus.DONE
+    assert _decoded_samples(files) == SAMPLES
+
+
+def test_a_stored_target_wins_over_new_defaults(
+    wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release that changes the default quality does not change a record in progress."""
+    straight, job_ids = stored.store(wav)
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    upgraded, job_ids = stored.store(wav)
+    tasks.run_job(str(job_ids[0]))
+    monkeypatch.setattr(mp3_options, "DEFAULT_QUALITY", 7)
+    for job_id in job_ids[1:]:
+        tasks.run_job(str(job_id))
+    assert upgraded.mp3.read_bytes() == straight.mp3.read_bytes()
+
+
+def test_parts_of_an_abandoned_plan_are_never_joined(wav: bytes) -> None:
+    straight, job_ids = stored.store(wav)
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    restarted, job_ids = stored.store(wav)
+    for job_id in job_ids[:-1]:
+        tasks.run_job(str(job_id))
+    for part in restarted.parts.iterdir():
+        part.write_bytes(b"the bytes of another encoder")
+    with db.transaction() as session:
+        record = session.get_one(db.Record, restarted.record_id)
+        db.jobs.restart_encoding(session, record, in_flight=32)
+    for job_id in db_call(rows.encode_jobs, restarted.record_id):
+        tasks.run_job(str(job_id))
+    assert restarted.mp3.read_bytes() == straight.mp3.read_bytes()

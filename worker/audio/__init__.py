@@ -1,7 +1,8 @@
-"""From a range of the source's samples to MP3 frames, by ffmpeg. Other packages import only this door."""
+"""Encodes a range of a source's samples to MP3 frames, with ffmpeg. Other packages import only this door."""
 
 from worker.audio.cores import own_core
-from worker.audio.encode import Job, write_part
+from worker.audio.encode import Segment, write_part
 from worker.audio.ffmpeg import Limits
+from worker.audio.fingerprint import encoder_fingerprint, encoder_name
 
-__all__ = ["Job", "Limits", "own_core", "write_part"]
+__all__ = ["Limits", "Segment", "encoder_fingerprint", "encoder_name", "own_core", "write_part"]

@@ -1,7 +1,7 @@
-"""A core for each of a worker's processes, where it has as many of them as there are cores, and is the only worker.
+"""One CPU core for each pool process, if the worker has as many processes as cores.
 
-ffmpeg's threads hand each other every frame. Where several ffmpegs encode one recording, each kept to one core, they
-are done 8 % sooner than where the scheduler spreads them. One alone is better spread.
+ffmpeg's threads hand each other every frame. If several ffmpegs encode one recording and each keeps to one core, they
+finish 8 % sooner than if the scheduler spreads their threads. A single ffmpeg is faster when it is spread.
 """
 
 import os
@@ -19,9 +19,9 @@ def _remember(sender: Any, **_: object) -> None:
 
 
 def own_core() -> int | None:
-    """The core of this pool process; None where processes and cores are not one to one, or cannot be told."""
+    """Return the core assigned to this pool process, or None unless there is one process for each core."""
     if not _workers or not hasattr(os, "sched_getaffinity"):
         return None
     cores = sorted(os.sched_getaffinity(0))
-    place = getattr(current_process(), "index", None)
-    return cores[place] if place is not None and _workers[0].concurrency == len(cores) else None
+    index = getattr(current_process(), "index", None)
+    return cores[index] if index is not None and _workers[0].concurrency == len(cores) else None

@@ -1,9 +1,9 @@
-"""One segment: from a stretch of the source to the MP3 frames of its part.
+"""Encodes one segment: reads its samples from the source and writes the MP3 frames of its part.
 
-VBR segments are encoded with the bit reservoir off, after a run-in that makes the encoder forget that it did
-not see what was before, and with a look at what comes after; the frames of both are thrown away, and what is
-left is packed into the reservoir. So the parts of a record, joined, are what one pass over the whole source
-would have made. CBR, and sources that are compressed themselves, are one segment.
+VBR segments are encoded with the bit reservoir off. ffmpeg also gets RUN_IN_FRAMES before the segment and
+LOOKAHEAD_FRAMES after it, so that LAME is in the same state as in one pass over the whole source. The extra frames are
+dropped, and the rest are packed into the bit reservoir. The parts of a record, joined, are therefore the output of one
+pass. CBR and compressed sources are always one segment.
 """
 
 from collections import deque
@@ -15,105 +15,113 @@ from typing import BinaryIO
 
 from shared.errors import BadWav, EncodeFailed
 from shared.mp3_options import Target
-from shared.segmentation import Grid, SampleRange, grid, resampled
+from shared.segmentation import Grid, SampleRange, grid, resampled_length
 from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
 from worker.audio.mixing import pan_filter
 
 RUN_IN_FRAMES = 100
-"""LAME's adaptation to loudness fades over so many frames; ordinary material needs a third of them."""
+"""After these LAME's adaptation to loudness is the same as in one pass. Ordinary material needs a third of them."""
 LOOKAHEAD_FRAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A stretch of a source, and the MP3 that it is for."""
+class Segment:
+    """A range of a source's samples, and the MP3 to make of them."""
 
     info: WavInfo
     target: Target
-    stretch: SampleRange
+    sample_range: SampleRange
 
     @property
     def grid(self) -> Grid:
-        return grid(self.info.sample_rate_hz, self.target)
+        return grid(self.info.fmt.sample_rate_hz, self.target)
 
     def samples_in(self, frames: int) -> int:
-        """How many source samples so many frames last; exact on the grid, else rounded up."""
+        """Return the number of source samples in `frames`: exact on the grid, otherwise rounded up."""
         return -(-frames * self.grid.samples // self.grid.frames)
 
     def frames_in(self, samples: int) -> int:
-        """How many frames so many source samples make, on the grid."""
+        """Return the number of frames in `samples` source samples, a multiple of the grid."""
         return samples // self.grid.samples * self.grid.frames
 
-    def frames_of_all(self, samples: int) -> int:
-        """How many frames the MP3 of a source of so many samples has."""
-        length = resampled(samples, self.info.sample_rate_hz, self.target)
+    def frames_of_source(self, samples: int) -> int:
+        """Return the number of frames in the MP3 of a whole source of `samples` samples."""
+        length = resampled_length(samples, self.info.fmt.sample_rate_hz, self.target)
         return mp3.frames_needed(length, self.target.samples_per_frame)
 
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """Where the frames of a job go, and who is told how many source samples they are."""
+    """Writes a segment's frames to its part and reports the number of source samples written so far."""
 
-    job: Job
+    segment: Segment
     part: BinaryIO
     report: Callable[[int], None]
 
     def write(self, frames: Iterator[bytes]) -> None:
-        packed = frames if self.job.target.quality is None else mp3.pack(frames)
-        frame_samples = self.job.grid.samples / self.job.grid.frames
+        packed = frames if self.segment.target.quality is None else mp3.pack(frames)
+        frame_samples = self.segment.grid.samples / self.segment.grid.frames
         for count, frame in enumerate(packed, start=1):
             self.part.write(frame)
-            self.report(min(round(count * frame_samples), self.job.stretch.samples))
+            self.report(min(round(count * frame_samples), self.segment.sample_range.samples))
 
 
 def write_part(
-    source: BinaryIO, job: Job, part: BinaryIO, limits: ffmpeg.Limits, report: Callable[[int], None]
+    source: BinaryIO,
+    segment: Segment,
+    part: BinaryIO,
+    limits: ffmpeg.Limits,
+    report: Callable[[int], None],
 ) -> int:
-    """Encode the stretch into `part`; how many source samples of each channel it holds.
+    """Encode the segment into `part`. Return the number of source samples of each channel in it.
 
-    `report` is told how many are encoded so far. Raises EncodeFailed, BadWav, and what `limits.check` raises.
+    Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of `limits.check`.
     """
-    output = _Output(job, part, report)
-    if job.info.samples is None:
-        return _write_compressed(source, job, output, limits)
-    _write_raw(source, job, job.info.samples, output, limits)
-    return job.stretch.samples
+    output = _Output(segment, part, report)
+    if segment.info.samples is None:
+        return _write_compressed(source, segment, output, limits)
+    _write_raw(source, segment, segment.info.samples, output, limits)
+    return segment.sample_range.samples
 
 
 def _write_raw(
-    source: BinaryIO, job: Job, source_samples: int, output: _Output, limits: ffmpeg.Limits
+    source: BinaryIO, segment: Segment, source_samples: int, output: _Output, limits: ffmpeg.Limits
 ) -> None:
-    start, end = job.stretch.start_sample, job.stretch.start_sample + job.stretch.samples
-    run_in = min(start, -(-RUN_IN_FRAMES // job.grid.frames) * job.grid.samples)
-    seen = end + job.samples_in(LOOKAHEAD_FRAMES)
-    there = min(seen, source_samples)
-    form = pcm.raw_format(job.info)
-    samples = pcm.read_samples(
-        source, job.info, SampleRange(start - run_in, there - start + run_in)
-    )
-    end_frame = job.frames_in(end) if end < source_samples else job.frames_of_all(source_samples)
-    with _encoding(_then(samples, form.silence(seen - there)), form, job, limits) as frames:
-        output.write(mp3.cut(frames, job.frames_in(run_in), end_frame - job.frames_in(start)))
+    info, step, start = segment.info, segment.grid, segment.sample_range.start_sample
+    end = start + segment.sample_range.samples
+    run_in = min(start, -(-RUN_IN_FRAMES // step.frames) * step.samples)
+    lookahead_end = end + segment.samples_in(LOOKAHEAD_FRAMES)
+    read_end = min(lookahead_end, source_samples)
+    pcm_format = pcm.raw_format(info)
+    samples = pcm.read_samples(source, info, SampleRange(start - run_in, read_end - start + run_in))
+    padded = _append(samples, pcm_format.silence(lookahead_end - read_end))
+    is_last = end >= source_samples
+    end_frame = segment.frames_of_source(source_samples) if is_last else segment.frames_in(end)
+    with _mp3_frames(padded, pcm_format, segment, limits) as frames:
+        kept = end_frame - segment.frames_in(start)
+        output.write(mp3.drop_run_in(frames, segment.frames_in(run_in), kept))
 
 
-def _write_compressed(source: BinaryIO, job: Job, output: _Output, limits: ffmpeg.Limits) -> int:
-    decoder = _Decoder(source, job.info, limits)
-    form = pcm.decoded_format(job.info)
-    after = form.silence(job.samples_in(LOOKAHEAD_FRAMES))
-    with _encoding(_then(decoder.chunks(), after), form, job, limits) as frames:
-        output.write(_first(frames, lambda: job.frames_of_all(decoder.samples)))
+def _write_compressed(
+    source: BinaryIO, segment: Segment, output: _Output, limits: ffmpeg.Limits
+) -> int:
+    decoder = _Decoder(source, segment.info, limits)
+    pcm_format = pcm.decoded_format(segment.info)
+    padded = _append(decoder.chunks(), pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES)))
+    with _mp3_frames(padded, pcm_format, segment, limits) as frames:
+        output.write(_take_first(frames, lambda: segment.frames_of_source(decoder.samples)))
     return decoder.samples
 
 
-def _then(samples: Iterator[bytes], more: bytes) -> Generator[bytes]:
+def _append(samples: Iterator[bytes], more: bytes) -> Generator[bytes]:
     yield from samples
     yield more
 
 
-def _first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]:
-    """The first `count()` frames, asked for once they are all there; it may leave out a few of them."""
+def _take_first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]:
+    """Yield the first `count()` frames. The count is known only at the end, so the last few are held until then."""
     held: deque[bytes] = deque()
     given = 0
     for frame in frames:
@@ -128,26 +136,28 @@ def _first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]
 
 
 @contextmanager
-def _encoding(
-    samples: Generator[bytes], form: pcm.PcmFormat, job: Job, limits: ffmpeg.Limits
+def _mp3_frames(
+    samples: Generator[bytes], pcm_format: pcm.PcmFormat, segment: Segment, limits: ffmpeg.Limits
 ) -> Iterator[Iterator[bytes]]:
-    arguments = ["-xerror", *form.input_arguments, *_filters(form, job), *_codec(job.target)]
+    filters, codec = _filters(pcm_format, segment), _codec(segment.target)
+    arguments = ["-xerror", *pcm_format.input_arguments, *filters, *codec]
     with closing(ffmpeg.run(arguments, samples, limits)) as stream:
-        yield mp3.frames(stream)
+        yield mp3.split_frames(stream)
 
 
-def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
-    target, info = job.target, job.info
-    same_channels = info.channels == target.channels
-    if form.is_integer and same_channels and info.sample_rate_hz == target.sample_rate_hz:
+def _filters(pcm_format: pcm.PcmFormat, segment: Segment) -> list[str]:
+    target, fmt = segment.target, segment.info.fmt
+    same_channels = fmt.channels == target.channels
+    same_rate = fmt.sample_rate_hz == target.sample_rate_hz
+    if pcm_format.is_integer and same_channels and same_rate:
         return []
-    mix = pan_filter(form.channels, info.channel_mask, target.channels, ambisonic=info.ambisonic)
+    mix = pan_filter(fmt.channels, fmt.channel_mask, target.channels, ambisonic=fmt.ambisonic)
     layout = "mono" if target.channels == 1 else "stereo"
     chain = [
-        "aformat=sample_fmts=fltp",  # mixed or resampled as integers, 16 bits would become noisier
-        *([f"volume={1 / info.full_scale}"] if info.full_scale > 1 else []),
+        "aformat=sample_fmts=fltp",  # mixing or resampling 16-bit integers would add noise
+        *([f"volume={1 / fmt.full_scale}"] if fmt.full_scale > 1 else []),
         *([mix] if mix else []),
-        "asoftclip=type=hard",  # LAME aborts far beyond full scale, and as integers 1e10 would be -1
+        "asoftclip=type=hard",  # LAME aborts far above full scale, and 1e10 would become the integer -1
         f"aresample={target.sample_rate_hz}",
         f"aformat=sample_fmts=s32p:channel_layouts={layout}",
     ]
@@ -155,24 +165,13 @@ def _filters(form: pcm.PcmFormat, job: Job) -> list[str]:
 
 
 def _codec(target: Target) -> list[str]:
-    how = (
-        ["-q:a", str(target.quality), "-reservoir", "0"]
-        if target.bitrate_kbps is None
-        else ["-b:a", f"{target.bitrate_kbps}k"]
-    )
-    return [
-        "-c:a",
-        "libmp3lame",
-        *how,
-        "-write_xing",
-        "0",
-        "-id3v2_version",
-        "0",
-        "-f",
-        "mp3",
-        "-flush_packets",
-        "0",
-    ]
+    if target.bitrate_kbps is None:
+        mode = ["-q:a", str(target.quality), "-reservoir", "0"]
+    else:
+        # LAME degrades CBR below 4 (its bug 516). This build's default is 4, but another's may be lower.
+        mode = ["-b:a", f"{target.bitrate_kbps}k", "-compression_level", "4"]
+    no_tags = ["-write_xing", "0", "-id3v2_version", "0"]
+    return ["-c:a", "libmp3lame", *mode, *no_tags, "-f", "mp3", "-flush_packets", "0"]
 
 
 class _Decoder:

@@ -1,8 +1,8 @@
-"""The one place that starts ffmpeg. Bytes go in by stdin and come out by stdout; it opens no file, no URL, no playlist.
+"""Runs ffmpeg; no other module does. Bytes go in by stdin and come out by stdout. It opens no file, URL or playlist.
 
-It runs in a session of its own, without an environment, under limits of memory, processor time and file size.
-It dies with us: with both ends on pipes it ends within seconds of our death. Whatever goes wrong with it is an
-`EncodeFailed` whose message says nothing of ffmpeg; what it wrote to stderr goes to the log.
+ffmpeg runs in a session of its own, with an empty environment and limits on memory, processor time and file size. If
+our process dies, ffmpeg ends within seconds, because both its ends are pipes. Every failure of ffmpeg is an
+`EncodeFailed` whose message does not mention it. Its stderr goes to the log.
 """
 
 import os
@@ -29,7 +29,7 @@ _READ_BYTES = 1 << 16
 _MESSAGES_BYTES = 1 << 16
 _LOGGED_BYTES = 1 << 12
 _ALWAYS = ["-nostdin", "-hide_banner", "-loglevel", "error"]
-# One filter thread is as fast, and the stacks of one for every core would not fit into the address space.
+# One filter thread is as fast, and the stacks of a thread for each core would exceed the limit on memory.
 _ALWAYS += ["-filter_threads", "1", "-protocol_whitelist", "pipe"]
 
 log = structlog.get_logger(__name__)
@@ -37,33 +37,38 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may take. `check` is called often; what it raises ends the run. `core` is the only one to use."""
+    """The limits of one run."""
 
     memory_bytes: int
     timeout_s: float
     check: Callable[[], None]
+    """Called at least every CHECK_EVERY_S. An error that it raises ends the run."""
     core: int | None = None
+    """The only CPU core that ffmpeg may use. None: any core."""
 
 
 def run(arguments: list[str], stdin: Generator[bytes], limits: Limits) -> Generator[bytes]:
-    """What ffmpeg writes, in chunks, for what it is fed. What `stdin` raises is passed on.
+    """Feed `stdin` to ffmpeg and yield the chunks that it writes. Closing the generator kills ffmpeg.
 
-    Raises EncodeFailed when ffmpeg fails or takes too long. Closing the generator kills ffmpeg.
+    Raises EncodeFailed if ffmpeg fails or takes too long, and any error of `stdin` and of `limits.check`.
     """
     with tempfile.TemporaryFile() as messages:
-        with _started(arguments, messages, limits) as process, _fed(process, stdin) as feeder:
-            yield from _output(process, limits)
+        with (
+            _ffmpeg_process(arguments, messages, limits) as process,
+            _feeding(process, stdin) as feeder,
+        ):
+            yield from _read_output(process, limits)
         if feeder.error is not None:
             raise feeder.error
         if process.returncode != 0:
             messages.seek(0)
-            said = messages.read(_LOGGED_BYTES).decode(errors="replace")
-            log.warning("ffmpeg failed", returncode=process.returncode, stderr=said)
+            stderr = messages.read(_LOGGED_BYTES).decode(errors="replace")
+            log.warning("ffmpeg failed", returncode=process.returncode, stderr=stderr)
             raise EncodeFailed
 
 
 @contextmanager
-def _started(
+def _ffmpeg_process(
     arguments: list[str], messages: IO[bytes], limits: Limits
 ) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
@@ -74,7 +79,7 @@ def _started(
         env={},
         cwd="/",
         start_new_session=True,
-        restore_signals=False,  # SIGXFSZ stays ignored: too many messages are no reason to die
+        restore_signals=False,  # SIGXFSZ stays ignored: too many messages must not end ffmpeg
         bufsize=0,
     )
     try:
@@ -88,7 +93,7 @@ def _started(
 
 
 @contextmanager
-def _fed(process: subprocess.Popen[bytes], chunks: Generator[bytes]) -> Iterator["_Feeder"]:
+def _feeding(process: subprocess.Popen[bytes], chunks: Generator[bytes]) -> Iterator["_Feeder"]:
     assert process.stdin is not None
     feeder = _Feeder(process.stdin, chunks)
     feeder.start()
@@ -102,26 +107,24 @@ def _fed(process: subprocess.Popen[bytes], chunks: Generator[bytes]) -> Iterator
 
 
 def _limit(pid: int, limits: Limits) -> None:
-    # Set from outside: a preexec_fn would make Popen copy our whole address space. macOS has neither of these.
+    # Set from our process, because a preexec_fn would make Popen copy our whole address space. macOS has no prlimit.
     if not hasattr(resource, "prlimit"):
         return
-    # ffmpeg's threads hand each other every frame; as a batch job they do not wake each other out of turn.
+    # ffmpeg's threads hand each other every frame. Under SCHED_BATCH they do not preempt each other to do so.
     with suppress(ProcessLookupError):
         os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
         if limits.core is not None:
             os.sched_setaffinity(pid, {limits.core})
-    for kind, most in (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, int(limits.timeout_s) + 1),
-        (resource.RLIMIT_FSIZE, _MESSAGES_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with suppress(ProcessLookupError):
-            resource.prlimit(pid, kind, (most, most))
+        for kind, limit in (
+            (resource.RLIMIT_AS, limits.memory_bytes),
+            (resource.RLIMIT_CPU, int(limits.timeout_s) + 1),
+            (resource.RLIMIT_FSIZE, _MESSAGES_BYTES),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.prlimit(pid, kind, (limit, limit))
 
 
-def _output(process: subprocess.Popen[bytes], limits: Limits) -> Iterator[bytes]:
-    """What comes, until the end."""
+def _read_output(process: subprocess.Popen[bytes], limits: Limits) -> Iterator[bytes]:
     assert process.stdout is not None
     deadline = time.monotonic() + limits.timeout_s
     while True:
@@ -145,7 +148,7 @@ class _Feeder(Thread):
         self.error: Exception | None = None
 
     def run(self) -> None:
-        # A broken pipe is no error here: ffmpeg's exit status says why it stopped reading.
+        # Ignore a broken pipe here: ffmpeg's exit status tells why it stopped reading.
         with closing(self._chunks), suppress(BrokenPipeError), self._pipe:
             try:
                 for chunk in self._chunks:
@@ -154,5 +157,5 @@ class _Feeder(Thread):
                         rest = rest[self._pipe.write(rest) :]
             except BrokenPipeError:
                 raise
-            except Exception as error:  # noqa: BLE001 -- it is raised again where ffmpeg is read
+            except Exception as error:  # noqa: BLE001 -- `run` raises it again
                 self.error = error

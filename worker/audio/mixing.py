@@ -1,20 +1,20 @@
-"""How a source's channels become one or two: ffmpeg's `pan` filter, with gains of our own.
+"""Mixes a source's channels to one or two, with ffmpeg's `pan` filter and gains of our own.
 
-The gains follow ITU-R BS.775: what is between left and right goes to both at -3 dB, what is behind or above
-goes to its side at -3 dB, the LFE is left out. They are scaled so that the loudest possible sum is full scale:
-nothing can clip. Speakers are the bits of WAVE_FORMAT_EXTENSIBLE's dwChannelMask, lowest first; channels beyond
-the mask's speakers go to both sides.
+The gains follow ITU-R BS.775. A speaker between left and right goes to both at -3 dB. One at the side, at the back or
+above goes to its side at -3 dB. The LFE is left out. All gains are scaled so that the loudest possible sum is full
+scale, so nothing can clip. Speakers are the bits of WAVE_FORMAT_EXTENSIBLE's dwChannelMask, lowest first. Channels
+beyond the speakers in the mask go to both sides.
 
-Ambisonic B-format is heard as by two cardioids that point to the sides: W with Y, and without.
+Ambisonic B-format is mixed as if recorded by two cardioids that point left and right: W + Y and W - Y.
 """
 
 from itertools import chain, repeat
 from math import sqrt
 
-_AT_3_DB = sqrt(0.5)
+_MINUS_3_DB = sqrt(0.5)
 _LEFT, _RIGHT = (1.0, 0.0), (0.0, 1.0)
-_FAR_LEFT, _FAR_RIGHT = (_AT_3_DB, 0.0), (0.0, _AT_3_DB)
-_MIDDLE, _FAR_MIDDLE = (_AT_3_DB, _AT_3_DB), (0.5, 0.5)
+_FAR_LEFT, _FAR_RIGHT = (_MINUS_3_DB, 0.0), (0.0, _MINUS_3_DB)
+_MIDDLE, _FAR_MIDDLE = (_MINUS_3_DB, _MINUS_3_DB), (0.5, 0.5)
 _LFE = (0.0, 0.0)
 _W, _X, _Y = (1.0, 1.0), (0.0, 0.0), (1.0, -1.0)
 
@@ -41,20 +41,20 @@ _USUAL_MASKS = {
 def pan_filter(
     channels: int, channel_mask: int, target_channels: int, *, ambisonic: bool = False
 ) -> str | None:
-    """The filter's description for ffmpeg; None where the channels stay as they are."""
+    """Return the filter in ffmpeg's syntax, or None if the channels stay as they are."""
     if channels == target_channels:
         return None
     if channels == 1:
         return "pan=stereo|c0=c0|c1=c0"
-    gains = _b_format(channels) if ambisonic else _gains(channels, channel_mask)
+    gains = _b_format_gains(channels) if ambisonic else _mask_gains(channels, channel_mask)
     if target_channels == 1:
-        return f"pan=mono|c0={_mix(_scaled([[left + right for left, right in gains]])[0])}"
-    left, right = map(_mix, _scaled([list(side) for side in zip(*gains, strict=True)]))
+        return f"pan=mono|c0={_sum(_scale([[left + right for left, right in gains]])[0])}"
+    left, right = map(_sum, _scale([list(side) for side in zip(*gains, strict=True)]))
     return f"pan=stereo|c0={left}|c1={right}"
 
 
-def _gains(channels: int, mask: int) -> list[tuple[float, float]]:
-    # Two channels are left and right, whatever a mask calls them.
+def _mask_gains(channels: int, mask: int) -> list[tuple[float, float]]:
+    # Two channels are left and right, even if the mask says otherwise.
     mask = mask if mask and channels > 2 else _USUAL_MASKS.get(channels, 0)
     named = (gain for bit, gain in enumerate(_SPEAKERS) if mask >> bit & 1)
     gains = [gain for gain, _ in zip(chain(named, repeat(_MIDDLE)), range(channels), strict=False)]
@@ -62,14 +62,14 @@ def _gains(channels: int, mask: int) -> list[tuple[float, float]]:
     return [_MIDDLE] * channels if only_lfe else gains
 
 
-def _b_format(channels: int) -> list[tuple[float, float]]:
+def _b_format_gains(channels: int) -> list[tuple[float, float]]:
     return [_W, _X, _Y, *repeat((0.0, 0.0), channels)][:channels]
 
 
-def _scaled(sides: list[list[float]]) -> list[list[float]]:
+def _scale(sides: list[list[float]]) -> list[list[float]]:
     loudest = max(sum(map(abs, side)) for side in sides)
     return [[gain / loudest for gain in side] for side in sides]
 
 
-def _mix(gains: list[float]) -> str:
+def _sum(gains: list[float]) -> str:
     return "+".join(f"{gain:.8f}*c{index}" for index, gain in enumerate(gains) if gain) or "0*c0"

@@ -1,8 +1,8 @@
-"""Samples as ffmpeg takes them: the source's own bytes, with a name for their format and no container around them.
+"""Reads a source's samples as raw bytes for ffmpeg's stdin, without a container, and names their format.
 
-Raw sources (PCM, float, A-law, µ-law) are read from the file as they are. Compressed ones go through a decoder
-first, in a process of its own that sees a header which we wrote, and come out as 32-bit samples. Either way an
-encoder gets a `PcmFormat`.
+PCM, float, A-law and µ-law samples are read from the file as they are, apart from those that ffmpeg cannot read. A
+compressed source is first decoded to 32-bit samples by a separate ffmpeg, which gets the data under a header that we
+write. Both kinds come with a `PcmFormat`.
 """
 
 import os
@@ -15,7 +15,7 @@ from math import isnan
 from typing import BinaryIO
 
 from shared.segmentation import SampleRange
-from shared.wav import Encoding, WavInfo
+from shared.wav import Codec, WavInfo
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
@@ -24,7 +24,7 @@ _SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
 
 @dataclass(frozen=True, slots=True)
 class PcmFormat:
-    """`name` is ffmpeg's for the raw format; `sample_bytes` are of one channel's sample."""
+    """The format of raw samples, with ffmpeg's name for it. `sample_bytes` are those of one channel."""
 
     name: str
     sample_bytes: int
@@ -41,7 +41,7 @@ class PcmFormat:
 
     @property
     def input_arguments(self) -> list[str]:
-        """Tells ffmpeg what comes on stdin. `NC` is N channels in no particular layout: mixing is ours to say."""
+        """The arguments that describe stdin. The layout `NC` is N channels without speakers, because we mix them."""
         rate = str(self.sample_rate_hz)
         layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels}C")
         return ["-f", self.name, "-sample_rate", rate, "-ch_layout", layout, "-i", "pipe:0"]
@@ -51,91 +51,91 @@ class PcmFormat:
 
 
 def raw_format(info: WavInfo) -> PcmFormat:
-    """What `read_samples` gives of a raw source."""
-    return PcmFormat(*_raw_name(info), info.channels, info.sample_rate_hz)
+    """Return the format of the samples that `read_samples` yields."""
+    return PcmFormat(*_raw_name(info), info.fmt.channels, info.fmt.sample_rate_hz)
 
 
 def decoded_format(info: WavInfo) -> PcmFormat:
-    """What the decoder gives of a compressed source."""
-    return PcmFormat("s32le", 4, info.channels, info.sample_rate_hz)
+    """Return the format of the samples that the decoder of a compressed source writes."""
+    return PcmFormat("s32le", 4, info.fmt.channels, info.fmt.sample_rate_hz)
 
 
 def decoding_arguments(info: WavInfo) -> list[str]:
-    """Tells ffmpeg to make `decoded_format` of `compressed_file`, whatever the stream says beside its header.
+    """Return the arguments to decode `compressed_file` to `decoded_format`, even if its frames have another format.
 
-    What is damaged is left out, be it most of it.
+    Damaged blocks are skipped, even if that is most of the file.
     """
-    form, decoder = decoded_format(info), str(info.encoding)
+    pcm_format, decoder = decoded_format(info), str(info.fmt.codec)
     only = ["-codec_whitelist", decoder, "-c:a", decoder]
-    rate, channels = str(form.sample_rate_hz), str(form.channels)
+    rate, channels = str(pcm_format.sample_rate_hz), str(pcm_format.channels)
     source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0", "-map", "0:a:0"]
-    return [*source, "-ar", rate, "-ac", channels, "-f", form.name]
+    return [*source, "-ar", rate, "-ac", channels, "-f", pcm_format.name]
 
 
 def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
-    """What the decoder gives of a compressed source, without what its encoder put around the audio."""
+    """Remove the encoder's delay and padding from the decoded samples of a compressed source."""
     block_align = decoded_format(info).block_align
-    front, behind = (samples * block_align for samples in info.padding_samples)
+    delay, padding = (samples * block_align for samples in info.fmt.padding_samples)
     held = b""
     for chunk in decoded:
-        held += chunk[front:]
-        front = max(0, front - len(chunk))
-        ready = max(0, len(held) - behind)
+        held += chunk[delay:]
+        delay = max(0, delay - len(chunk))
+        ready = max(0, len(held) - padding)
         yield held[:ready]
         held = held[ready:]
 
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
     byte_order = "be" if info.big_endian else "le"
-    match info.encoding, info.bits_per_sample:
-        case ((Encoding.ALAW | Encoding.MULAW), _):
-            return info.encoding, 1
-        case Encoding.PCM, 8:
+    match info.fmt.codec, info.fmt.bits_per_sample:
+        case ((Codec.ALAW | Codec.MULAW), _):
+            return info.fmt.codec, 1
+        case Codec.PCM, 8:
             return "u8", 1
-        case Encoding.PCM, (40 | 48 | 56 | 64):
+        case Codec.PCM, (40 | 48 | 56 | 64):
             return f"s32{byte_order}", 4
-        case Encoding.FLOAT, bits:
+        case Codec.FLOAT, bits:
             return f"f{bits}{byte_order}", bits // 8
         case _, bits:
             return f"s{bits}{byte_order}", bits // 8
 
 
-def read_samples(file: BinaryIO, info: WavInfo, stretch: SampleRange) -> Iterator[bytes]:
-    """A raw source's samples of a stretch. A file that has become shorter ends early."""
-    position = info.data_offset + stretch.start_sample * info.block_align
-    end = position + stretch.samples * info.block_align
-    step = CHUNK_BYTES // info.block_align * info.block_align
+def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Iterator[bytes]:
+    """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter."""
+    position = info.data_offset + sample_range.start_sample * info.fmt.block_align
+    end = position + sample_range.samples * info.fmt.block_align
+    step = CHUNK_BYTES // info.fmt.block_align * info.fmt.block_align
     while position < end:
         chunk = os.pread(file.fileno(), min(step, end - position), position)
         if not chunk:
             return
         position += len(chunk)
-        yield _readable(chunk, info)
+        yield _to_raw_format(chunk, info)
 
 
-def _readable(chunk: bytes, info: WavInfo) -> bytes:
-    match info.encoding, info.bits_per_sample:
-        case Encoding.PCM, (40 | 48 | 56 | 64) as bits:
-            return _upper_four(chunk, bits // 8, big_endian=info.big_endian)
-        case Encoding.FLOAT, bits:
-            return _without_nan(chunk, bits // 8, big_endian=info.big_endian)
+def _to_raw_format(chunk: bytes, info: WavInfo) -> bytes:
+    match info.fmt.codec, info.fmt.bits_per_sample:
+        case Codec.PCM, (40 | 48 | 56 | 64) as bits:
+            return _narrow_to_32_bits(chunk, bits // 8, big_endian=info.big_endian)
+        case Codec.FLOAT, bits:
+            return _silence_nan(chunk, bits // 8, big_endian=info.big_endian)
     return chunk
 
 
-def _upper_four(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
-    """Wide samples as 32-bit ones: ffmpeg reads no raw format of wider integers."""
+def _narrow_to_32_bits(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
+    """Keep the upper 32 bits of each sample, because ffmpeg has no raw format of wider integers."""
     first = 0 if big_endian else sample_bytes - 4
     upper = bytearray(len(chunk) // sample_bytes * 4)
-    for place in range(4):
-        upper[place::4] = chunk[first + place :: sample_bytes]
+    for index in range(4):
+        upper[index::4] = chunk[first + index :: sample_bytes]
     return bytes(upper)
 
 
-def _without_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
-    """Silence for what is not a number: ffmpeg would make full scale of it."""
+def _silence_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
+    """Replace NaN with silence, because ffmpeg would turn it into full scale."""
     top_bytes = chunk[0 if big_endian else sample_bytes - 1 :: sample_bytes]
     if b"\x7f" not in top_bytes and b"\xff" not in top_bytes:
-        return chunk  # none has the exponent of NaN, and no sane one comes near it
+        return chunk  # no sample has the exponent of NaN, nor one near it
     samples = array("f" if sample_bytes == 4 else "d", chunk)
     swapped = big_endian == (sys.byteorder == "little")
     if swapped:
@@ -147,9 +147,9 @@ def _without_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
 
 
 def compressed_file(file: BinaryIO, info: WavInfo) -> Generator[bytes]:
-    """A compressed source in a container that holds nothing but the format and the data, to its end."""
-    fmt = info.fmt + b"\0" * (len(info.fmt) % 2)
-    yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt)) + fmt
+    """Yield a compressed source as a WAV that has only a format and a data chunk, of unknown size."""
+    fmt = info.fmt.payload + b"\0" * (len(info.fmt.payload) % 2)
+    yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt.payload)) + fmt
     yield b"data" + _UNKNOWN_SIZE
     position, end = info.data_offset, info.data_offset + info.data_bytes
     while position < end:

@@ -1,10 +1,10 @@
-"""MP3 files: the frames that ffmpeg writes, the bit reservoir, the Xing/LAME header, the finished file.
+"""MP3 files: splits ffmpeg's output into frames, packs the bit reservoir, writes the header and the finished file.
 
-Other packages import only this door.
+Other packages import only what this file exports.
 """
 
 from worker.mp3.assemble import write_mp3
-from worker.mp3.frames import cut, frames, frames_needed
+from worker.mp3.frames import drop_run_in, frames_needed, split_frames
 from worker.mp3.reservoir import pack
 
-__all__ = ["cut", "frames", "frames_needed", "pack", "write_mp3"]
+__all__ = ["drop_run_in", "frames_needed", "pack", "split_frames", "write_mp3"]

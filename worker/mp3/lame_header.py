@@ -1,13 +1,14 @@
-"""The Xing/LAME header: the frame in front of an MP3 that tells players its length and where to cut.
+"""The Xing/LAME header: the first frame of an MP3, which tells players its length and its padding.
 
-It is a silent frame in the audio's format. Behind an empty side info it holds the number of frames
-(without itself) and of bytes (with itself), a table of contents (where each percent of the time
-starts, in 256ths of the bytes) and LAME's fields. Of these, decoders use the encoder delay and
-padding, in samples, to give back exactly the source's samples. Small frames of CBR leave out the
-table, which says nothing of CBR, or the quality too: a header frame of another bitrate would be
-taken for the bitrate of the whole. `summarise` finds what it needs in
-one pass over the parts, in constant memory. Parts that are not frames of one format, or that do
-not hold as many samples as they should, raise `EncodeFailed`.
+It is a silent frame in the audio's format. After an empty side info it holds the number of frames (without itself) and
+of bytes (with itself), a table of contents (where each percent of the time starts, in 256ths of the bytes) and LAME's
+fields. From the encoder delay and the padding, in samples, decoders restore exactly the source's samples.
+
+In CBR the header frame must have the audio's bitrate, or players report a wrong one. If such a frame is too small, the
+table is left out first (CBR does not need it), then the quality field.
+
+`summarise` reads the parts once, in constant memory. Parts that are not frames of one format, or that do not hold the
+expected number of samples, raise `EncodeFailed`.
 
 Sources: LAME 3.100, `VbrTag.c`; "Mp3 Info Tag rev 1", gabriel.mp3-tech.org/mp3infotag.html.
 """
@@ -20,25 +21,27 @@ from typing import NamedTuple
 
 from fastcrc import crc16
 
+from shared import mpeg
 from shared.errors import EncodeFailed
-from worker.mp3.frames import DECODER_DELAY_SAMPLES, ENCODER_DELAY_SAMPLES, Format, Slot, frames
+from shared.mpeg import FrameFormat, MpegHeader
+from worker.mp3.frames import Slot, layer3_header, slots, split_frames
 
 _CHUNK_BYTES = 1 << 18
-_MARKS_MAX = 2048
+_MAX_MARKS = 2048
 _LOWPASS_PEAK_AND_GAIN_BYTES = 9
 _FRAMES_AND_BYTES, _TABLE, _QUALITY = 0x3, 0x4, 0x8
 _ALL_FIELDS = _FRAMES_AND_BYTES | _TABLE | _QUALITY
 _TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BYTES: 52}
-# Where the tag's CRC stands in a frame of MPEG-1 stereo. eyeD3 looks for it there whatever the format, if it was LAME
-# that wrote the tag. A frame that ends before names ffmpeg's library: decoders trust its delay and padding as well.
 _CRC_AT_BYTES = 190
-_LAME, _LAVC = b"LAME3.100", b"Lavc"
+"""The offset of LAME's CRC in MPEG-1 stereo. In a header that LAME wrote, eyeD3 reads it there in every format."""
+_SMALL_FRAMES_ENCODER = "Lavc"
+"""The encoder's name in smaller frames: ffmpeg's library. Decoders trust its delay and padding too."""
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
-# ffmpeg runs LAME in joint stereo with -q 5 (how hard it tries; -V is the quality wanted).
-# The quality of CBR counts as that of -V 4.
-_EFFORT = 5
+# LAME's -q: 0 is the slowest and best, 9 the fastest. ffmpeg's default output equals these values.
+_VBR_EFFORT, _CBR_EFFORT = 3, 4
+_CBR_QUALITY = 4  # the quality field rates CBR as -V 4
 _MONO, _JOINT_STEREO = 0, 3
 _NSPSYTUNE_AND_ATH_TYPE = 0x15
 _NOISE_SHAPING = 1
@@ -46,38 +49,36 @@ _NOISE_SHAPING = 1
 
 @dataclass
 class Summary:
-    """What the parts of one MP3 add up to, without a header in front.
-
-    `marks` are the byte positions in the audio of frames 0, `frames_per_mark`, 2 * `frames_per_mark`, …
-    """
+    """The totals of an MP3's parts, without the header frame."""
 
     first_header: bytes = b""
     frames: int = 0
     audio_bytes: int = 0
     audio_crc: int = 0
     marks: list[int] = field(default_factory=list)
+    """The offsets in the audio of frames 0, `frames_per_mark`, 2 * `frames_per_mark`, ..."""
     frames_per_mark: int = 1
 
-    def mark(self) -> None:
+    def add_mark(self) -> None:
         self.marks.append(self.audio_bytes)
-        if len(self.marks) == _MARKS_MAX:
+        if len(self.marks) == _MAX_MARKS:
             del self.marks[1::2]
             self.frames_per_mark *= 2
 
 
 def summarise(parts: Iterable[Path]) -> Summary:
-    """Read the parts of an MP3 in their order."""
+    """Read the parts of an MP3 in order."""
     summary = Summary()
-    for frame in frames(_chunks(parts, summary)):
+    for frame in split_frames(_read_chunks(parts, summary)):
         if summary.frames % summary.frames_per_mark == 0:
             summary.first_header = summary.first_header or frame[:4]
-            summary.mark()
+            summary.add_mark()
         summary.frames += 1
         summary.audio_bytes += len(frame)
     return summary
 
 
-def _chunks(parts: Iterable[Path], summary: Summary) -> Iterator[bytes]:
+def _read_chunks(parts: Iterable[Path], summary: Summary) -> Iterator[bytes]:
     for part in parts:
         with part.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
@@ -86,47 +87,48 @@ def _chunks(parts: Iterable[Path], summary: Summary) -> Iterator[bytes]:
 
 
 class _Mode(NamedTuple):
-    """What the header says of CBR or VBR; `quality` runs from 0 to 100."""
+    """The values that differ between CBR and VBR."""
 
     name: bytes
     method: int
     quality: int
+    """From 0 to 100 (best)."""
     preset: int
-    bitrate_kbps: int
-    least_slot: Slot
+    min_slot: Slot
 
 
-def _mode(audio: Format, first_header: bytes, vbr_quality: int | None) -> _Mode:
+def _choose_mode(header: MpegHeader, vbr_quality: int | None) -> _Mode:
     if vbr_quality is None:
-        slot = audio.slot_of(first_header)
-        return _Mode(b"Info", 1, 100 - 10 * 4 - _EFFORT, slot.bitrate_kbps, slot.bitrate_kbps, slot)
-    slot = audio.slots[0]
-    preset = 500 - 10 * vbr_quality
-    return _Mode(b"Xing", 4, 100 - 10 * vbr_quality - _EFFORT, preset, slot.bitrate_kbps, slot)
+        slot = next(slot for slot in slots(header.format) if slot.frame_bytes == header.frame_bytes)
+        return _Mode(b"Info", 1, 100 - 10 * _CBR_QUALITY - _CBR_EFFORT, slot.bitrate_kbps, slot)
+    quality, preset = 100 - 10 * vbr_quality - _VBR_EFFORT, 500 - 10 * vbr_quality
+    return _Mode(b"Xing", 4, quality, preset, slots(header.format)[0])
 
 
-def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> bytes:
-    """The frame to write in front of the parts, so that they decode to exactly `samples` samples.
+def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encoder: str) -> bytes:
+    """Return the frame to write before the parts, so that the MP3 decodes to exactly `samples` samples.
 
-    `vbr_quality` is LAME's -V, 0 to 9; None says that the parts are CBR.
+    `vbr_quality` is LAME's -V, 0 to 9, or None for CBR. `encoder` is LAME's name for itself, such as LAME4.1a.
     """
-    audio = Format.of(summary.first_header)
-    mode = _mode(audio, summary.first_header, vbr_quality)
-    slot, fields = _room(audio, mode)
+    header = layer3_header(summary.first_header)
+    audio, mode = header.format, _choose_mode(header, vbr_quality)
+    slot, fields = _choose_header_slot(audio, mode)
     total_bytes = min(slot.frame_bytes + summary.audio_bytes, _UINT32_MAX)
-    frame = audio.empty_head(summary.first_header, slot)
+    frame = _silent_head(audio, summary.first_header, slot)
     frame_count = min(summary.frames, _UINT32_MAX)
     frame += struct.pack(">4sIII", mode.name, fields, frame_count, total_bytes)
     if fields & _TABLE:
         frame += _table_of_contents(summary, slot.frame_bytes)
     if fields & _QUALITY:
         frame += mode.quality.to_bytes(4)
-    encoder = _LAME if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _LAVC
-    frame += struct.pack(">9sB", encoder, mode.method)
+    encoder = encoder if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _SMALL_FRAMES_ENCODER
+    frame += struct.pack(">9sB", encoder.encode(), mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
-    frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.bitrate_kbps, 255)))
-    frame += _delay_and_padding(summary.frames * audio.samples_per_frame - samples)
-    frame += struct.pack(">BBHIH", _misc(audio), 0, mode.preset, total_bytes, summary.audio_crc)
+    frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.min_slot.bitrate_kbps, 255)))
+    frame += _pack_delay_and_padding(summary.frames * audio.samples_per_frame - samples)
+    frame += struct.pack(
+        ">BBHIH", _misc_byte(audio), 0, mode.preset, total_bytes, summary.audio_crc
+    )
     frame += crc16.arc(frame).to_bytes(2)
     if len(frame) <= _CRC_AT_BYTES <= slot.frame_bytes - 2:
         frame = frame.ljust(_CRC_AT_BYTES, b"\0")
@@ -134,24 +136,32 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
     return frame.ljust(slot.frame_bytes, b"\0")
 
 
-def _room(audio: Format, mode: _Mode) -> tuple[Slot, int]:
-    """The header's slot and its fields: all of them in VBR; in CBR those for which a frame of its bitrate has room."""
+def _choose_header_slot(audio: FrameFormat, mode: _Mode) -> tuple[Slot, int]:
+    """Return the header's slot and fields: all in VBR; in CBR those that fit into a frame of its bitrate."""
     if mode.name == b"Xing":
-        main_bytes = _CRC_AT_BYTES + 2 - len(audio.empty_head(bytes(4), mode.least_slot))
-        return _slot(audio, mode, main_bytes), _ALL_FIELDS
-    rooms = [(_slot(audio, mode, size), fields) for fields, size in _TAG_BYTES.items()]
-    same_bitrate = (room for room in rooms if room[0].bitrate_kbps == mode.bitrate_kbps)
-    return next(same_bitrate, rooms[-1])
+        main_bytes = _CRC_AT_BYTES + 2 - (mpeg.HEADER_BYTES + audio.side_info_bytes)
+        return _smallest_slot(audio, mode, main_bytes), _ALL_FIELDS
+    choices = [(_smallest_slot(audio, mode, size), fields) for fields, size in _TAG_BYTES.items()]
+    bitrate_kbps = mode.min_slot.bitrate_kbps
+    same_bitrate = (choice for choice in choices if choice[0].bitrate_kbps == bitrate_kbps)
+    return next(same_bitrate, choices[-1])
 
 
-def _slot(audio: Format, mode: _Mode, main_bytes: int) -> Slot:
+def _smallest_slot(audio: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
     return next(
-        slot for slot in audio.slots if slot >= mode.least_slot and slot.main_bytes >= main_bytes
+        slot for slot in slots(audio) if slot >= mode.min_slot and slot.main_bytes >= main_bytes
     )
 
 
+def _silent_head(audio: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
+    """Return header and side info of a silent frame in `slot`; the other bits are those of the first frame."""
+    bits = int.from_bytes(first_header) & ~mpeg.BITRATE_AND_PADDING_BITS
+    header = (bits | slot.header_bits | mpeg.NO_CRC_BIT).to_bytes(mpeg.HEADER_BYTES)
+    return header + bytes(audio.side_info_bytes)
+
+
 def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
-    """The place of each percent of the time, counted from the header; the first is the header's own."""
+    """Return the offset of each percent of the time, counted from the header; the first is the header itself."""
     total_bytes = header_bytes + summary.audio_bytes
     entries = [0]
     for percent in range(1, 100):
@@ -160,14 +170,14 @@ def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
     return bytes(entries)
 
 
-def _delay_and_padding(surplus_samples: int) -> bytes:
-    padding = surplus_samples - ENCODER_DELAY_SAMPLES
-    if not DECODER_DELAY_SAMPLES <= padding <= _UINT12_MAX:
+def _pack_delay_and_padding(surplus_samples: int) -> bytes:
+    padding = surplus_samples - mpeg.ENCODER_DELAY_SAMPLES
+    if not mpeg.DECODER_DELAY_SAMPLES <= padding <= _UINT12_MAX:
         raise EncodeFailed
-    return (ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
+    return (mpeg.ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
 
 
-def _misc(audio: Format) -> int:
+def _misc_byte(audio: FrameFormat) -> int:
     stereo_mode = _MONO if audio.channels == 1 else _JOINT_STEREO
-    rate = 0 if audio.rate_hz <= 32000 else 1 if audio.rate_hz == 44100 else 2
+    rate = 0 if audio.sample_rate_hz <= 32000 else 1 if audio.sample_rate_hz == 44100 else 2
     return rate << 6 | stereo_mode << 2 | _NOISE_SHAPING

@@ -1,6 +1,6 @@
 """Packs frames that were encoded with the bit reservoir off back into the reservoir.
 
-A reservoir-off stream spends a whole frame slot on each frame. `pack` lays the main data end to end and gives each
+A stream without a reservoir spends a whole slot on each frame. `pack` writes the main data without gaps and gives each
 frame the smallest bitrate that holds its data. The decoded samples do not change.
 
 Sources: ISO/IEC 11172-3, 2.4.1 (syntax) and 2.4.2 (`main_data_begin`); ISO/IEC 13818-3, 2.4 (lower sample rates);
@@ -12,36 +12,29 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from shared.errors import EncodeFailed
-from worker.mp3.frames import (
-    BITRATE_AND_PADDING_BITS,
-    CRC_BYTES,
-    HEADER_BYTES,
-    NO_CRC_BIT,
-    Format,
-    Slot,
-)
+from shared.mpeg import BITRATE_AND_PADDING_BITS, CRC_BYTES, HEADER_BYTES, NO_CRC_BIT, FrameFormat
+from worker.mp3.frames import Slot, layer3_header, slots
 
-# A decoder need not hold more, of the reservoir and a frame, than the longest frame there is:
-# 320 kbit/s at 32 kHz, padded. LAME keeps to this too.
 _DECODER_BUFFER_BYTES = 1441
+"""The longest frame: 320 kbit/s at 32 kHz, padded. Reservoir and frame together may not exceed it, as in LAME."""
 
 
 class _Packer:
     """The arithmetic of `pack` for one format. A head is header and side info as one number."""
 
-    def __init__(self, stream_format: Format) -> None:
-        begin_bits, block_bits = (9, 59) if stream_format.version == 1 else (8, 63)
-        blocks = 2 * stream_format.channels // stream_format.version
-        self._slots = stream_format.slots
-        self._head_bytes = HEADER_BYTES + stream_format.side_info_bytes
-        self._side_bits = 8 * stream_format.side_info_bytes
+    def __init__(self, audio: FrameFormat) -> None:
+        begin_bits, block_bits = (9, 59) if audio.version == 1 else (8, 63)
+        blocks = 2 * audio.channels // audio.version
+        self._slots = slots(audio)
+        self._head_bytes = HEADER_BYTES + audio.side_info_bytes
+        self._side_bits = 8 * audio.side_info_bytes
         self._begin_shift = self._side_bits - begin_bits
         self._begin_max = (1 << begin_bits) - 1
         # The side info ends in a block per granule and channel, which starts with part2_3_length.
         self._length_shifts = [block_bits * (block + 1) - 12 for block in range(blocks)]
 
-    def take_apart(self, frame: bytes) -> tuple[int, bytes]:
-        """The head without bitrate, padding and CRC, and the main data."""
+    def split(self, frame: bytes) -> tuple[int, bytes]:
+        """Return the head without bitrate, padding and CRC, and the main data."""
         if not frame[1] & 1:
             frame = frame[:HEADER_BYTES] + frame[HEADER_BYTES + CRC_BYTES :]
         head = int.from_bytes(frame[: self._head_bytes])
@@ -54,42 +47,42 @@ class _Packer:
         head = head & ~(BITRATE_AND_PADDING_BITS << self._side_bits)
         return head | NO_CRC_BIT << self._side_bits, frame[self._head_bytes : main_end]
 
-    def place(self, reservoir: int, main_bytes: int) -> tuple[Slot, int]:
-        """The smallest slot that will do, and its `main_data_begin`: how far back the data starts."""
+    def choose_slot(self, reservoir: int, main_bytes: int) -> tuple[Slot, int]:
+        """Return the smallest sufficient slot and `main_data_begin`, the bytes by which the data starts earlier."""
         begin = min(reservoir, self._begin_max)
         slot = self._slots[bisect_left(self._slots, (main_bytes - begin,))]
         return slot, min(begin, _DECODER_BUFFER_BYTES - slot.frame_bytes)
 
-    def rewrite(self, head: int, slot: Slot, begin: int) -> bytes:
+    def build_head(self, head: int, slot: Slot, begin: int) -> bytes:
         head |= slot.header_bits << self._side_bits | begin << self._begin_shift
         return head.to_bytes(self._head_bytes)
 
 
 def pack(stream_frames: Iterable[bytes]) -> Iterator[bytes]:
-    """Move frames encoded with the bit reservoir off into it, each at the smallest bitrate that will do.
+    """Move frames that were encoded with the bit reservoir off into it, each at the smallest sufficient bitrate.
 
-    A decoder reads the main data of all frames as one string of bytes that heads interrupt. Here it is
-    laid end to end and interrupted anew; what decodes from it stays the same. Nothing reaches across
-    either end, so the packed segments of one MP3 are joined by concatenation.
+    A decoder reads the main data of all frames as one string of bytes with heads in between. `pack` puts the heads in
+    other places; the string decodes to the same samples. No main data crosses the start or the end of a segment, so
+    the packed segments of an MP3 are joined by concatenation. Raises EncodeFailed if a frame uses the reservoir.
     """
     packer = None
     main = bytearray()
-    waiting: deque[tuple[bytes, int]] = deque()  # heads, and the slots that main does not fill yet
+    waiting: deque[tuple[bytes, int]] = deque()  # heads, and the main bytes that their slots need
     reservoir = 0
     for frame in stream_frames:
-        packer = packer or _Packer(Format.of(frame[:HEADER_BYTES]))
-        head, main_data = packer.take_apart(frame)
-        slot, begin = packer.place(reservoir, len(main_data))
+        packer = packer or _Packer(layer3_header(frame).format)
+        head, main_data = packer.split(frame)
+        slot, begin = packer.choose_slot(reservoir, len(main_data))
         main += bytes(reservoir - begin)
         main += main_data
         reservoir = begin + slot.main_bytes - len(main_data)
-        waiting.append((packer.rewrite(head, slot, begin), slot.main_bytes))
-        yield from _filled(waiting, main)
+        waiting.append((packer.build_head(head, slot, begin), slot.main_bytes))
+        yield from _take_full_frames(waiting, main)
     main += bytes(reservoir)
-    yield from _filled(waiting, main)
+    yield from _take_full_frames(waiting, main)
 
 
-def _filled(waiting: deque[tuple[bytes, int]], main: bytearray) -> Iterator[bytes]:
+def _take_full_frames(waiting: deque[tuple[bytes, int]], main: bytearray) -> Iterator[bytes]:
     while waiting and waiting[0][1] <= len(main):
         head, main_bytes = waiting.popleft()
         yield head + main[:main_bytes]

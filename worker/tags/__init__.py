@@ -1,4 +1,4 @@
-"""The ID3 tag of an MP3, from the metadata of its WAV. Other packages import only this door."""
+"""Writes the ID3 tag of an MP3 from the metadata of its WAV. Other packages import only this door."""
 
 from worker.tags.tag import read_tags
 

@@ -1,8 +1,8 @@
-"""Cue points that have a label -> ID3 chapters.
+"""Converts labelled cue points to ID3 chapters.
 
 In: the payloads of a `cue ` chunk and of LIST/adtl chunks, the byte order ("<", or ">" for RIFX), and the length of
-the audio in samples per channel. Out: one CHAP frame a chapter, in the order of time, and a CTOC frame over them; an
-empty list where no cue point has a label. Times are milliseconds. Errors: none, whatever the bytes are.
+the audio in samples per channel. Out: one CHAP frame for each chapter, in the order of time, and a CTOC frame that
+lists them; an empty list if no cue point has a label. Times are in milliseconds. Raises nothing, even for broken input.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0", and its 1994 update for adtl;
 ID3v2 Chapter Frame Addendum 1.0.
 """
@@ -11,14 +11,18 @@ import struct
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from mutagen.id3 import CHAP, CTOC, TIT2, CTOCFlags, Encoding, Frame
+from mutagen.id3 import CHAP, CTOC, TIT2, CTOCFlags, Frame
+from mutagen.id3 import Encoding as Charset
 
 from worker.tags.riff import items
-from worker.tags.text import field
+from worker.tags.text import decode_field
 
 MAX_CUES = 10_000
-MAX_CHAPTERS = 255  # CTOC counts its entries in one byte
-_LABELS = (b"labl", b"ltxt", b"note")  # which text names a cue point, the best first
+MAX_CHAPTERS = 255
+"""CTOC counts its entries in one byte."""
+_LABELS = (b"labl", b"ltxt", b"note")
+"""The items that can name a cue point, best first."""
+_MAX_LABELS = MAX_CUES * len(_LABELS)
 _LTXT_HEAD_BYTES = 20
 _MAX_MS = 2**32 - 1
 
@@ -38,11 +42,11 @@ def chapters(
         title, length = titles[start]
         end = min(start + length, following) if length else following
         frames.append(_chapter(number, title, _ms(start, sample_rate_hz), _ms(end, sample_rate_hz)))
-    return [*frames, _contents(len(frames))] if frames else []
+    return [*frames, _table_of_contents(len(frames))] if frames else []
 
 
 def _cue_points(payload: bytes, order: str) -> Iterator[tuple[int, int]]:
-    """Id and position in samples. Some writers set only the position in the play order."""
+    """Yield the id and the position in samples of each. Some writers set only the position in the play order."""
     table = payload[4 : 4 + 24 * MAX_CUES]
     for cue_id, position, _, _, _, offset in struct.iter_unpack(
         order + "II4sIII", table[: len(table) // 24 * 24]
@@ -53,20 +57,16 @@ def _cue_points(payload: bytes, order: str) -> Iterator[tuple[int, int]]:
 def _labels(
     adtl: Sequence[bytes], order: str
 ) -> tuple[dict[tuple[bytes, int], str], dict[int, int]]:
-    """Texts by kind and cue id, and lengths of regions in samples by cue id. The first of a kind counts."""
+    """Return texts by kind and cue id, and lengths of regions in samples by cue id. The first of each kind counts."""
     texts: dict[tuple[bytes, int], str] = {}
     lengths: dict[int, int] = {}
     for payload in adtl:
         for kind, data in items(payload, order):
             head_bytes = _LTXT_HEAD_BYTES if kind == b"ltxt" else 4
-            if (
-                kind not in _LABELS
-                or len(data) < head_bytes
-                or len(texts) > MAX_CUES * len(_LABELS)
-            ):
+            if kind not in _LABELS or len(data) < head_bytes or len(texts) > _MAX_LABELS:
                 continue
             cue_id = struct.unpack_from(order + "I", data)[0]
-            texts.setdefault((kind, cue_id), field(data[head_bytes:]))
+            texts.setdefault((kind, cue_id), decode_field(data[head_bytes:]))
             if kind == b"ltxt":
                 lengths.setdefault(cue_id, struct.unpack_from(order + "I", data, 4)[0])
     return texts, lengths
@@ -81,11 +81,11 @@ def _chapter(number: int, title: str, start_ms: int, end_ms: int) -> Frame:
         element_id=f"chp{number}",
         start_time=start_ms,
         end_time=end_ms,
-        sub_frames=[TIT2(encoding=Encoding.UTF8, text=[title])],
+        sub_frames=[TIT2(encoding=Charset.UTF8, text=[title])],
     )
 
 
-def _contents(count: int) -> Frame:
+def _table_of_contents(count: int) -> Frame:
     return CTOC(
         element_id="toc",
         flags=CTOCFlags.TOP_LEVEL | CTOCFlags.ORDERED,

@@ -1,12 +1,12 @@
-"""The bytes of an ID3v2 tag -> the plain data of each of its frames.
+"""Yields the name and the plain data of each frame in the bytes of an ID3v2 tag.
 
-In: anything: ID3v2.2, 2.3, 2.4 or broken. Out: frame names (as in ID3v2.4, or 2.3 where that has none) with their
-data, unsynchronisation undone. Errors: none. A frame that is cut off, compressed or encrypted is left out (players
-cannot read those either). Time and memory are linear in the tag.
-Source: ID3v2.2 (section 3), 2.3.0 (section 3) and 2.4.0 structure (sections 3, 4 and 6).
+In: ID3v2.2, 2.3, 2.4 or broken bytes. Out: frame names (as in ID3v2.4, or as in 2.3 for frames that 2.4 lacks) with
+their data, unsynchronisation undone. Raises nothing. Frames that players cannot read (incomplete, compressed or
+encrypted) are left out. Time and memory are linear in the size of the tag.
+Sources: ID3v2.2 (section 3), 2.3.0 (section 3) and 2.4.0 structure (sections 3, 4 and 6).
 
-mutagen's own reader does not see these bytes: it takes quadratic time on many small frames, unpacks compressed
-ones without a bound, recurses through nested chapters and drops a tag whose size field is wrong.
+mutagen's own reader takes quadratic time on many small frames, unpacks compressed ones without a bound, recurses
+through nested chapters and drops a tag whose size field is wrong. So it never sees these bytes.
 """
 
 import re
@@ -21,28 +21,28 @@ _V22_NAMES = {old: new.__bases__[0].__name__ for old, new in Frames_2_2.items()}
 
 
 def walk_tag(raw: bytes) -> tuple[int, Iterator[tuple[str, bytes]]]:
-    """The tag's major version (0: no tag) and its frames. Its size field is not believed: padding or the end counts."""
-    header = _TAG.search(raw, 0, 26)  # some writers leave a stray byte in front
+    """Return the tag's major version, or 0, and its frames. Ignores its size field: they end at padding or the end."""
+    header = _TAG.search(raw, 0, 26)  # some writers leave stray bytes before it
     if not header:
         return 0, iter(())
     major, flags = header[1][0], header[2][0]
     unsynchronised = bool(flags & 0x80)
     body, at = raw, header.end()
     if unsynchronised and major < 4:
-        body, at = _synchronised(raw[at:]), 0
+        body, at = _undo_unsynchronisation(raw[at:]), 0
     if flags & 0x40:
         at += _extended_header_bytes(body, at, major)
     return major, walk_frames(body, major, at, unsynchronised=unsynchronised)
 
 
-def _synchronised(data: bytes) -> bytes:
+def _undo_unsynchronisation(data: bytes) -> bytes:
     """Undo unsynchronisation, unless the writer set its flag without doing it."""
     return data if re.search(rb"\xff[\xe0-\xff]", data) else data.replace(b"\xff\0", b"\xff")
 
 
 def _extended_header_bytes(body: bytes, at: int, major: int) -> int:
     if major == 2:
-        return len(body)  # there the flag means a compression that was never defined
+        return len(body)  # in 2.2 the flag means a compression that was never defined
     if _FRAME.match(body, at):
         return 0  # flagged but absent
     size = body[at : at + 4]
@@ -57,13 +57,13 @@ def walk_frames(
         start = head.end()
         at = start + _frame_size(body, start, head[2], major)
         name = head[1].decode().rstrip(" \0")  # iTunes writes 2.2 names into 2.3 tags
-        data = _plain(body[start:at], major, head[3][0] if head[3] else 0, unsynchronised)
+        data = _frame_data(body[start:at], major, head[3][0] if head[3] else 0, unsynchronised)
         if data and at <= len(body):
             yield _V22_NAMES.get(name, name), data
 
 
 def _frame_size(body: bytes, start: int, raw: bytes, major: int) -> int:
-    """In 2.4 sizes are synchsafe, but iTunes wrote plain ones: take the one that ends where something begins."""
+    """Return the size that ends at a frame or at padding: sizes in 2.4 are synchsafe, but iTunes wrote plain ones."""
     plain = int.from_bytes(raw)
     if major < 4 or max(raw) > 0x7F:
         return plain
@@ -82,11 +82,11 @@ def _synchsafe(raw: bytes) -> int:
     return size
 
 
-def _plain(data: bytes, major: int, flags: int, unsynchronised: bool) -> bytes:
+def _frame_data(data: bytes, major: int, flags: int, unsynchronised: bool) -> bytes:
     compressed_or_encrypted, grouped = (0xC0, 0x20) if major == 3 else (0x0C, 0x40)
     if flags & compressed_or_encrypted:
         return b""
     prefix_bytes = bool(flags & grouped) + 4 * (major == 4 and flags & 0x01)
-    if major == 4 and (unsynchronised or flags & 0x02):
-        return _synchronised(data[prefix_bytes:])
-    return data[prefix_bytes:]
+    data = data[prefix_bytes:]
+    unsynchronised = major == 4 and (unsynchronised or bool(flags & 0x02))
+    return _undo_unsynchronisation(data) if unsynchronised else data

@@ -1,9 +1,9 @@
-"""RIFF's own metadata -> (kind, text) pairs, a kind being where ID3v2.4 keeps such a text: TIT2, TXXX:keywords.
+"""Reads RIFF's own metadata as (kind, text) pairs. A kind is the ID3v2.4 frame for such a text: TIT2, TXXX:keywords.
 
 In: the payload of a LIST/INFO, `bext` or `iXML` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs, in
-the chunk's order; the text may be empty. Errors: none, whatever the bytes are. Time is linear.
+the order of the chunk; the text may be empty. Raises nothing, even for broken input. Time is linear.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 v2
-(bext), iXML 3.01. TXXX names of bext fields are those that ffmpeg uses.
+(bext), iXML 3.01. The TXXX names of bext fields are those that ffmpeg uses.
 """
 
 import html
@@ -11,11 +11,12 @@ import re
 import struct
 from collections.abc import Iterator
 
-from worker.tags.text import clean, decode, field
+from worker.tags.text import clean, decode, decode_field
 
 Pair = tuple[str, str]
 
-COMMENT = "COMM:"  # the comment without a description, which players show
+COMMENT = "COMM:"
+"""The comment without a description: players show this one."""
 _INFO_KINDS = {
     b"IART": "TPE1",
     b"ICMT": COMMENT,
@@ -39,14 +40,14 @@ _INFO_KINDS = {
     b"IKEY": "TXXX:keywords",
     b"IPRO": "TXXX:producer",
     b"ISBJ": "TXXX:subject",
-    b"ISRC": "TXXX:source",  # who supplied it; a recording's code only by mistake
+    b"ISRC": "TXXX:source",  # the supplier of the recording, by mistake also its code
     b"ISRF": "TXXX:source_form",
 }
 _TRACK = re.compile(r"([0-9]+)(?:\s*(?:/|of)\s*([0-9]+))?", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[A-Za-z]{3}")
 _RECORDING_CODE = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?[0-9]{2}-?[0-9]{5}")
 _BEXT_TEXTS = "256s32s32s10s8s"
-_BEXT_BYTES = 602  # what stands before CodingHistory
+_BEXT_HEAD_BYTES = 602
 _UNSET_LOUDNESS = 0x7FFF
 _LOUDNESS = (
     "loudness_value",
@@ -65,7 +66,7 @@ _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 
 
 def items(payload: bytes, order: str) -> Iterator[tuple[bytes, bytes]]:
-    """Id and data of each item behind a LIST's type. An odd one may be padded by a byte, by several or by none."""
+    """Yield the id and data of each item after a LIST's type. Writers pad items of odd size by 0, 1 or more bytes."""
     at = 4
     while head := _ITEM_ID.search(payload, at, at + 8):
         start = head.end() + 4
@@ -79,7 +80,7 @@ def info_pairs(payload: bytes, order: str, code_page: int) -> Iterator[Pair]:
     for item_id, data in items(payload, order):
         name = item_id.upper()
         kind = _INFO_KINDS.get(name, f"TXXX:{name.decode()}")
-        text = field(data, code_page)
+        text = decode_field(data, code_page)
         if kind == "TDRC":
             kind, text = _date_pair(text)
         elif kind == "TRCK":
@@ -97,20 +98,20 @@ def _date_pair(text: str) -> Pair:
 
 
 def _track_pair(text: str) -> Pair:
-    """ID3v2.4 allows a number and, behind a slash, how many there are."""
+    """Format as ID3v2.4 does: the number and, after a slash, the total."""
     track = _TRACK.fullmatch(text)
     return ("TRCK", "/".join(filter(None, track.groups()))) if track else ("TXXX:track", text)
 
 
 def bext_pairs(payload: bytes, order: str) -> Iterator[Pair]:
-    """None from a bext that a writer only reserved: all zeros."""
+    """Yield nothing for a bext that is all zeros, which a writer only reserved."""
     if not payload.strip(b"\0"):
         return
-    head = payload[:_BEXT_BYTES].ljust(_BEXT_BYTES, b"\0")
+    head = payload[:_BEXT_HEAD_BYTES].ljust(_BEXT_HEAD_BYTES, b"\0")
     texts = struct.unpack_from(_BEXT_TEXTS, head)
     samples_low, samples_high, version = struct.unpack_from(order + "IIH", head, 338)
     loudness = struct.unpack_from(order + "5h", head, 412)
-    description, originator, reference, date, time = map(field, texts)
+    description, originator, reference, date, time = map(decode_field, texts)
     yield COMMENT, description
     yield "TXXX:description", description
     yield "TENC", originator
@@ -119,7 +120,7 @@ def bext_pairs(payload: bytes, order: str) -> Iterator[Pair]:
     yield "TXXX:origination_date", date
     yield "TXXX:origination_time", time
     yield "TXXX:time_reference", str(samples_high << 32 | samples_low)
-    yield "TXXX:coding_history", field(payload[_BEXT_BYTES:])
+    yield "TXXX:coding_history", decode_field(payload[_BEXT_HEAD_BYTES:])
     if version >= 2 and any(loudness):
         yield from _loudness_pairs(loudness)
 
@@ -131,13 +132,13 @@ def _loudness_pairs(hundredths: tuple[int, ...]) -> Iterator[Pair]:
 
 
 def ixml_pairs(payload: bytes) -> Iterator[Pair]:
-    """What a sound recordist wrote on the slate. A search, not an XML parser: nothing in it can expand."""
+    """Yield the fields of the slate. Searches the text instead of parsing XML, so that no entity can expand."""
     for element in _IXML.finditer(decode(payload)):
         yield f"TXXX:{element[1].lower()}", clean(html.unescape(element[2]))
 
 
 def timestamp(text: str) -> str:
-    """A date, in any of the forms that writers use, as ID3v2.4 wants it; just the year if the rest is unclear."""
+    """Return a date in the form of ID3v2.4: only the year if the rest is unclear, "" if there is none."""
     if match := _DATE.match(text):
         date = "-".join(filter(None, match.groups()[:3]))
         time = ":".join(filter(None, match.groups()[3:]))

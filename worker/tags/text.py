@@ -1,19 +1,20 @@
-"""Text as writers of WAV metadata left it -> text fit for a UTF-8 ID3 frame.
+"""Decodes the text of WAV metadata and makes it fit for a UTF-8 ID3 frame.
 
-In: bytes whose encoding is a guess. RIFF declares none (CSET apart, which few write), and programs put their
-locale's bytes where a standard wants ASCII or UTF-8.
+In: bytes of unknown encoding. RIFF declares none, except in CSET, which few programs write, and programs write their
+locale's bytes where a standard requires ASCII or UTF-8.
 Out: str without NULs, control characters other than tab and newline, lone surrogates or surrounding blanks.
-Never raises. Time and memory are linear in at most MAX_TEXT_BYTES.
+Raises nothing. Time and memory are linear in at most MAX_TEXT_BYTES.
 """
 
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
-MAX_TEXT_BYTES = 65_536  # of one text; the longest honest ones are coding histories and lyrics
+MAX_TEXT_BYTES = 65_536
+"""Of one text. The longest real ones are coding histories and lyrics."""
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
-# Windows code pages for which Python has a codec, but not under their number
+# Windows code pages whose Python codecs are not named by their number.
 _CODECS = {
     37: "cp037",
     10000: "mac_roman",
@@ -44,16 +45,16 @@ def clean(text: str) -> str:
     return _UNPRINTABLE.sub("", lines).strip()
 
 
-def field(raw: bytes, code_page: int = 0) -> str:
-    """A field that ends at its first NUL; what stands behind it is what the writer's buffer held before."""
+def decode_field(raw: bytes, code_page: int = 0) -> str:
+    """Decode a NUL-terminated field. Bytes after the NUL are leftovers in the writer's buffer."""
     raw = raw[:MAX_TEXT_BYTES]
     if _is_utf16(raw):
-        return clean(utf16(raw).partition("\0")[0])
+        return clean(decode_utf16(raw).partition("\0")[0])
     return clean(decode(raw.partition(b"\0")[0], code_page))
 
 
 def decode(raw: bytes, code_page: int = 0) -> str:
-    """UTF-8 if it is valid, else the Windows code page, else Windows-1252: by chance other text is no valid UTF-8."""
+    """Decode UTF-8 if it is valid (other text hardly ever is), else the Windows code page, else Windows-1252."""
     raw = raw[:MAX_TEXT_BYTES]
     for encoding in ("utf-8", _CODECS.get(code_page, f"cp{code_page}"), "cp1252"):
         try:
@@ -66,8 +67,8 @@ def decode(raw: bytes, code_page: int = 0) -> str:
     return raw.decode("latin-1")
 
 
-def utf16(raw: bytes) -> str:
-    """UTF-16 in the order of its mark, or else little-endian, unless that puts every low byte at zero."""
+def decode_utf16(raw: bytes) -> str:
+    """Decode UTF-16 in the order of its mark, by default little-endian, or the other if all low bytes are zero."""
     raw = raw[:MAX_TEXT_BYTES]
     big_endian = raw.startswith(BOM_UTF16_BE)
     body = raw[2:] if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) else raw
@@ -84,6 +85,6 @@ def _is_utf16(raw: bytes) -> bool:
 
 
 def _is_cut_utf8(raw: bytes, error: UnicodeDecodeError) -> bool:
-    """A fixed field may end amid a character. A lone last byte behind plain ASCII is Windows-1252 instead."""
+    """Tell whether a fixed-size field ends inside a character. After ASCII alone, the last byte is Windows-1252."""
     cut = error.encoding == "utf-8" and error.reason == "unexpected end of data"
     return cut and not raw[: error.start].isascii()

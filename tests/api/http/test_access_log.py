@@ -5,7 +5,7 @@ from tests.api.wire import SHORT_WAV, eventually
 from tests.conftest import User
 
 
-def test_tokens_are_in_no_log(stack: Stack, user: User) -> None:
+def test_logs_contain_no_token(stack: Stack, user: User) -> None:
     user.wait(user.upload(SHORT_WAV, "logged.wav").json()["id"])
     user.client.get("/records", headers={"Authorization": f"Bearer {user.token}"})
     user.client.post("/record", params=user.credentials | {"quality": "x"})
@@ -16,9 +16,9 @@ def test_tokens_are_in_no_log(stack: Stack, user: User) -> None:
     assert {name for name, text in logs.items() if user.token in text} == set()
 
 
-def test_the_api_logs_one_json_object_a_line(stack: Stack, user: User) -> None:
+def test_each_log_line_is_json(stack: Stack, user: User) -> None:
     user.client.get("/nothing")
     lines = (stack.data_dir / "logs" / "api.log").read_text().splitlines()
-    # uvicorn's first line comes before our configuration.
+    # uvicorn writes its first line before our configuration.
     for line in lines[1:]:
         assert json.loads(line)["event"]

@@ -18,7 +18,7 @@ def parse(body: bytes, chunk_bytes: int) -> tuple[list[PartHead], bytes, bool]:
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 7, 50, 10_000])
-def test_parts_are_the_same_however_the_body_is_cut(chunk_bytes: int) -> None:
+def test_chunk_borders_do_not_matter(chunk_bytes: int) -> None:
     tricky = b"\r\n--" + BOUNDARY[:-1] + b"\r\n\r\n--" + b"\r" * 50 + b"\n"
     body = part(b"", None, b"note") + part(tricky, "Ю.wav".encode()) + END
     assert parse(body, chunk_bytes) == (
@@ -28,7 +28,7 @@ def test_parts_are_the_same_however_the_body_is_cut(chunk_bytes: int) -> None:
     )
 
 
-def test_a_body_without_its_last_boundary_is_not_complete() -> None:
+def test_a_missing_last_boundary_is_noticed() -> None:
     assert not parse(form(b"abc")[:-5], 10)[2]
 
 
@@ -51,14 +51,14 @@ def test_a_body_without_its_last_boundary_is_not_complete() -> None:
         (b"a;b=c.wav", "a;b=c.wav"),
     ],
 )
-def test_a_filename_is_the_last_part_of_a_path_without_controls(sent: bytes, name: str) -> None:
+def test_a_filename_is_cleaned(sent: bytes, name: str) -> None:
     heads, _, complete = parse(form(b"abc", sent), 10_000)
     assert complete
     assert clean_filename(heads[0].filename or "") == name
 
 
 @pytest.mark.parametrize("sent", ["", ".", "..", "dir/", "..\\..", "\n", " \x7f "])
-def test_a_file_without_a_name_is_refused(sent: str) -> None:
+def test_an_empty_filename_is_refused(sent: str) -> None:
     with pytest.raises(BadUpload, match="has no name"):
         clean_filename(sent)
 
@@ -68,7 +68,7 @@ def test_a_file_without_a_name_is_refused(sent: str) -> None:
     ["", "audio/wav", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=x",
      "multipart/form-data; boundary=" + "x" * 300, "multipart/form-data; \xff\xfe=\xff", ";;;=;"],
 )  # fmt: skip
-def test_a_body_that_is_no_form_is_refused(content_type: str) -> None:
+def test_other_content_types_are_refused(content_type: str) -> None:
     with pytest.raises(NotMultipart):
         Multipart(content_type)
 
@@ -80,7 +80,7 @@ def test_a_body_that_is_no_form_is_refused(content_type: str) -> None:
         "Multipart/Form-Data ;  charset=utf-8; boundary=" + "x" * 200,
     ],
 )
-def test_unusual_content_types_are_understood(content_type: str) -> None:
+def test_unusual_content_types_are_accepted(content_type: str) -> None:
     boundary = content_type.partition("boundary=")[2].strip('"').encode()
     parser = Multipart(content_type)
     assert parser.feed(form(b"abc").replace(BOUNDARY, boundary))

@@ -23,32 +23,32 @@ def api(start_api: StartApi) -> AnotherApi:
         b"POST /record HTTP/1.1\r\nContent-Length: 1" + b"0" * 30 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_http_is_answered_with_a_problem(api: AnotherApi, sent: bytes) -> None:
+def test_malformed_http_gets_a_problem(api: AnotherApi, sent: bytes) -> None:
     with wire(api.url) as connection:
         connection.send(sent)
         refused(connection.answer(), 400, "bad_request")
 
 
 @pytest.mark.parametrize("piece", [b"a" * 1000, b"X: a\r\n" * 100], ids=["one", "many"])
-def test_headers_without_end_are_refused(api: AnotherApi, piece: bytes) -> None:
+def test_endless_headers_are_refused(api: AnotherApi, piece: bytes) -> None:
     with wire(api.url) as connection:
         connection.send(b"GET / HTTP/1.1\r\nX: ", *[piece] * 1000)
         refused(connection.answer(), 431, "request_header_fields_too_large")
         assert connection.is_closed()
 
 
-def test_an_address_without_end_is_refused(api: AnotherApi) -> None:
+def test_an_endless_url_is_refused(api: AnotherApi) -> None:
     with wire(api.url) as connection:
         connection.send(b"GET /", b"a" * 10**6)
         refused(connection.answer(), 431, "request_header_fields_too_large")
 
 
-def test_usual_headers_are_not_counted_over_requests(api: AnotherApi) -> None:
+def test_header_limit_applies_per_request(api: AnotherApi) -> None:
     for _ in range(20):
         assert api.client.get("/health/live", headers={"X": "a" * 10_000}).is_success
 
 
-def test_a_body_longer_than_announced_is_refused_and_leaves_nothing(
+def test_a_body_beyond_content_length_is_refused(
     api: AnotherApi, user: User, left_behind: Callable[[], list[object]]
 ) -> None:
     body = form(SHORT_WAV)

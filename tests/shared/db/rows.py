@@ -6,16 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shared import db
-from shared.db import Record, Segment, User
-from shared.db.assemblies import AssemblyClaim
-from shared.db.segments import SegmentClaim
+from shared.db import Job, JobKind, Record, User
+from shared.db.jobs import Claim
 from shared.errors import EncodeFailed
-from shared.mp3_options import Options
-from shared.queue import SEGMENTS
+from shared.mp3_options import Options, Target
+from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import SampleRange
 
 T = TypeVar("T")
@@ -23,10 +22,12 @@ U = TypeVar("U")
 
 LEASE_S = 60
 OVER_S = -1
-"""a lease that has run out"""
+"""The length of a lease that has expired."""
 SAMPLES = 1000
-"""of each segment"""
+"""Of each segment."""
 IN_FLIGHT = 2
+ENCODER = "LAME on this machine"
+TARGET = Target(sample_rate_hz=44100, channels=1, quality=2, bitrate_kbps=None)
 MAX_ATTEMPTS = 2
 WAIT_S = 10
 
@@ -48,66 +49,89 @@ def reserve(
 
 
 def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGMENTS) -> list[int]:
-    return db.records.accept(
+    """Accept a record with so many encode jobs. Return the ids of those jobs, in order; none if it is gone."""
+    accepted = db.records.accept(
         session,
         record_id,
         source_bytes=4 * SAMPLES,
         duration_s=1.0,
+        target=TARGET,
         warnings=[],
-        stretches=[SampleRange(index * SAMPLES, SAMPLES) for index in range(count)],
-        queue=queue,
     )
+    if not accepted:
+        return []
+    db.jobs.create(
+        session,
+        record_id,
+        [SampleRange(index * SAMPLES, SAMPLES) for index in range(count)],
+        queue=queue,
+        assemble_queue=RETRY_QUEUE[CLIPS],
+        in_flight=IN_FLIGHT,
+    )
+    return encode_jobs(session, record_id)
+
+
+def encode_jobs(session: Session, record_id: UUID) -> list[int]:
+    jobs = select(Job.id).where(Job.record_id == record_id, Job.kind == JobKind.ENCODE)
+    return list(session.scalars(jobs.order_by(Job.index)))
+
+
+def assemble_job(record_id: UUID) -> int:
+    with db.transaction() as session:
+        return session.scalars(
+            select(Job.id).where(Job.record_id == record_id, Job.kind == JobKind.ASSEMBLE)
+        ).one()
 
 
 def add_record(
     count: int = 1, *, user_id: UUID | None = None, filename: str = "a.wav", queue: str = SEGMENTS
 ) -> tuple[UUID, list[int]]:
-    """A record that waits: its id and its segments'."""
+    """Add a queued record. Return its id and those of its encode jobs."""
     with db.transaction() as session:
         record_id = reserve(session, user_id or add_user(), filename)
         return record_id, accept(session, record_id, count, queue)
 
 
-def claim(segment_id: int, *, lease_s: float = LEASE_S) -> SegmentClaim:
-    claimed = db_call(try_claim, segment_id, lease_s)
+def claim(job_id: int, *, lease_s: float = LEASE_S, encoder: str = ENCODER) -> Claim:
+    claimed = db_call(try_claim, job_id, lease_s, encoder)
     assert claimed is not None
     return claimed
 
 
-def try_claim(session: Session, segment_id: int, lease_s: float = LEASE_S) -> SegmentClaim | None:
-    return db.segments.claim(session, segment_id, max_attempts=MAX_ATTEMPTS, lease_s=lease_s)
+def try_claim(
+    session: Session, job_id: int, lease_s: float = LEASE_S, encoder: str = ENCODER
+) -> Claim | None:
+    return db.jobs.claim(
+        session, job_id, encoder=encoder, max_attempts=MAX_ATTEMPTS, lease_s=lease_s
+    )
 
 
-def finish(session: Session, held: SegmentClaim) -> db.segments.Finished | None:
-    return db.segments.finish(session, held, samples=SAMPLES, in_flight=IN_FLIGHT)
+def finish(session: Session, held: Claim) -> bool:
+    """Finish an encode job, and release the job that follows, as a worker does."""
+    finished = db.jobs.finish_encode(session, held, samples=SAMPLES)
+    if finished and not db.jobs.release_next(session, held.record_id):
+        db.jobs.release_assembly(session, held.record_id)
+    return finished
 
 
-def renew(session: Session, held: SegmentClaim) -> bool:
-    return db.segments.renew(session, held, encoded_samples=1, lease_s=LEASE_S)
+def renew(session: Session, held: Claim, lease_s: float = LEASE_S) -> bool:
+    return db.jobs.renew(session, held, lease_s=lease_s)
 
 
 def add_encoded(count: int = 1) -> UUID:
-    """A record whose segments are all done."""
-    record_id, segment_ids = add_record(count)
-    for segment_id in segment_ids:
-        assert db_call(finish, claim(segment_id)) is not None
+    """Add a record whose encode jobs are all done."""
+    record_id, job_ids = add_record(count)
+    for job_id in job_ids:
+        assert db_call(finish, claim(job_id))
     return record_id
 
 
-def try_claim_assembly(
-    session: Session, record_id: UUID, lease_s: float = LEASE_S
-) -> AssemblyClaim | None:
-    return db.assemblies.claim(session, record_id, max_attempts=MAX_ATTEMPTS, lease_s=lease_s)
+def claim_assembly(record_id: UUID, *, lease_s: float = LEASE_S) -> Claim:
+    return claim(assemble_job(record_id), lease_s=lease_s)
 
 
-def claim_assembly(record_id: UUID, *, lease_s: float = LEASE_S) -> AssemblyClaim:
-    claimed = db_call(try_claim_assembly, record_id, lease_s)
-    assert claimed is not None
-    return claimed
-
-
-def complete(session: Session, held: AssemblyClaim, retention_h: float | None = None) -> bool:
-    return db.assemblies.complete(
+def complete(session: Session, held: Claim, retention_h: float | None = None) -> bool:
+    return db.jobs.finish_assembly(
         session, held, mp3_bytes=10, duration_s=1.0, retention_h=retention_h
     )
 
@@ -127,9 +151,9 @@ def record(record_id: UUID) -> Record:
         return session.get_one(Record, record_id)
 
 
-def segment(segment_id: int) -> Segment:
+def job(job_id: int) -> Job:
     with db.transaction() as session:
-        return session.get_one(Segment, segment_id)
+        return session.get_one(Job, job_id)
 
 
 def db_call(function: Callable[..., T], *arguments: object) -> T:

@@ -1,4 +1,4 @@
-"""A database comes to the newest schema from nothing, from an older one, and from two sides at once."""
+"""A database is upgraded from nothing, from an older schema, and by two processes at once."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 
 from local.stack import Stack
 from shared import db
@@ -22,8 +22,8 @@ SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -45,22 +45,22 @@ def empty_database(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
         yield url
 
 
-def test_the_migrations_make_what_the_models_say(empty_database: str) -> None:
+def test_migrations_match_the_models(empty_database: str) -> None:
     migrate()
     command.check(Config(toml_file=ROOT / "pyproject.toml"))
 
 
-def test_going_back_leaves_nothing(empty_database: str) -> None:
+def test_a_full_downgrade_leaves_nothing(empty_database: str) -> None:
     migrate()
     command.downgrade(Config(toml_file=ROOT / "pyproject.toml"), "base")
     assert inspect(db.get_engine()).get_table_names() == ["alembic_version"]
 
 
-def test_a_database_of_an_older_revision_is_brought_up(empty_database: str, tmp_path: Path) -> None:
+def test_an_older_database_is_upgraded(empty_database: str, tmp_path: Path) -> None:
     migrate("0001")
     scripts = tmp_path / "migrations"
     shutil.copytree(ROOT / "shared/db/migrations", scripts)
-    (scripts / "versions/0002_rating.py").write_text(SECOND)
+    (scripts / "versions/0003_rating.py").write_text(SECOND)
     config = Config(toml_file=ROOT / "pyproject.toml")
     config.set_main_option("script_location", str(scripts))
     for _ in range(2):
@@ -69,9 +69,7 @@ def test_a_database_of_an_older_revision_is_brought_up(empty_database: str, tmp_
     assert "rating" in columns
 
 
-def test_two_that_upgrade_at_once_do_not_disturb_each_other(
-    empty_database: str, stack: Stack
-) -> None:
+def test_concurrent_upgrades_are_serialized(empty_database: str, stack: Stack) -> None:
     arguments = [sys.executable, "-m", "alembic", "upgrade", "head"]
     environment = stack.environment | {"DATABASE_URL": empty_database}
     both = [subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=-1) for _ in range(2)]
@@ -81,9 +79,7 @@ def test_two_that_upgrade_at_once_do_not_disturb_each_other(
     command.check(Config(toml_file=ROOT / "pyproject.toml"))
 
 
-def test_an_upgrade_waits_for_another_however_long_it_takes(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upgrade_waits_for_another(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "STATEMENT_TIMEOUT_S", 1)
     other = create_engine(empty_database, isolation_level="AUTOCOMMIT")
     with ThreadPoolExecutor(1) as threads, other.connect() as connection:
@@ -94,3 +90,60 @@ def test_an_upgrade_waits_for_another_however_long_it_takes(
         upgrade.result(timeout=10)
     other.dispose()
     assert "records" in inspect(db.get_engine()).get_table_names()
+
+
+OLD_ROWS = """
+INSERT INTO users (id, name, token_hash) VALUES ('00000000-0000-0000-0000-000000000001', 'alexander', 'hash');
+INSERT INTO records (id, user_id, filename, status, options, tags)
+SELECT (status || '0000000-0000-0000-0000-000000000000')::uuid, '00000000-0000-0000-0000-000000000001',
+       name, name, '{}', '{}'
+FROM (VALUES (1, 'queued'), (2, 'converting'), (3, 'failed'), (4, 'done'), (5, 'uploading')) AS old (status, name);
+INSERT INTO segments (record_id, index, start_sample, samples, encoded_samples, queue, state, attempt)
+SELECT records.id, segment, 1000 * segment, 1000, 10 * segment, 'segments-again', 'encoding', 3
+FROM records, generate_series(0, 33) AS segment WHERE status <> 'uploading';
+"""
+
+
+def test_records_in_progress_survive_the_move_to_jobs(empty_database: str) -> None:
+    migrate("0001")
+    with db.transaction() as session:
+        session.execute(text(OLD_ROWS))
+    migrate()
+    with db.transaction() as session:
+        found = session.execute(
+            text(
+                "SELECT filename, kind, state, attempt, encoded_samples > 0, count(*), sum(jobs.samples), min(queue)"
+                " FROM jobs JOIN records ON records.id = record_id GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 5"
+            )
+        ).all()
+    waiting = [
+        ("assemble", "held", 0, False, 1, 0, "clips-again"),
+        ("encode", "held", 0, False, 2, 2000, "segments"),
+        ("encode", "ready", 0, False, 32, 32000, "segments"),
+    ]
+    assert [tuple(row) for row in found] == [
+        *[("converting", *row) for row in waiting],
+        ("failed", "encode", "failed", 0, False, 1, 1000, "segments"),
+        ("failed", "encode", "failed", 0, True, 33, 33000, "segments"),
+        *[("queued", *row) for row in waiting],
+    ]
+
+
+def test_records_in_progress_survive_a_downgrade(empty_database: str) -> None:
+    migrate("0001")
+    with db.transaction() as session:
+        session.execute(text(OLD_ROWS))
+    migrate()
+    command.downgrade(Config(toml_file=ROOT / "pyproject.toml"), "0001")
+    with db.transaction() as session:
+        found = session.execute(
+            text(
+                "SELECT filename, state, count(*) FROM segments JOIN records ON records.id = record_id"
+                " GROUP BY 1, 2 ORDER BY 1"
+            )
+        ).all()
+    assert [tuple(row) for row in found] == [
+        ("converting", "queued", 34),
+        ("failed", "failed", 34),
+        ("queued", "queued", 34),
+    ]

@@ -1,4 +1,4 @@
-"""A record's states: every way from one to another, and who loses a race."""
+"""A record's states: each change, and who loses a race."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -10,16 +10,18 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from shared import db
-from shared.db import Record, RecordStatus, Segment, SegmentState
+from shared.db import Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import FilenameTaken, TooManyPending
 from shared.mp3_options import Options
 from tests.shared.db import rows
-from tests.shared.db.rows import LEASE_S, OVER_S, db_call
+from tests.shared.db.rows import LEASE_S, MAX_ATTEMPTS, OVER_S, db_call
 
 pytestmark = pytest.mark.usefixtures("database")
 
+LIMIT = 10
 
-def test_a_filename_is_taken_while_its_record_is_there_and_the_error_names_it() -> None:
+
+def test_a_taken_filename_names_its_record() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
     for move in (rows.accept, _convert, _finish):
@@ -32,11 +34,11 @@ def test_a_filename_is_taken_while_its_record_is_there_and_the_error_names_it() 
         db_call(rows.reserve, user_id)
 
 
-def test_another_users_record_may_have_the_same_filename() -> None:
+def test_two_users_may_use_one_filename() -> None:
     assert db_call(rows.reserve, rows.add_user()) != db_call(rows.reserve, rows.add_user())
 
 
-def test_of_two_uploads_of_a_name_at_once_exactly_one_wins() -> None:
+def test_one_of_two_concurrent_uploads_wins() -> None:
     user_id = rows.add_user()
     with db.transaction() as session:
         record_id = rows.reserve(session, user_id)
@@ -46,7 +48,7 @@ def test_of_two_uploads_of_a_name_at_once_exactly_one_wins() -> None:
     assert refused.value.record_id == record_id
 
 
-def test_the_second_upload_of_a_name_wins_when_the_first_is_not_committed() -> None:
+def test_the_second_upload_wins_after_a_rollback() -> None:
     user_id = rows.add_user()
     with db.transaction() as session:
         record_id = rows.reserve(session, user_id)
@@ -57,30 +59,30 @@ def test_the_second_upload_of_a_name_wins_when_the_first_is_not_committed() -> N
 
 
 @pytest.mark.parametrize("status", [RecordStatus.DELETED, RecordStatus.EXPIRED])
-def test_a_filename_is_free_again_when_its_record_is_gone(status: RecordStatus) -> None:
+def test_a_gone_record_frees_its_filename(status: RecordStatus) -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    assert db_call(db.records.bury, record_id, status)
+    assert db_call(db.records.mark_gone, record_id, status)
     assert db_call(rows.reserve, user_id) != record_id
 
 
-def test_a_filename_is_free_again_when_its_record_has_failed() -> None:
+def test_a_failed_record_frees_its_filename() -> None:
     user_id = rows.add_user()
     record_id, _ = rows.add_record(user_id=user_id)
     assert db_call(rows.fail, record_id)
     assert db_call(rows.reserve, user_id) != record_id
 
 
-def test_a_filename_is_free_again_when_its_upload_broke_off() -> None:
+def test_an_aborted_upload_frees_its_filename() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    assert db_call(db.records.release, record_id)
+    assert db_call(db.records.abort_upload, record_id)
     db_call(rows.reserve, user_id)
     with db.transaction() as session:
         assert session.get(Record, record_id) is None
 
 
-def test_a_user_may_have_only_so_many_records_pending() -> None:
+def test_pending_records_are_limited() -> None:
     user_id = rows.add_user()
 
     def reserve(session: Session, name: str) -> UUID:
@@ -99,96 +101,56 @@ def test_a_user_may_have_only_so_many_records_pending() -> None:
     db_call(reserve, "one more")
 
 
-def test_an_accepted_record_waits_with_its_segments_in_order() -> None:
-    record_id, segment_ids = rows.add_record(3)
+def test_an_accepted_record_has_its_jobs_in_order() -> None:
+    record_id, job_ids = rows.add_record(3)
     assert rows.record(record_id).status == RecordStatus.QUEUED
-    assert rows.record(record_id).lease_until is None
-    found = [rows.segment(segment_id) for segment_id in segment_ids]
-    assert [segment.index for segment in found] == [0, 1, 2]
-    assert [segment.start_sample for segment in found] == [0, rows.SAMPLES, 2 * rows.SAMPLES]
-    assert {segment.state for segment in found} == {SegmentState.QUEUED}
+    assert rows.record(record_id).upload_lease_until is None
+    found = [rows.job(job_id) for job_id in job_ids]
+    assert [job.index for job in found] == [0, 1, 2]
+    assert [job.start_sample for job in found] == [0, rows.SAMPLES, 2 * rows.SAMPLES]
+    assert [job.state for job in found] == [JobState.READY, JobState.READY, JobState.HELD]
+    assert rows.job(rows.assemble_job(record_id)).state == JobState.HELD
 
 
-@pytest.mark.parametrize("move", ["accept", "bury", "release"])
-def test_an_upload_that_is_over_is_neither_accepted_nor_renewed(move: str) -> None:
+@pytest.mark.parametrize("move", ["accept", "delete", "abort"])
+def test_a_finished_upload_is_neither_accepted_nor_renewed(move: str) -> None:
     record_id = db_call(rows.reserve, rows.add_user())
     over: dict[str, Callable[[Session], object]] = {
         "accept": lambda session: rows.accept(session, record_id),
-        "bury": lambda session: db.records.bury(session, record_id, RecordStatus.DELETED),
-        "release": lambda session: db.records.release(session, record_id),
+        "delete": lambda session: db.records.mark_gone(session, record_id, RecordStatus.DELETED),
+        "abort": lambda session: db.records.abort_upload(session, record_id),
     }
-    assert db_call(db.records.keep_uploading, record_id, LEASE_S)
+    assert db_call(db.records.renew_upload, record_id, LEASE_S)
     db_call(over[move])
-    before = _segments()
-    assert not db_call(db.records.keep_uploading, record_id, LEASE_S)
+    before = _jobs()
+    assert not db_call(db.records.renew_upload, record_id, LEASE_S)
     assert db_call(rows.accept, record_id) == []
-    assert _segments() == before
+    assert _jobs() == before
 
 
-def test_a_record_that_was_accepted_is_not_released() -> None:
+def test_an_accepted_upload_is_not_aborted() -> None:
     record_id, _ = rows.add_record()
-    assert not db_call(db.records.release, record_id)
+    assert not db_call(db.records.abort_upload, record_id)
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
 
-def test_an_upload_that_was_deleted_meanwhile_counts_as_released() -> None:
+def test_a_deleted_upload_counts_as_aborted() -> None:
     record_id = db_call(rows.reserve, rows.add_user())
-    db_call(db.records.bury, record_id, RecordStatus.DELETED)
-    assert db_call(db.records.release, record_id)
+    db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
+    assert db_call(db.records.abort_upload, record_id)
     assert rows.record(record_id).status == RecordStatus.DELETED
 
 
-def test_a_record_is_assembled_only_when_all_segments_are_done() -> None:
-    record_id, (first, second) = rows.add_record(2)
-    assert db_call(rows.try_claim_assembly, record_id) is None
-    db_call(rows.finish, rows.claim(first))
-    held = rows.claim(second)
-    assert db_call(rows.try_claim_assembly, record_id) is None
-    db_call(rows.finish, held)
-    assert rows.claim_assembly(record_id).attempt == 1
-
-
-def test_of_two_that_would_assemble_a_record_at_once_exactly_one_may() -> None:
-    record_id = rows.add_encoded()
-    first, second = rows.overlapped(
-        lambda session: rows.try_claim_assembly(session, record_id),
-        lambda session: rows.try_claim_assembly(session, record_id),
-    )
-    assert first is not None
-    assert second is None
-
-
-def test_an_assembler_that_lost_its_lease_changes_nothing() -> None:
-    record_id = rows.add_encoded()
-    zombie = rows.claim_assembly(record_id, lease_s=OVER_S)
-    holder = rows.claim_assembly(record_id)
-    assert holder.attempt == zombie.attempt + 1
-    assert not db_call(db.assemblies.renew, zombie, LEASE_S)
-    assert not db_call(rows.complete, zombie)
-    assert not db_call(db.assemblies.give_back, zombie)
-    assert db_call(db.assemblies.renew, holder, LEASE_S)
-    assert db_call(rows.complete, holder)
-    assert not db_call(rows.complete, holder)
-
-
-def test_assembling_is_tried_only_so_often() -> None:
-    record_id = rows.add_encoded()
-    for _ in range(rows.MAX_ATTEMPTS):
-        assert db_call(db.assemblies.give_back, rows.claim_assembly(record_id))
-    assert db_call(rows.try_claim_assembly, record_id) is None
-
-
-def test_a_done_record_has_no_lease_and_expires_when_it_should() -> None:
+def test_a_done_record_expires_after_its_retention() -> None:
     kept, expiring = rows.record(rows.add_done()), rows.record(rows.add_done(retention_h=2))
     assert kept.status == RecordStatus.DONE
-    assert kept.lease_until is None
     assert kept.expires_at is None
     assert expiring.expires_at is not None
     assert expiring.finished_at is not None
     assert (expiring.expires_at - expiring.finished_at).total_seconds() == 2 * 3600
 
 
-def test_a_failed_record_has_a_reason_and_nothing_of_it_is_worked_on() -> None:
+def test_a_failed_record_stops_its_jobs() -> None:
     record_id, (done, encoding, queued) = rows.add_record(3)
     db_call(rows.finish, rows.claim(done))
     held = rows.claim(encoding)
@@ -196,43 +158,43 @@ def test_a_failed_record_has_a_reason_and_nothing_of_it_is_worked_on() -> None:
     assert rows.record(record_id).status == RecordStatus.FAILED
     assert rows.record(record_id).error_code == "encode_failed"
     assert not db_call(rows.renew, held)
-    assert db_call(rows.finish, held) is None
+    assert not db_call(rows.finish, held)
     assert db_call(rows.try_claim, queued) is None
 
 
 @pytest.mark.parametrize("over", ["done", "deleted"])
-def test_a_record_that_is_over_does_not_fail(over: str) -> None:
+def test_a_finished_record_does_not_fail(over: str) -> None:
     record_id = rows.add_done()
     if over == "deleted":
-        db_call(db.records.bury, record_id, RecordStatus.DELETED)
+        db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
     assert not db_call(rows.fail, record_id)
     assert rows.record(record_id).status == over
     assert rows.record(record_id).error_code is None
 
 
-def test_whoever_converts_a_deleted_record_loses_it() -> None:
+def test_deleting_a_record_ends_its_leases() -> None:
     record_id, (encoding, waiting) = rows.add_record(2)
     held = rows.claim(encoding)
     assert db_call(rows.renew, held)
-    assert db_call(db.records.bury, record_id, RecordStatus.DELETED)
+    assert db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
     assert not db_call(rows.renew, held)
-    assert db_call(rows.finish, held) is None
-    assert not db_call(db.segments.give_back, held)
+    assert not db_call(rows.finish, held)
+    assert not db_call(db.jobs.requeue, held)
     assert db_call(rows.try_claim, waiting) is None
-    assert not db_call(db.records.bury, record_id, RecordStatus.EXPIRED)
+    assert not db_call(db.records.mark_gone, record_id, RecordStatus.EXPIRED)
 
 
-def test_deleting_a_record_and_claiming_its_segment_at_once_do_not_block_each_other() -> None:
-    record_id, (segment_id,) = rows.add_record()
+def test_a_delete_and_a_claim_do_not_deadlock() -> None:
+    record_id, (job_id,) = rows.add_record()
     with db.transaction() as session:
-        db.records.change(session, record_id, lease_until=None)
-        claimed = rows.start(lambda other: rows.try_claim(other, segment_id))
+        db.records.change(session, record_id, warnings=[])
+        claimed = rows.start(lambda other: rows.try_claim(other, job_id))
         assert not claimed.done()
-        assert db.records.bury(session, record_id, RecordStatus.DELETED)
+        assert db.records.mark_gone(session, record_id, RecordStatus.DELETED)
     assert claimed.result(rows.WAIT_S) is None
 
 
-def test_whoever_waits_for_a_record_hears_of_a_change_when_it_is_committed(
+def test_a_commit_notifies_waiting_clients(
     database_url: str,
 ) -> None:
     record_id, _ = rows.add_record()
@@ -255,19 +217,91 @@ def _heard(listener: psycopg2.extensions.connection) -> list[str]:
     return heard
 
 
-def _segments() -> int:
+def _jobs() -> int:
     with db.transaction() as session:
-        return session.query(Segment).count()
+        return session.query(Job).count()
 
 
 def _convert(session: Session, record_id: UUID) -> None:
-    segment_id = session.query(Segment.id).filter_by(record_id=record_id).scalar()
-    held = rows.try_claim(session, segment_id)
+    (job_id,) = rows.encode_jobs(session, record_id)
+    held = rows.try_claim(session, job_id)
     assert held is not None
-    assert rows.finish(session, held) is not None
+    assert rows.finish(session, held)
 
 
 def _finish(session: Session, record_id: UUID) -> None:
-    held = rows.try_claim_assembly(session, record_id)
+    job_id = session.query(Job.id).filter_by(record_id=record_id, kind=JobKind.ASSEMBLE).scalar()
+    held = rows.try_claim(session, job_id)
     assert held is not None
     assert rows.complete(session, held)
+
+
+def _exhausted() -> list[UUID]:
+    found = db_call(db.records.exhausted, MAX_ATTEMPTS, LIMIT)
+    return [record.id for record in found]
+
+
+def test_a_record_is_exhausted_after_the_last_attempt() -> None:
+    record_id, (job_id, _) = rows.add_record(2)
+    for _ in range(MAX_ATTEMPTS):
+        assert _exhausted() == []
+        held = rows.claim(job_id, lease_s=OVER_S)
+    assert _exhausted() == [record_id]
+    assert db_call(rows.renew, held)
+    assert _exhausted() == []
+    assert db_call(db.jobs.requeue, held)
+    assert _exhausted() == [record_id]
+    db_call(rows.fail, record_id)
+    assert _exhausted() == []
+
+
+def test_a_record_is_exhausted_after_the_last_assembly() -> None:
+    record_id = rows.add_encoded()
+    for _ in range(MAX_ATTEMPTS):
+        assert _exhausted() == []
+        held = rows.claim_assembly(record_id, lease_s=OVER_S)
+    assert _exhausted() == [record_id]
+    assert db_call(rows.renew, held)
+    assert _exhausted() == []
+
+
+def test_a_job_that_finishes_now_is_not_exhausted() -> None:
+    _, (job_id,) = rows.add_record()
+    for _ in range(MAX_ATTEMPTS):
+        held = rows.claim(job_id, lease_s=OVER_S)
+    with db.transaction() as session:
+        assert rows.finish(session, held)
+        found = rows.start(lambda other: db.records.exhausted(other, MAX_ATTEMPTS, LIMIT))
+        assert found.result() == []
+    assert _exhausted() == []
+
+
+def test_an_abandoned_upload_is_removed() -> None:
+    user_id = rows.add_user()
+    abandoned = db_call(lambda session: rows.reserve(session, user_id, "a.wav", lease_s=OVER_S))
+    alive = db_call(rows.reserve, user_id, "b.wav")
+    accepted, _ = rows.add_record()
+    assert db_call(db.records.remove_abandoned_uploads, LIMIT) == [(user_id, abandoned)]
+    with db.transaction() as session:
+        assert {record.id for record in session.query(Record)} == {alive, accepted}
+
+
+def test_an_upload_accepted_now_is_not_removed() -> None:
+    user_id = rows.add_user()
+    record_id = db_call(lambda session: rows.reserve(session, user_id, lease_s=OVER_S))
+    with db.transaction() as session:
+        assert rows.accept(session, record_id)
+        removed = rows.start(lambda other: db.records.remove_abandoned_uploads(other, LIMIT))
+        assert removed.result() == []
+    assert rows.record(record_id).status == RecordStatus.QUEUED
+
+
+def test_records_expire_once_after_their_retention() -> None:
+    kept, young, old = rows.add_done(), rows.add_done(retention_h=1), rows.add_done(retention_h=-1)
+    failed, _ = rows.add_record()
+    db_call(rows.fail, failed, -1)
+    expired = db_call(db.records.expire, LIMIT)
+    assert {record_id for _, record_id in expired} == {old, failed}
+    assert rows.record(old).status == rows.record(failed).status == RecordStatus.EXPIRED
+    assert rows.record(kept).status == rows.record(young).status == RecordStatus.DONE
+    assert db_call(db.records.expire, LIMIT) == []

@@ -1,4 +1,4 @@
-"""Sizes and places: pads, streaming sizes, truncation, more than 4 GiB, and floods of chunks."""
+"""Chunk sizes and places: pad bytes, streaming sizes, truncation, more than 4 GiB, floods of chunks."""
 
 import io
 import struct
@@ -39,7 +39,7 @@ def test_forgotten_pad_bytes_are_noticed(low_byte: int, *, fmt_last: bool) -> No
     assert [chunk.id for chunk in info.chunks] == [b"LIST", b"id3 "]
 
 
-def test_a_pad_byte_need_not_be_zero() -> None:
+def test_any_pad_byte_is_accepted() -> None:
     odd = wavs.chunk(b"LIST", b"INFOx", pad=False) + b"0"
     data = wavs.chunk(b"data", b"abcdef")
     info = read(wavs.wrap([wavs.chunk(b"fmt ", wavs.fmt_payload()), odd, data]))
@@ -48,8 +48,8 @@ def test_a_pad_byte_need_not_be_zero() -> None:
 
 @pytest.mark.parametrize("payload", [b"\0" + bytes(64), b"0" * 65, bytes(range(65)), b"abc"])
 @pytest.mark.parametrize("size", [0x21, 0x41, 0x0141])
-def test_a_forgotten_pad_byte_is_noticed_before_an_unknown_chunk(payload: bytes, size: int) -> None:
-    """One byte on, its id and the first byte of its size may look like an id too."""
+def test_unknown_chunks_survive_forgotten_pads(payload: bytes, size: int) -> None:
+    """One byte later, the rest of its id and the first byte of its size may look like an id too."""
     odd = (b"LIST", bytes(size)), (b"abcd", payload.ljust(size, b"x")), (b"qlty", payload)
     info = read(wavs.build(wavs.sine(20), before=odd, pad=False))
     assert (info.samples, [chunk.id for chunk in info.chunks]) == (20, [b"LIST", b"abcd", b"qlty"])
@@ -57,7 +57,7 @@ def test_a_forgotten_pad_byte_is_noticed_before_an_unknown_chunk(payload: bytes,
 
 @pytest.mark.parametrize("excess_bytes", range(1, 17))
 @pytest.mark.parametrize("item", [b"INAM\x04\0\0\0Rain", b"ISFT\x05\0\0\0data\0\0"])
-def test_a_list_that_is_said_to_be_too_long_hides_nothing(excess_bytes: int, item: bytes) -> None:
+def test_an_overlong_list_hides_nothing(excess_bytes: int, item: bytes) -> None:
     payload = b"INFO" + item
     chunks = [
         wavs.chunk(b"fmt ", wavs.fmt_payload()),
@@ -68,14 +68,14 @@ def test_a_list_that_is_said_to_be_too_long_hides_nothing(excess_bytes: int, ite
 
 
 @pytest.mark.parametrize("words", [b"ISFT\x04\0\0\0data", b"ISFT\x08\0\0\0data\0\0\0\0"])
-def test_words_at_the_end_of_a_list_are_no_chunk(words: bytes) -> None:
+def test_chunk_ids_in_text_are_ignored(words: bytes) -> None:
     info = read(wavs.build(wavs.sine(50), before=[(b"LIST", b"INFO" + words), (b"\1\2\3\4", b"")]))
     assert (info.samples, info.warnings) == (50, ())
 
 
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
 @pytest.mark.parametrize("declared", [0, 0x7FFFF000, 0x80000000, 0xFFFFFF9B, 0xFFFFFFFF])
-def test_a_streaming_size_means_to_the_end_of_the_file(container: str, declared: int) -> None:
+def test_a_streaming_size_reaches_the_end(container: str, declared: int) -> None:
     wav = bytearray(wavs.build(wavs.sine(100), container=container, declared=declared))
     if container in ("RF64", "BW64"):
         struct.pack_into("<Q", wav, 28, 0)
@@ -84,38 +84,38 @@ def test_a_streaming_size_means_to_the_end_of_the_file(container: str, declared:
 
 
 @pytest.mark.parametrize("after", [b"LIST", b"id3 ", b"abcd", b"data"])
-def test_size_0_with_chunks_behind_it_is_no_samples(after: bytes) -> None:
+def test_an_empty_data_chunk_is_refused(after: bytes) -> None:
     wav = wavs.build(wavs.sine(0), after=[(after, bytes(20 if after != b"data" else 0))])
     with pytest.raises(BadWav, match="no samples"):
         read(wav)
 
 
 @pytest.mark.parametrize(
-    "missing", [wavs.build(wavs.sine(0)), wavs.build(wavs.sine(1), encoding="float", bits=64)[:-1]]
+    "missing", [wavs.build(wavs.sine(0)), wavs.build(wavs.sine(1), codec="float", bits=64)[:-1]]
 )
-def test_less_than_one_sample_is_no_samples(missing: bytes) -> None:
+def test_an_incomplete_sample_is_refused(missing: bytes) -> None:
     with pytest.raises(BadWav, match="no samples"):
         read(missing)
 
 
-def test_a_truncated_file_says_how_much_is_missing() -> None:
+def test_a_truncated_file_is_warned_about() -> None:
     info = read(wavs.build(wavs.sine(1120), declared=100_000))
     assert info.samples == 1120
     assert info.warnings == (
-        "The data is 97760 bytes shorter than its header says; "
-        "the 2240 bytes that are there were converted.",
+        "The audio data is 97760 bytes shorter than its header says. "
+        "The 2240 bytes that are present were converted.",
     )
 
 
 @pytest.mark.parametrize("declared", [None, 203])
-def test_a_stray_byte_behind_the_last_sample_is_no_truncation(declared: int | None) -> None:
+def test_a_stray_last_byte_is_ignored(declared: int | None) -> None:
     data = wavs.chunk(b"data", bytes(201 if declared is None else 200), pad=False, declared=201)
     fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))
     info = read(wavs.wrap([fmt, data]))
     assert (info.samples, info.data_bytes, info.warnings) == (50, 200, ())
 
 
-def test_of_two_data_chunks_the_first_with_samples_counts() -> None:
+def test_the_first_data_with_samples_counts() -> None:
     first, second = wavs.chunk(b"data", bytes(20)), wavs.chunk(b"data", bytes(40))
     fmt, empty = wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"data", b"")
     both = read(wavs.wrap([fmt, first, second]))
@@ -125,18 +125,18 @@ def test_of_two_data_chunks_the_first_with_samples_counts() -> None:
 
 
 @pytest.mark.parametrize("size32", [wavs.STREAMING, 0, 200])
-def test_ds64_gives_the_size_of_the_data(size32: int) -> None:
+def test_ds64_declares_the_data_size(size32: int) -> None:
     wav = wavs.build(wavs.sine(100), container="RF64", declared=size32, after=[(b"bext", bytes(9))])
     info = read(wav)
     assert (info.samples, [chunk.size for chunk in info.chunks]) == (100, [9])
 
 
-def test_a_32_bit_size_that_contradicts_ds64_is_believed() -> None:
+def test_another_32_bit_size_overrides_ds64() -> None:
     info = read(wavs.build(wavs.sine(100), container="RF64", declared=120))
     assert info.samples == 60
 
 
-def test_the_table_of_ds64_gives_the_sizes_of_other_chunks() -> None:
+def test_ds64_declares_other_chunk_sizes() -> None:
     bext = wavs.chunk(b"bext", bytes(1000), declared=wavs.STREAMING)
     fmt, data = (
         wavs.chunk(b"fmt ", wavs.fmt_payload()),
@@ -149,10 +149,8 @@ def test_the_table_of_ds64_gives_the_sizes_of_other_chunks() -> None:
 
 
 @pytest.mark.parametrize("container", ["RIFF", "RF64", "BW64", "W64"])
-def test_more_than_4_gib_of_samples_are_found_with_the_chunks_behind_them(
-    container: str, tmp_path: Path
-) -> None:
-    """A plain RIFF can only say the size modulo 2**32, and writers do."""
+def test_more_than_4_gib_are_read(container: str, tmp_path: Path) -> None:
+    """In a plain RIFF, writers store the size modulo 2**32."""
     data_bytes = 5 * GIB
     head = bytearray(wavs.build(wavs.sine(1), container=container))[:-2]
     if container == "W64":
@@ -175,7 +173,7 @@ def test_more_than_4_gib_of_samples_are_found_with_the_chunks_behind_them(
     assert bool(info.warnings) is (container == "RIFF")
 
 
-def test_an_id3_tag_in_front_is_skipped_and_kept_as_metadata() -> None:
+def test_an_id3_tag_is_kept() -> None:
     tag = b"ID3\4\0\0\0\0\1\1" + bytes(129)
     wav = tag + wavs.build(wavs.sine(100), bits=8, before=[(b"LIST", bytes(7))])
     info = read(wav)
@@ -187,13 +185,13 @@ def test_an_id3_tag_in_front_is_skipped_and_kept_as_metadata() -> None:
     )
 
 
-def test_metadata_that_is_cut_off_is_kept_as_far_as_it_is_there() -> None:
+def test_truncated_metadata_is_kept() -> None:
     wav = wavs.build(wavs.sine(10), after=[(b"id3 ", bytes(100))])[:-60]
     assert [chunk.size for chunk in read(wav).chunks] == [40]
 
 
 @pytest.mark.parametrize("flood", [b"abcd", b"\0\0\0\0", b"data", b"fmt ", b"ds64"])
-def test_a_flood_of_chunks_costs_little_time_and_memory(flood: bytes) -> None:
+def test_a_flood_of_chunks_is_cheap(flood: bytes) -> None:
     wav = wavs.build(wavs.sine(10)) + wavs.chunk(flood, b"") * 1_000_000
     late = wavs.wrap([wavs.chunk(flood, b"")]) + wavs.chunk(flood, b"") * 1_000_000
     empty = wavs.build(wavs.sine(0)) + wavs.chunk(flood, b"") * 1_000_000

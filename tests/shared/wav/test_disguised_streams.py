@@ -1,4 +1,4 @@
-"""Compressed streams in the place of 16-bit samples, as ffmpeg writes them."""
+"""Compressed streams stored as 16-bit PCM, written by ffmpeg."""
 
 import io
 import subprocess
@@ -45,11 +45,11 @@ SPDIF = ["-f", "spdif"]
     ],
     ids=["DTS", "DTS of 14 bits", "DTS over S/PDIF", "AC-3 over S/PDIF", "MP2 over S/PDIF"],
 )
-def test_a_disguised_stream_is_refused_by_its_name(
+def test_a_disguised_stream_is_refused(
     stream: Callable[[], bytes], name: str, silence: int
 ) -> None:
     wav = wav_of(bytes(silence) + stream())
-    with pytest.raises(BadWav, match=f"are {name} in disguise"):
+    with pytest.raises(BadWav, match=f"contains {name} stored as PCM"):
         read_wav(io.BytesIO(wav), len(wav))
 
 

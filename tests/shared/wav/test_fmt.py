@@ -1,4 +1,4 @@
-"""The `fmt ` chunk: what is accepted, mended and refused."""
+"""`fmt ` chunks that are accepted, corrected and refused."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.errors import BadWav
-from shared.wav import Encoding, WavInfo, read_wav
+from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 
 
@@ -27,27 +27,27 @@ def wav_with(fmt: bytes, *, container: str = "RIFF") -> bytes:
 
 @pytest.mark.parametrize("container", ["RIFF", "RIFX", "W64"])
 @pytest.mark.parametrize("fmt_bytes", [14, 16, 18, 20, 40, 5000])
-def test_fmt_may_have_any_size_from_14_bytes_on(container: str, fmt_bytes: int) -> None:
+def test_fmt_has_at_least_14_bytes(container: str, fmt_bytes: int) -> None:
     info = read(wavs.build(wavs.sine(50, 2), bits=24, container=container, fmt_bytes=fmt_bytes))
-    assert (info.bits_per_sample, info.block_align, info.samples) == (24, 6, 50)
+    assert (info.fmt.bits_per_sample, info.fmt.block_align, info.samples) == (24, 6, 50)
 
 
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
 @pytest.mark.parametrize("mask", [0, 0x3, 0x60F, 0x17FFFF])
-def test_the_channel_mask_is_told(container: str, mask: int) -> None:
+def test_the_channel_mask_is_read(container: str, mask: int) -> None:
     info = read(wavs.build(wavs.sine(9, 2), container=container, channel_mask=mask))
-    assert (info.channel_mask, info.encoding) == (mask, Encoding.PCM)
-    assert info.fmt == wavs.fmt_payload(channels=2, channel_mask=mask)
+    assert (info.fmt.channel_mask, info.fmt.codec) == (mask, Codec.PCM)
+    assert info.fmt.payload == wavs.fmt_payload(channels=2, channel_mask=mask)
 
 
 @pytest.mark.parametrize(
     ("valid_bits", "bits"),
     [(12, 16), (20, 24), (24, 32), (27, 32), (36, 40), (44, 48), (48, 48), (52, 56)],
 )
-def test_fewer_valid_bits_are_left_justified_in_their_container(valid_bits: int, bits: int) -> None:
+def test_valid_bits_are_left_justified(valid_bits: int, bits: int) -> None:
     wav = wavs.build(wavs.sine(99), bits=bits, valid_bits=valid_bits)
     info = read(wav)
-    assert (info.bits_per_sample, info.block_align) == (bits, bits // 8)
+    assert (info.fmt.bits_per_sample, info.fmt.block_align) == (bits, bits // 8)
     raw = wav[info.data_offset :][: info.data_bytes]
     decoded = wavs.decode(raw, channels=1, bits=bits)
     np.testing.assert_allclose(decoded, wavs.sine(99), atol=2.0**-valid_bits)
@@ -57,30 +57,30 @@ def test_fewer_valid_bits_are_left_justified_in_their_container(valid_bits: int,
     ("bits", "container_bits"),
     [(12, 16), (20, 24), (24, 32), (1, 8), (0, 16), (36, 40), (44, 48), (52, 56)],
 )
-def test_odd_widths_without_an_extension_fill_their_block(bits: int, container_bits: int) -> None:
+def test_odd_widths_fill_whole_bytes(bits: int, container_bits: int) -> None:
     info = read(wav_with(wavs.fmt_payload(bits=bits, block_align=container_bits // 8)))
-    assert info.bits_per_sample == container_bits
+    assert info.fmt.bits_per_sample == container_bits
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16, 20, 24, 32, 36, 48, 64])
-def test_a_block_align_of_0_is_computed(bits: int) -> None:
+def test_a_missing_block_align_is_computed(bits: int) -> None:
     info = read(wav_with(wavs.fmt_payload(channels=2, bits=bits, block_align=0)))
-    assert info.block_align == 2 * -(-bits // 8)
+    assert info.fmt.block_align == 2 * -(-bits // 8)
 
 
-@pytest.mark.parametrize("encoding", ["alaw", "mulaw"])
+@pytest.mark.parametrize("codec", ["alaw", "mulaw"])
 @pytest.mark.parametrize("bits", [0, 8, 16])
-def test_a_law_and_mu_law_are_8_bits_whatever_the_header_says(encoding: str, bits: int) -> None:
-    info = read(wav_with(wavs.fmt_payload(channels=2, encoding=encoding, bits=bits)))
-    assert (info.bits_per_sample, info.block_align) == (8, 2)
+def test_a_law_always_has_8_bits(codec: str, bits: int) -> None:
+    info = read(wav_with(wavs.fmt_payload(channels=2, codec=codec, bits=bits)))
+    assert (info.fmt.bits_per_sample, info.fmt.block_align) == (8, 2)
 
 
 @pytest.mark.parametrize("tag", [1, 3])
 def test_ambisonic_files_are_read(tag: int) -> None:
     fmt = wavs.fmt_payload(channels=4, bits=32, channel_mask=0, tag=tag)
     info = read(wav_with(fmt[:28] + bytes.fromhex("2107d3118644c8c1ca000000")))
-    assert (info.encoding, info.channels) == ({1: Encoding.PCM, 3: Encoding.FLOAT}[tag], 4)
-    assert (info.ambisonic, read(wav_with(fmt)).ambisonic) == (True, False)
+    assert (info.fmt.codec, info.fmt.channels) == ({1: Codec.PCM, 3: Codec.FLOAT}[tag], 4)
+    assert (info.fmt.ambisonic, read(wav_with(fmt)).fmt.ambisonic) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_ambisonic_files_are_read(tag: int) -> None:
         (wavs.fmt_payload(bits=72), "contradicts"),
         (wavs.fmt_payload(bits=12, block_align=6), "contradicts"),
         (wavs.fmt_payload(bits=0), "contradicts"),
-        (wavs.fmt_payload(encoding="float", bits=16), "contradicts"),
-        (wavs.fmt_payload(encoding="float", bits=32, block_align=8), "contradicts"),
+        (wavs.fmt_payload(codec="float", bits=16), "contradicts"),
+        (wavs.fmt_payload(codec="float", bits=32, block_align=8), "contradicts"),
         (wavs.fmt_payload(tag=0x11, bits=4, block_align=4), "contradicts"),
         (wavs.fmt_payload(tag=0x11, bits=16, block_align=512), "contradicts"),
         (wavs.fmt_payload(tag=0x0161), r"WMA \(format tag 0x0161\)"),
@@ -112,54 +112,67 @@ def test_ambisonic_files_are_read(tag: int) -> None:
         (wavs.fmt_payload(channel_mask=3)[:-1] + b"\0", "unknown sub-format"),
     ],
 )
-def test_what_cannot_be_converted_is_refused_with_a_reason(fmt: bytes, reason: str) -> None:
+def test_an_unsupported_fmt_is_refused(fmt: bytes, reason: str) -> None:
     with pytest.raises(BadWav, match=reason):
         read(wav_with(fmt))
 
 
 @pytest.mark.parametrize("rate_hz", [1000, 8000, 11025, 44100, 192_000, 768_000])
 @pytest.mark.parametrize("channels", [1, 2, 64])
-def test_rates_and_channel_counts_within_the_bounds_are_read(rate_hz: int, channels: int) -> None:
+def test_every_allowed_rate_is_read(rate_hz: int, channels: int) -> None:
     info = read(wav_with(wavs.fmt_payload(sample_rate_hz=rate_hz, channels=channels)))
-    assert (info.sample_rate_hz, info.channels) == (rate_hz, channels)
+    assert (info.fmt.sample_rate_hz, info.fmt.channels) == (rate_hz, channels)
 
 
 @pytest.mark.parametrize(
-    ("codec", "rate_hz", "encoding"),
+    ("encoder", "rate_hz", "codec"),
     [
-        ("adpcm_ms", 44100, Encoding.MS_ADPCM),
-        ("adpcm_ima_wav", 44100, Encoding.IMA_ADPCM),
-        ("adpcm_yamaha", 44100, Encoding.YAMAHA_ADPCM),
-        ("g722", 16000, Encoding.G722),
-        ("g726", 8000, Encoding.G726),
-        ("mp2", 44100, Encoding.MP2),
-        ("libmp3lame", 44100, Encoding.MP3),
-        ("ac3", 44100, Encoding.AC3),
+        ("adpcm_ms", 44100, Codec.MS_ADPCM),
+        ("adpcm_ima_wav", 44100, Codec.IMA_ADPCM),
+        ("adpcm_yamaha", 44100, Codec.YAMAHA_ADPCM),
+        ("g722", 16000, Codec.G722),
+        ("g726", 8000, Codec.G726),
+        ("mp2", 44100, Codec.MP2),
+        ("libmp3lame", 44100, Codec.MP3),
+        ("ac3", 44100, Codec.AC3),
     ],
 )
-def test_compressed_audio_can_be_decoded_behind_a_header_of_its_fmt_alone(
-    codec: str, rate_hz: int, encoding: Encoding, tmp_path: Path
+def test_the_fmt_payload_decodes_compressed_audio(
+    encoder: str, rate_hz: int, codec: Codec, tmp_path: Path
 ) -> None:
     path, ffmpeg = tmp_path / "compressed.wav", imageio_ffmpeg.get_ffmpeg_exe()
     tone = wavs.build(wavs.sine(2 * rate_hz, sample_rate_hz=rate_hz), sample_rate_hz=rate_hz)
     subprocess.run(
-        [ffmpeg, "-v", "error", "-i", "-", "-c:a", codec, path],
+        [ffmpeg, "-v", "error", "-i", "-", "-c:a", encoder, path],
         input=tone,
         check=True,
     )
     wav = path.read_bytes()
     info = read(wav)
-    assert (info.encoding, info.raw, info.samples) == (encoding, False, None)
+    assert (info.fmt.codec, info.fmt.is_raw, info.samples) == (codec, False, None)
     if info.duration_s is not None:
         assert info.duration_s == pytest.approx(2, abs=0.1)
     clean = wavs.wrap(
         [
-            wavs.chunk(b"fmt ", info.fmt),
+            wavs.chunk(b"fmt ", info.fmt.payload),
             wavs.chunk(b"data", wav[info.data_offset :][: info.data_bytes]),
         ]
     )
     decoded = subprocess.run(
-        [ffmpeg, "-v", "error", "-f", "wav", "-c:a", info.encoding, "-i", "-", "-f", "f64le", "-"],
+        [
+            ffmpeg,
+            "-v",
+            "error",
+            "-f",
+            "wav",
+            "-c:a",
+            info.fmt.codec,
+            "-i",
+            "-",
+            "-f",
+            "f64le",
+            "-",
+        ],
         input=clean,
         check=True,
         capture_output=True,
@@ -171,6 +184,6 @@ def test_compressed_audio_can_be_decoded_behind_a_header_of_its_fmt_alone(
     assert loudness == pytest.approx(0.5 / np.sqrt(2), rel=0.06)  # LAME scales by 0.95
 
 
-def test_ima_adpcm_that_does_not_say_its_bits_gets_4() -> None:
+def test_ima_adpcm_defaults_to_4_bits() -> None:
     info = read(wav_with(wavs.fmt_payload(tag=0x11, bits=0, block_align=256)))
-    assert struct.unpack("<HH", info.fmt[12:16]) == (256, 4)
+    assert struct.unpack("<HH", info.fmt.payload[12:16]) == (256, 4)

@@ -1,4 +1,4 @@
-"""The frames of MPEG audio, against those that ffmpeg writes."""
+"""MPEG frames, compared with the frames that ffmpeg writes."""
 
 import subprocess
 
@@ -41,24 +41,26 @@ def test_every_frame_leads_to_the_next(
     while at < len(stream):
         found = first_frame(stream[at:])
         assert found is not None
-        skipped, frame = found
-        assert (skipped, frame.sample_rate_hz, frame.channels) == (0, rate_hz, channels)
-        at, frames = at + frame.size, frames + 1
+        skipped, header = found
+        assert skipped == 0
+        assert (header.format.sample_rate_hz, header.format.channels) == (rate_hz, channels)
+        at, frames = at + header.frame_bytes, frames + 1
     assert frames >= rate_hz / 4 / 1152
 
 
-# two headers of layer I: 384 samples in slots of 4 bytes; ffmpeg writes none
+# ffmpeg writes no layer I, so these two headers are made by hand: 384 samples in slots of 4 bytes.
 @pytest.mark.parametrize(
     ("header", "size", "rate_hz"), [("ffff9000", 312, 44100), ("fff74600", 132, 24000)]
 )
-def test_layer_one_counts_in_slots_of_four_bytes(header: str, size: int, rate_hz: int) -> None:
+def test_layer_one_slots_have_four_bytes(header: str, size: int, rate_hz: int) -> None:
     frame = bytes.fromhex(header).ljust(size, b"\0")
     found = first_frame(2 * frame)
     assert found is not None
-    assert (found[0], found[1].size, found[1].sample_rate_hz) == (0, size, rate_hz)
+    at, first = found
+    assert (at, first.frame_bytes, first.format.sample_rate_hz) == (0, size, rate_hz)
 
 
-def test_bytes_in_front_of_the_first_frame_are_skipped() -> None:
+def test_bytes_before_the_first_frame_are_skipped() -> None:
     stream = encoded("libmp3lame", 44100, 2, 128)
     found = first_frame(b"\xff\xfb\x90\x64junk" + stream)
     assert found is not None
@@ -70,7 +72,7 @@ def test_noise_is_no_frame(noise: bytes) -> None:
     assert first_frame(noise) is None
 
 
-def test_a_header_that_nothing_follows_is_no_frame() -> None:
+def test_a_header_alone_is_no_frame() -> None:
     assert first_frame(b"\xff\xfb\x90\x64" + bytes(2000)) is None
 
 
@@ -83,7 +85,7 @@ def test_a_header_that_nothing_follows_is_no_frame() -> None:
         *[("fff390c4", 9, 576), ("fff39064", 17, 576), ("ffe394c4", 9, 576)],
     ],
 )
-def test_a_lame_header_says_what_surrounds_the_audio(
+def test_a_lame_header_declares_the_padding(
     header: str, side_info_bytes: int, samples: int, fields: int, *, crc: bool
 ) -> None:
     head = bytearray.fromhex(header)
@@ -103,5 +105,5 @@ def test_a_lame_header_says_what_surrounds_the_audio(
 
 
 def first_size(header: bytes) -> int:
-    """The size at which a second such header makes the first one a frame."""
+    """Return the size at which a second such header makes the first one a frame."""
     return next(size for size in range(20, 3000) if first_frame(2 * header.ljust(size, b"\0")))

@@ -1,4 +1,4 @@
-"""Other files that are named .wav are called what they are."""
+"""The error names the real format of a file that is not a WAV."""
 
 import gzip
 import io
@@ -54,8 +54,8 @@ def test_archives_are_named() -> None:
         (b"\x1aE\xdf\xa3" + bytes(20), "Matroska"),
         (b"RIFF\0\0\0\0AVI LIST", "AVI video"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "WebP image"),
-        (b"RIFF\0\0\0\0QQQQ", "of another kind"),
-        (b"RIFF", "cut off"),
+        (b"RIFF\0\0\0\0QQQQ", "not a WAV header"),
+        (b"RIFF", "incomplete"),
         (b"FORM\0\0\0\0AIFCFVER", "AIFF-C"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), "PNG"),
         (b"\xff\xd8\xff\xe0" + bytes(20), "JPEG"),
@@ -71,5 +71,5 @@ def test_archives_are_named() -> None:
         (b"RF65\xff\xff\xff\xffWAVEds64\x1c\0\0\0", "not a WAV"),
     ],
 )
-def test_what_is_no_audio_is_named(file: bytes, name: str) -> None:
+def test_files_without_audio_are_named(file: bytes, name: str) -> None:
     assert name in reason(file)

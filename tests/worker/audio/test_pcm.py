@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.segmentation import SampleRange
-from shared.wav import Encoding, WavInfo, read_wav
+from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 from worker.audio import pcm
 
@@ -47,7 +47,7 @@ def opened(wav: bytes) -> Iterator[BinaryIO]:
         (32, "RIFX", "s32be"),
     ],
 )
-def test_integers_go_to_ffmpeg_as_they_are(bits: int, container: str, name: str) -> None:
+def test_integers_are_read_unchanged(bits: int, container: str, name: str) -> None:
     samples = wavs.sine(1000, 3)
     data, form = read(wavs.build(samples, bits=bits, container=container))
     assert (form.name, form.block_align) == (name, 3 * bits // 8)
@@ -57,26 +57,26 @@ def test_integers_go_to_ffmpeg_as_they_are(bits: int, container: str, name: str)
 @pytest.mark.parametrize(
     ("bits", "container"), [(32, "RIFF"), (32, "RIFX"), (64, "RIFF"), (64, "RIFX")]
 )
-def test_floats_go_to_ffmpeg_as_they_are(bits: int, container: str) -> None:
+def test_floats_are_read_unchanged(bits: int, container: str) -> None:
     samples = 3e38 * wavs.sine(1000, 2)
     samples[7] = np.inf
-    data, form = read(wavs.build(samples, encoding="float", bits=bits, container=container))
+    data, form = read(wavs.build(samples, codec="float", bits=bits, container=container))
     big_endian = container == "RIFX"
     assert form.name == f"f{bits}{'be' if big_endian else 'le'}"
-    assert data == wavs.encode(samples, encoding="float", bits=bits, big_endian=big_endian)
+    assert data == wavs.encode(samples, codec="float", bits=bits, big_endian=big_endian)
 
 
 @pytest.mark.parametrize(
     ("bits", "container"), [(32, "RIFF"), (32, "RIFX"), (64, "RIFF"), (64, "RIFX")]
 )
-def test_what_is_not_a_number_is_silence(bits: int, container: str) -> None:
+def test_nan_becomes_silence(bits: int, container: str) -> None:
     samples = wavs.sine(100_000, 2)
     holes = samples.copy()
     holes[::777, 1] = np.nan
     holes[5:9] = -np.nan
-    data, _ = read(wavs.build(holes, encoding="float", bits=bits, container=container))
+    data, _ = read(wavs.build(holes, codec="float", bits=bits, container=container))
     holes[np.isnan(holes)] = 0
-    assert data == wavs.encode(holes, encoding="float", bits=bits, big_endian=container == "RIFX")
+    assert data == wavs.encode(holes, codec="float", bits=bits, big_endian=container == "RIFX")
 
 
 @pytest.mark.parametrize("bits", [40, 48, 56, 64])
@@ -89,12 +89,12 @@ def test_wider_integers_keep_their_upper_32_bits(container: str, name: str, bits
     assert np.abs(got - samples).max() <= 2.0**-31
 
 
-@pytest.mark.parametrize("encoding", ["alaw", "mulaw"])
-def test_companded_samples_have_ffmpegs_name(encoding: str) -> None:
+@pytest.mark.parametrize("codec", ["alaw", "mulaw"])
+def test_companded_samples_are_read_unchanged(codec: str) -> None:
     samples = wavs.sine(1000)
-    data, form = read(wavs.build(samples, encoding=encoding, bits=8))
-    assert (form.name, form.sample_bytes) == (encoding, 1)
-    assert data == wavs.encode(samples, encoding=encoding)
+    data, form = read(wavs.build(samples, codec=codec, bits=8))
+    assert (form.name, form.sample_bytes) == (codec, 1)
+    assert data == wavs.encode(samples, codec=codec)
 
 
 LONG_SAMPLES = 100_000  # several chunks
@@ -102,29 +102,29 @@ LONG_24_BIT = wavs.build(wavs.sine(LONG_SAMPLES, 3), bits=24)
 
 
 @given(start=st.integers(0, LONG_SAMPLES), end=st.integers(0, LONG_SAMPLES))
-def test_a_stretch_is_where_it_says(start: int, end: int) -> None:
+def test_a_range_has_exactly_its_samples(start: int, end: int) -> None:
     data, form = read(LONG_24_BIT, start, max(0, end - start))
     assert data == LONG_24_BIT[44:][start * form.block_align : end * form.block_align]
 
 
 @pytest.mark.parametrize("name", ["u8", "s16be", "f64le", "alaw", "mulaw"])
-def test_silence_decodes_to_nothing(name: str) -> None:
-    encoding = {"u": "pcm", "s": "pcm", "f": "float"}.get(name[0], name)
-    encoding = name if name.endswith("law") else encoding
+def test_silence_decodes_to_zero(name: str) -> None:
+    codec = {"u": "pcm", "s": "pcm", "f": "float"}.get(name[0], name)
+    codec = name if name.endswith("law") else codec
     bits = {"u8": 8, "s16be": 16, "f64le": 64}.get(name, 8)
     silence = pcm.PcmFormat(name, bits // 8, 2, 44100).silence(10)
-    decoded = wavs.decode(silence, channels=2, encoding=encoding, bits=bits)
+    decoded = wavs.decode(silence, channels=2, codec=codec, bits=bits)
     assert decoded.shape == (10, 2)
     assert np.abs(decoded).max() < 0.001
 
 
-def test_a_compressed_source_is_given_on_with_nothing_but_format_and_data() -> None:
+def test_only_format_and_data_reach_the_decoder() -> None:
     data = bytes(range(256)) * 3000
     fmt = wavs.fmt_payload(tag=0x55, bits=0, block_align=1) + struct.pack("<H", 12) + MPEG_1_LAYER_3
     secret = wavs.chunk(b"LIST", b"INFOISFT....secret")
     wav = wavs.wrap([secret, wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", data), secret])
     info = info_of(wav)
-    assert info.encoding is Encoding.MP3
+    assert info.fmt.codec is Codec.MP3
     with opened(wav) as file:
         given_on = b"".join(pcm.compressed_file(file, info))
     assert b"secret" not in given_on

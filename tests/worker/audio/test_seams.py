@@ -74,14 +74,14 @@ MATERIAL = [
     MATERIAL,
     ids=lambda value: value.__name__ if callable(value) else None,
 )
-def test_segments_have_the_very_frames_of_one_pass(
+def test_segments_have_the_frames_of_one_pass(
     tmp_path: Path, material: Material, rate_hz: int, channels: int, quality: int
 ) -> None:
     has_the_frames_of_one_pass(tmp_path, material(length_s(rate_hz), rate_hz, channels), quality)
 
 
 @pytest.mark.parametrize("offset", [-2304, -1105, -576, -20, 0, 300, 1105, 4000])
-def test_an_attack_at_every_seam_leaves_no_trace_of_it(tmp_path: Path, offset: int) -> None:
+def test_attacks_at_seams_change_no_frame(tmp_path: Path, offset: int) -> None:
     """The encoder's delay puts frame and sample apart, so the attacks stand before, on and behind the seams."""
     for rate_hz, channels, quality in [(44100, 2, 2), (22050, 1, 4)]:
         source = attack_at_every_seam(length_s(rate_hz), rate_hz, channels, offset)
@@ -89,9 +89,7 @@ def test_an_attack_at_every_seam_leaves_no_trace_of_it(tmp_path: Path, offset: i
 
 
 @pytest.mark.parametrize("frames_before", [0, 1, 50, RUN_IN_FRAMES - 1, RUN_IN_FRAMES + 1])
-def test_loudness_that_a_segment_never_saw_does_not_change_it(
-    tmp_path: Path, frames_before: int
-) -> None:
+def test_loudness_before_a_segment_changes_no_frame(tmp_path: Path, frames_before: int) -> None:
     """LAME adapts to it slowly, and slowest in the short frames of low sample rates."""
     for rate_hz in (44100, 24000):
         source = loud_until(frames_before, length_s(rate_hz), rate_hz, 2)

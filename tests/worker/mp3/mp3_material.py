@@ -1,4 +1,4 @@
-"""Sound to encode, as 16-bit samples (frames × channels), and ffmpeg to encode and decode it with."""
+"""Test sounds as 16-bit samples (frames × channels), and functions that encode and decode them with ffmpeg."""
 
 import subprocess
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Sound:
 
 
 def decode(mp3: bytes | Path, channels: int) -> NDArray[np.float32]:
-    """Give a path for exact lengths: ffmpeg trims the padding only of what it can seek in."""
+    """Decode with ffmpeg. It trims the padding only of files that it can seek in, so give it a path."""
     url, piped = ("pipe:0", mp3) if isinstance(mp3, bytes) else (str(mp3), b"")
     command = [*FFMPEG, "-f", "mp3", "-i", url, "-f", "f32le", "-"]
     pcm = subprocess.run(command, input=piped, capture_output=True, check=True).stdout
@@ -55,7 +55,7 @@ def sound(voices: NDArray[np.float64], rate_hz: int) -> Sound:
 
 
 def music(seconds: float, rate_hz: int, channels: int) -> Sound:
-    """Chords that wander between the speakers, and a drum twice a second."""
+    """Return chords that wander between the speakers, with a drum twice a second."""
     noise = np.random.default_rng(7)
     time = np.arange(int(seconds * rate_hz))[:, None] / rate_hz
     drum = 0.4 * np.exp(-25 * (time * 2.1 % 1)) * noise.standard_normal((len(time), channels))
@@ -69,7 +69,7 @@ def music(seconds: float, rate_hz: int, channels: int) -> Sound:
 
 
 def speech(seconds: float, rate_hz: int) -> Sound:
-    """Bursts of low-passed noise and of buzz, with pauses between, on one channel."""
+    """Return bursts of low-passed noise and of buzz, with pauses, on one channel."""
     noise = np.random.default_rng(8)
     time = np.arange(int(seconds * rate_hz)) / rate_hz
     hiss = np.convolve(noise.standard_normal(len(time)), np.ones(8) / 8, "same")
@@ -79,14 +79,14 @@ def speech(seconds: float, rate_hz: int) -> Sound:
 
 
 def extremes(seconds: float, rate_hz: int, channels: int) -> Sound:
-    """Digital silence and full-scale noise in turns of 0.7 s."""
+    """Return digital silence and full-scale noise in turns of 0.7 s."""
     length = int(seconds * rate_hz)
     loud = np.random.default_rng(9).uniform(-1, 1, (length, channels))
     return sound(loud * (np.arange(length)[:, None] / rate_hz % 1.4 >= 0.7), rate_hz)
 
 
 def attacks(seconds: float, rate_hz: int, channels: int, every: int, offset: int) -> Sound:
-    """A soft tone, and a full-scale burst `offset` samples from every multiple of `every`."""
+    """Return a soft tone with a full-scale burst `offset` samples after every multiple of `every`."""
     time = np.arange(int(seconds * rate_hz))[:, None]
     tone = 0.02 * np.sin(2 * np.pi * 440 * time / rate_hz) * np.ones((1, channels))
     burst = np.exp(-((time - offset) % every) / 60.0)

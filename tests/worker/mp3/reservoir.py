@@ -1,6 +1,6 @@
-"""MP3 frames as a decoder sees them once the bit reservoir is undone.
+"""Reads MP3 frames out of the bit reservoir as a decoder does. Nothing here uses the code under test.
 
-By ISO/IEC 11172-3, 2.4.1 and 2.4.2.7, and 13818-3, 2.4; nothing here uses the code under test.
+Sources: ISO/IEC 11172-3, 2.4.1 and 2.4.2.7; ISO/IEC 13818-3, 2.4.
 """
 
 from typing import NamedTuple
@@ -11,11 +11,12 @@ _MPEG2_KBPS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 class Frame(NamedTuple):
-    """What makes the sound: the header without bitrate, padding and CRC; the side info's fields; the main data."""
+    """The parts of a frame that decide its sound."""
 
     header: int
+    """The header without bitrate, padding and CRC."""
     side_info: str
-    """binary digits, without `main_data_begin`"""
+    """The side info without `main_data_begin`, as binary digits."""
     main_data: bytes
 
 
@@ -27,7 +28,7 @@ class _Layout(NamedTuple):
 
 
 def unpacked(stream: bytes) -> list[Frame]:
-    """The frames of a stream without tags, whether they use the reservoir or not."""
+    """Return the frames of a stream without tags, with or without a reservoir."""
     heads: list[tuple[bytes, _Layout, int]] = []
     main = bytearray()
     at = 0

@@ -9,9 +9,10 @@ import pytest
 from mutagen.id3 import ID3
 
 from shared.errors import EncodeFailed, LeaseLost
-from shared.mp3_options import SAMPLE_RATES_HZ, Options, bitrates_kbps
+from shared.mp3_options import Options, bitrates_kbps
+from shared.mpeg import SAMPLE_RATES_HZ
 from tests import wavs
-from tests.worker.conversion import Conversion, convert, level_db, snr_db, sweep
+from tests.worker.conversion import ENCODER, Conversion, convert, level_db, snr_db, sweep
 from tests.worker.mp3.mp3_material import FFMPEG, music, speech
 from worker.mp3.assemble import write_mp3
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def bitrates_in(mp3: bytes) -> list[int]:
-    """Of every frame, by ISO/IEC 11172-3, 2.4.2.3, and 13818-3: kbit/s."""
+    """Return the bitrate of every frame in kbit/s, as in ISO/IEC 11172-3, 2.4.2.3, and 13818-3."""
     rates_hz = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
     mpeg1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
     mpeg2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -36,9 +37,7 @@ def bitrates_in(mp3: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("rate_hz", SAMPLE_RATES_HZ)
-def test_cbr_has_its_bitrate_in_every_frame_and_the_exact_length(
-    tmp_path: Path, rate_hz: int
-) -> None:
+def test_cbr_has_one_bitrate(tmp_path: Path, rate_hz: int) -> None:
     samples = sweep(int(0.4 * rate_hz) + 1, 2, rate_hz)
     wav = wavs.build(samples, sample_rate_hz=rate_hz)
     for bitrate_kbps in bitrates_kbps(rate_hz):
@@ -54,10 +53,10 @@ def test_cbr_has_its_bitrate_in_every_frame_and_the_exact_length(
 @pytest.mark.parametrize(
     ("bitrate_kbps", "quieter_db"), [(320, 0), (256, 0), (192, 0.26), (128, 0.45), (64, 0.45)]
 )
-def test_cbr_is_as_loud_as_lames_presets_make_it(
+def test_cbr_has_the_loudness_of_lames_presets(
     tmp_path: Path, bitrate_kbps: int, quieter_db: float
 ) -> None:
-    """LAME scales what it encodes at up to 224 kbit/s by 0.95 to 0.98; so does ffmpeg by itself."""
+    """LAME scales its input by 0.95 to 0.98 at up to 224 kbit/s."""
     samples = sweep(44100, 2, 44100)
     voices = convert(tmp_path, wavs.build(samples), Options(bitrate_kbps=bitrate_kbps)).decoded()
     assert level_db(samples) - level_db(voices) == pytest.approx(quieter_db, abs=0.05)
@@ -75,7 +74,9 @@ def test_pydub_reads_every_sample(tmp_path: Path) -> None:
     pydub.AudioSegment.converter = FFMPEG[0]
     source = music(6, 44100, 2)
     mp3 = convert(tmp_path, wavs.build(source.samples), segment_s=2).mp3
-    played = pydub.AudioSegment.from_file(str(mp3), "mp3", codec="mp3")  # else it wants ffprobe
+    played = pydub.AudioSegment.from_file(
+        str(mp3), "mp3", codec="mp3"
+    )  # without a codec it needs ffprobe
     assert (played.frame_count(), played.channels) == (len(source.samples), 2)
     assert played.dBFS == pytest.approx(level_db(source.samples / 32768), abs=0.2)
 
@@ -84,7 +85,7 @@ TAGS = [(b"LIST", b"INFOINAM\x06\0\0\0Title\0IART\x07\0\0\0Artist\0\0")]
 
 
 def conversions(folder: Path) -> list[Conversion]:
-    """VBR and CBR, tagged and not, in one segment and in several, of several rates and widths."""
+    """Convert VBR and CBR, with and without tags, in one and in several segments, at several rates."""
     stereo, mono = music(9, 44100, 2), speech(9, 22050)
     tagged = wavs.build(stereo.samples, after=TAGS)
     low = wavs.build(mono.samples, sample_rate_hz=22050, before=TAGS)
@@ -102,7 +103,7 @@ def conversions(folder: Path) -> list[Conversion]:
 
 
 @pytest.mark.skipif(not shutil.which("mp3val"), reason="mp3val is not installed")
-def test_mp3val_finds_nothing_to_complain_of(tmp_path: Path) -> None:
+def test_mp3val_has_no_warnings(tmp_path: Path) -> None:
     for converted in conversions(tmp_path):
         command = [shutil.which("mp3val") or "", str(converted.mp3)]
         said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
@@ -111,7 +112,7 @@ def test_mp3val_finds_nothing_to_complain_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("mpg123"), reason="mpg123 is not installed")
-def test_mpg123_finds_nothing_to_complain_of_and_plays_every_sample(tmp_path: Path) -> None:
+def test_mpg123_plays_without_warnings(tmp_path: Path) -> None:
     for converted in conversions(tmp_path):
         command = [shutil.which("mpg123") or "", "-s", "-q", str(converted.mp3)]
         played = subprocess.run(command, capture_output=True, check=True)
@@ -120,7 +121,7 @@ def test_mpg123_finds_nothing_to_complain_of_and_plays_every_sample(tmp_path: Pa
         assert np.allclose(voices / 32768, converted.by_ffmpeg().clip(-1, 1), atol=2 / 32768)
 
 
-def test_the_tag_stands_in_front_of_audio_that_it_does_not_change(tmp_path: Path) -> None:
+def test_the_tag_precedes_unchanged_audio(tmp_path: Path) -> None:
     samples = music(3, 44100, 2).samples
     plain = convert(tmp_path, wavs.build(samples)).mp3.read_bytes()
     tagged = convert(tmp_path, wavs.build(samples, after=TAGS)).mp3
@@ -130,15 +131,15 @@ def test_the_tag_stands_in_front_of_audio_that_it_does_not_change(tmp_path: Path
     assert [str(tags[frame]) for frame in ("TIT2", "TPE1")] == ["Title", "Artist"]
 
 
-def test_parts_that_are_not_all_there_never_become_an_mp3(tmp_path: Path) -> None:
+def test_missing_parts_are_refused(tmp_path: Path) -> None:
     converted = convert(tmp_path, wavs.build(music(8, 44100, 2).samples), segment_s=2)
     info, target = converted.info, converted.target
     for parts in (converted.parts[:-1], [*converted.parts, converted.parts[0]]):
         with (tmp_path / "out.mp3").open("wb") as mp3, pytest.raises(EncodeFailed):
-            write_mp3(mp3, info, target, 8 * 44100, parts, {}, mp3, lambda: None)
+            write_mp3(mp3, info, target, 8 * 44100, parts, {}, ENCODER, mp3, lambda: None)
 
 
-def test_a_cancelled_assembly_stops_and_passes_the_reason_on(tmp_path: Path) -> None:
+def test_a_lost_lease_stops_assembling(tmp_path: Path) -> None:
     converted = convert(tmp_path, wavs.build(music(1, 44100, 2).samples))
     source = converted.mp3.with_name("in.wav")
 
@@ -148,11 +149,11 @@ def test_a_cancelled_assembly_stops_and_passes_the_reason_on(tmp_path: Path) -> 
     with source.open("rb") as file, (tmp_path / "out.mp3").open("wb") as mp3:
         info, target = converted.info, converted.target
         with pytest.raises(LeaseLost):
-            write_mp3(file, info, target, 44100, converted.parts, {}, mp3, cancel)
+            write_mp3(file, info, target, 44100, converted.parts, {}, ENCODER, mp3, cancel)
 
 
 def peak_kib(folder: Path, seconds: int, *options: str) -> int:
-    """What Python and ffmpeg need together, at most, for noise of so many seconds."""
+    """Return the peak memory of Python and ffmpeg together for `seconds` of noise."""
     second = np.random.default_rng(2).integers(-20_000, 20_000, (44100, 2), np.int16)
     wav = folder / f"{seconds}.wav"
     wav.write_bytes(wavs.build(np.tile(second, (seconds, 1))))
@@ -163,9 +164,7 @@ def peak_kib(folder: Path, seconds: int, *options: str) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("options", [[], ["320"]], ids=["VBR", "CBR"])
-def test_a_long_source_needs_no_more_memory_than_a_short_one(
-    tmp_path: Path, options: list[str]
-) -> None:
+def test_memory_does_not_grow_with_length(tmp_path: Path, options: list[str]) -> None:
     long = peak_kib(tmp_path, 120, *options)
     assert long < 250 * 1024
     assert long < peak_kib(tmp_path, 20, *options) + 8 * 1024

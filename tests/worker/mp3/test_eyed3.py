@@ -1,4 +1,4 @@
-"""eyeD3, which reads more of an MP3's header than a player does, finds nothing to complain of."""
+"""eyeD3 reads more of an MP3's header than players do. It must not warn about anything."""
 
 import logging
 from pathlib import Path
@@ -33,7 +33,7 @@ CASES = [
         f"V{value.quality} CBR {value.bitrate_kbps}" if isinstance(value, Options) else None
     ),
 )
-def test_eyed3_complains_of_nothing_and_knows_the_length(
+def test_eyed3_accepts_the_mp3(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     rate_hz: int,
@@ -51,6 +51,6 @@ def test_eyed3_complains_of_nothing_and_knows_the_length(
     assert (audio.tag.title, audio.tag.artist) == ("Title", "Artist")
     assert (audio.info.sample_freq, audio.info.mode == "Mono") == (rate_hz, channels == 1)
     assert audio.info.bit_rate[0] is (options.quality is not None)
-    # It counts whole frames, and so the encoder's delay and padding with them: four frames at most.
+    # eyeD3 counts whole frames, with the encoder's delay and padding: four frames at most.
     frames_s = 4 * (1152 if rate_hz >= 32000 else 576) / rate_hz
     assert audio.info.time_secs == pytest.approx(SECONDS + frames_s / 2, abs=max(0.1, frames_s / 2))

@@ -34,6 +34,7 @@ def tag_bytes(
         sample_rate_hz=RATE_HZ,
         big_endian=big_endian,
         overrides=overrides or {},
+        encoder="LAME4.1a",
     )
 
 

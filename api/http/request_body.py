@@ -1,8 +1,7 @@
-"""A request's body as it arrives, and what becomes of a body that nobody wants to read.
+"""Streaming request bodies, and draining the rest of a body after an early refusal.
 
-`arriving` gives the chunks; a client that is silent for too long, or gone, is an error of ours. `Linger` sees to it
-that an answer given before the body's end, such as a refusal, reaches the client: closing a socket with unread bytes
-resets it, and the answer is lost (RFC 9112, 9.6). So what still comes is dropped, and the connection closed then.
+Closing a socket with unread bytes resets the connection, and the client loses the answer (RFC 9112, 9.6). So when an
+answer is complete before the body is, `DrainRefusedBodies` reads and drops the rest, then closes the connection.
 """
 
 import asyncio
@@ -14,14 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BadUpload, UploadTimeout
 
-LINGER_S = 5
-"""how long a refused client may be silent before its connection is closed"""
-MOST_LINGER_S = 30
-"""how long it may go on sending all the same"""
+DRAIN_IDLE_TIMEOUT_S = 5
+"""Close the connection of a refused client that sends nothing for this time."""
+DRAIN_TIMEOUT_S = 30
+"""Close the connection of a refused client after this time, even if it is still sending."""
 
 
-async def arriving(request: Request, idle_timeout_s: float) -> AsyncIterator[bytes]:
-    """Raises UploadTimeout, BadUpload."""
+async def body_chunks(request: Request, idle_timeout_s: float) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives. Raises UploadTimeout, BadUpload."""
     chunks = request.stream()
     try:
         while True:
@@ -36,19 +35,19 @@ async def arriving(request: Request, idle_timeout_s: float) -> AsyncIterator[byt
         raise BadUpload from error
 
 
-class Linger:
+class DrainRefusedBodies:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and _has_body(scope):
-            exchange = _Exchange(receive, send)
-            receive, send = exchange.receive, exchange.send
+            draining = _DrainBeforeEnd(receive, send)
+            receive, send = draining.receive, draining.send
         await self._app(scope, receive, send)
 
 
-class _Exchange:
-    """A request with a body, and its answer."""
+class _DrainBeforeEnd:
+    """Wraps the `receive` and `send` of one request. Drains the request's body before it sends the answer's end."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -65,15 +64,15 @@ class _Exchange:
             message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
         elif not self._is_read and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
-            await self._drop_the_rest()
+            await self._drain()
             message = {"type": "http.response.body"}
         await self._send(message)
 
-    async def _drop_the_rest(self) -> None:
+    async def _drain(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(MOST_LINGER_S):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 while not self._is_read:
-                    async with asyncio.timeout(LINGER_S):
+                    async with asyncio.timeout(DRAIN_IDLE_TIMEOUT_S):
                         await self.receive()
 
 

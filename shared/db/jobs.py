@@ -1,0 +1,357 @@
+"""Every change of a job's state. Each is one guarded UPDATE, by the database's clock.
+
+    held -> ready -> running -> done | failed;  running -> ready (the attempt failed, or its lease expired)
+
+A claim counts an attempt and gives a lease. That attempt guards each later change by the worker, so a worker that lost
+its lease, or whose record was deleted, changes nothing. Functions take the session of a running transaction and do
+not commit. A function that changes a record and its jobs locks the record first, so that no two of them can deadlock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from shared.db import records
+from shared.db.models import (
+    ACTIVE,
+    UNFINISHED_JOB,
+    Job,
+    JobKind,
+    JobState,
+    Record,
+    RecordStatus,
+    Worker,
+)
+from shared.mp3_options import Options, Target, from_stored
+from shared.segmentation import SampleRange
+
+EXPIRED = and_(Job.state == JobState.RUNNING, Job.lease_until < func.now())
+"""The worker is dead, or could not renew its lease."""
+CLAIMABLE = or_(and_(Job.state == JobState.READY, Job.run_at <= func.now()), EXPIRED)
+ENCODER_GONE_AFTER_S = 30
+"""A worker that restarts is back sooner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that a worker holds."""
+
+    job_id: int
+    kind: JobKind
+    attempt: int
+    record_id: UUID
+    user_id: UUID
+    encoder: str
+    sample_range: SampleRange
+    options: Options
+    target: Target | None
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSegment:
+    """A finished encode job. `samples` are the source's, of each channel."""
+
+    job_id: int
+    attempt: int
+    samples: int
+
+
+def create(
+    session: Session,
+    record_id: UUID,
+    sample_ranges: Sequence[SampleRange],
+    *,
+    queue: str,
+    assemble_queue: str,
+    in_flight: int,
+) -> list[int]:
+    """Create the jobs of a record. Return the ids of the encode jobs that are ready, in order."""
+    encode = [
+        {
+            "record_id": record_id,
+            "kind": JobKind.ENCODE,
+            "index": index,
+            "start_sample": sample_range.start_sample,
+            "samples": sample_range.samples,
+            "queue": queue,
+            "state": JobState.READY if index < in_flight else JobState.HELD,
+        }
+        for index, sample_range in enumerate(sample_ranges)
+    ]
+    ids = session.scalars(insert(Job).returning(Job.id, sort_by_parameter_order=True), encode)
+    ready = list(ids)[:in_flight]
+    session.add(
+        Job(
+            record_id=record_id,
+            kind=JobKind.ASSEMBLE,
+            queue=assemble_queue,
+            state=JobState.HELD,
+        )
+    )
+    return ready
+
+
+def claim(
+    session: Session, job_id: int, *, encoder: str, max_attempts: int, lease_s: float
+) -> Claim | None:
+    """Take a job that is ready or whose lease expired. Return None if it cannot be taken.
+
+    A worker with another `encoder` than the record's other segments may not encode, because its bytes would differ.
+    """
+    record = session.scalar(
+        select(Record)
+        .join(Job, Job.record_id == Record.id)
+        .where(Job.id == job_id)
+        .with_for_update(of=Record, key_share=True)
+    )
+    if record is None or record.status not in ACTIVE:
+        return None
+    return _claim(session, record, job_id, encoder, max_attempts, lease_s)
+
+
+def _claim(
+    session: Session, record: Record, job_id: int, encoder: str, max_attempts: int, lease_s: float
+) -> Claim | None:
+    job = session.scalar(
+        update(Job)
+        .where(
+            Job.id == job_id,
+            Job.attempt < max_attempts,
+            CLAIMABLE,
+            or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
+        )
+        .values(
+            state=JobState.RUNNING,
+            attempt=Job.attempt + 1,
+            lease_until=records.from_now(lease_s),
+            encoded_samples=0,
+        )
+        .returning(Job)
+        # The session may hold the row as it was before.
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if job is None:
+        return None
+    if job.kind == JobKind.ENCODE and record.encoder != encoder:
+        record.encoder = encoder
+    if record.status == RecordStatus.QUEUED:
+        records.change(session, record.id, status=RecordStatus.CONVERTING)
+    return Claim(
+        job_id=job.id,
+        kind=JobKind(job.kind),
+        attempt=job.attempt,
+        record_id=record.id,
+        user_id=record.user_id,
+        encoder=record.encoder or encoder,
+        sample_range=SampleRange(job.start_sample, job.samples),
+        options=from_stored(Options, record.options),
+        target=None if record.target is None else from_stored(Target, record.target),
+        tags=record.tags,
+    )
+
+
+def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool]:
+    if record.encoder == encoder:
+        return true()
+    others = select(Job.id).where(
+        Job.record_id == record.id,
+        Job.id != job_id,
+        Job.kind == JobKind.ENCODE,
+        Job.state.in_((JobState.RUNNING, JobState.DONE)),
+    )
+    return ~others.exists()
+
+
+def renew(
+    session: Session, held: Claim, *, lease_s: float, encoded_samples: int | None = None
+) -> bool:
+    """Keep the lease, and report progress. Return False when the lease was lost."""
+    records.use_async_commit(session)
+    progress = {} if encoded_samples is None else {"encoded_samples": encoded_samples}
+    return _change(session, held, lease_until=records.from_now(lease_s), **progress)
+
+
+def requeue(session: Session, held: Claim, *, pause_s: float = 0) -> bool:
+    """Make the job ready again, after a pause. Return False when the lease was lost."""
+    _lock_record(session, held)
+    run_at = records.from_now(pause_s)
+    return _change(session, held, state=JobState.READY, lease_until=None, run_at=run_at)
+
+
+def finish_encode(session: Session, held: Claim, *, samples: int) -> bool:
+    """Mark an encode job as done: its part is durable and holds `samples` of the source.
+
+    Return False when the lease was lost.
+    """
+    # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
+    _lock_record(session, held)
+    done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
+    return _change(session, held, lease_until=None, **done)
+
+
+def release_next(session: Session, record_id: UUID) -> Job | None:
+    """Make the first held encode job of a record ready."""
+    first = (
+        select(Job.id)
+        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.HELD)
+        .order_by(Job.index)
+        .limit(1)
+    )
+    return _make_ready(session, Job.id == first.scalar_subquery())
+
+
+def release_assembly(session: Session, record_id: UUID) -> Job | None:
+    """Make a record's assemble job ready, if all its encode jobs are done."""
+    encoding = select(Job.id).where(
+        Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state.in_(UNFINISHED_JOB)
+    )
+    if session.scalars(select(encoding.exists())).one():
+        return None
+    return _make_ready(
+        session,
+        Job.record_id == record_id,
+        Job.kind == JobKind.ASSEMBLE,
+        Job.state == JobState.HELD,
+    )
+
+
+def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
+    return session.scalar(
+        update(Job)
+        .where(*which)
+        .values(state=JobState.READY, run_at=func.now())
+        .returning(Job)
+        # The session may hold the row as it was before.
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+
+
+def encoded_segments(session: Session, record_id: UUID) -> list[EncodedSegment]:
+    """Return the finished encode jobs of a record, in order."""
+    rows = session.execute(
+        select(Job.id, Job.attempt, Job.samples)
+        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
+        .order_by(Job.index)
+    )
+    return [EncodedSegment(*row) for row in rows]
+
+
+def finish_assembly(
+    session: Session,
+    held: Claim,
+    *,
+    mp3_bytes: int,
+    duration_s: float,
+    retention_h: float | None,
+) -> bool:
+    """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
+    _lock_record(session, held)
+    if not _change(session, held, state=JobState.DONE, lease_until=None):
+        return False
+    return records.finish(
+        session,
+        held.record_id,
+        mp3_bytes=mp3_bytes,
+        duration_s=duration_s,
+        retention_h=retention_h,
+    )
+
+
+def requeue_expired(session: Session, retry_queue: Mapping[str, str], limit: int) -> list[int]:
+    """Make jobs ready whose lease expired, each on the queue that `retry_queue` names for its own. Return their ids."""
+    expired = select(Job.id).where(EXPIRED).limit(limit).with_for_update(skip_locked=True)
+    queue = case(dict(retry_queue), value=Job.queue, else_=Job.queue)
+    return list(
+        session.scalars(
+            update(Job)
+            .where(Job.id.in_(expired))
+            .values(state=JobState.READY, lease_until=None, run_at=func.now(), queue=queue)
+            .returning(Job.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+
+
+def due(session: Session, queue: str, limit: int) -> list[int]:
+    """Return the ids of the jobs that should be on a queue now, oldest first."""
+    ready = (Job.queue == queue, Job.state == JobState.READY, Job.run_at <= func.now())
+    return list(session.scalars(select(Job.id).where(*ready).order_by(Job.id).limit(limit)))
+
+
+def records_without_encoder(session: Session, limit: int) -> list[Record]:
+    """Lock and return the records whose encoder runs on no worker any more, while another encoder does."""
+    long_ago = func.now() - timedelta(seconds=ENCODER_GONE_AFTER_S)
+    seen = select(Worker.name).where(Worker.role == "main", Worker.seen_at > long_ago)
+    waiting = select(Job.id).where(
+        Job.record_id == Record.id, Job.kind == JobKind.ENCODE, Job.state == JobState.READY
+    )
+    started = select(Job.id).where(
+        Job.record_id == Record.id,
+        Job.kind == JobKind.ENCODE,
+        Job.state.in_((JobState.RUNNING, JobState.DONE)),
+    )
+    return list(
+        session.scalars(
+            select(Record)
+            .where(
+                Record.status == RecordStatus.CONVERTING,
+                seen.where(Worker.encoder != Record.encoder).exists(),
+                ~seen.where(Worker.encoder == Record.encoder).exists(),
+                waiting.exists(),
+                started.exists(),
+            )
+            .limit(limit)
+            .with_for_update(of=Record, skip_locked=True, key_share=True)
+        )
+    )
+
+
+def restart_encoding(session: Session, record: Record, *, in_flight: int) -> None:
+    """Replace the jobs of a record with new ones, which any encoder may take.
+
+    New ids make new part names, so no part of the old encoder can become part of the MP3.
+    """
+    encode = Job.record_id == record.id, Job.kind == JobKind.ENCODE
+    first = session.scalars(select(Job).where(*encode).order_by(Job.index)).all()
+    assemble_queue = session.scalars(
+        select(Job.queue).where(Job.record_id == record.id, Job.kind == JobKind.ASSEMBLE)
+    ).one()
+    session.execute(delete(Job).where(Job.record_id == record.id))
+    record.encoder = None
+    create(
+        session,
+        record.id,
+        [SampleRange(job.start_sample, job.samples) for job in first],
+        queue=first[0].queue,
+        assemble_queue=assemble_queue,
+        in_flight=in_flight,
+    )
+
+
+def _lock_record(session: Session, held: Claim) -> None:
+    session.execute(
+        select(Record.id)
+        .where(Record.id == held.record_id)
+        .with_for_update(of=Record, key_share=True)
+    )
+
+
+def _change(session: Session, held: Claim, **values: Any) -> bool:
+    changed = session.execute(
+        update(Job)
+        .where(
+            Job.id == held.job_id,
+            Job.attempt == held.attempt,
+            Job.state == JobState.RUNNING,
+        )
+        .values(values)
+        .returning(records.notify_change(Job.record_id))
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None

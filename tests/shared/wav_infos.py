@@ -1,0 +1,26 @@
+"""Results of the WAV reader, made without files."""
+
+from shared.wav import Codec, FmtChunk, WavInfo
+
+
+def wav_info(
+    *, samples: int | None = 44100, rate_hz: int = 44100, channels: int = 2, data_bytes: int = 0
+) -> WavInfo:
+    return WavInfo(
+        container="RIFF",
+        fmt=FmtChunk(
+            codec=Codec.MP3 if samples is None else Codec.PCM,
+            channels=channels,
+            sample_rate_hz=rate_hz,
+            block_align=2 * channels,
+            bits_per_sample=16,
+            channel_mask=0,
+            payload=bytes(16),
+        ),
+        big_endian=False,
+        data_offset=44,
+        data_bytes=data_bytes,
+        samples=samples,
+        chunks=(),
+        warnings=(),
+    )
