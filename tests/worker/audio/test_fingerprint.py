@@ -10,9 +10,9 @@ import pytest
 
 from tests import wavs
 from tests.conftest import ROOT
+from tests.worker.another_ffmpeg import another_ffmpeg
 from tests.worker.conversion import convert
 from tests.worker.mp3.mp3_material import Sound, music
-from tests.worker.another_ffmpeg import another_ffmpeg
 from worker.audio import encoder_fingerprint, encoder_name, ffmpeg
 from worker.audio.fingerprint import cpu_family
 
