@@ -1,4 +1,4 @@
-"""Builds the API: `uvicorn api.main:app`."""
+"""Builds the API. `python -m api` serves it."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -69,6 +69,9 @@ class RecordView(BaseModel):
     queue_position: int | None = Field(
         description="Position in the queue, starting at 1. Null once conversion has started."
     )
+    waiting_for: str | None = Field(
+        description='"storage" while the conversion waits for the media volume, else null.'
+    )
     filename: str
     duration_s: float | None
     source_bytes: int | None

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
     """Maximum address space of one ffmpeg process in bytes."""
 
+    @property
+    def upload_lease_s(self) -> float:
+        """An upload that the API has not renewed for this time is abandoned."""
+        return 2 * self.upload_idle_timeout_s
+
 
 @cache
 def get_settings() -> Settings:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with two fixes: `uvicorn --http api.http.protocol:Protocol`.
+"""uvicorn's HTTP protocol with two fixes. `python -m api` uses it.
 
 It limits the size of a request's head, and answers malformed requests with a problem instead of plain text.
 """

@@ -152,7 +152,7 @@ class Service:
         assert len(mp3_material.decode(self.mp3(record_id), channels)) == samples
 
     def assert_idle(self) -> None:
-        """Wait until every program runs, no ffmpeg of this test does, and only finished MP3s are left."""
+        """Wait until every program runs, no ffmpeg of this test does, and only the files of ended records are left."""
         self.until(self._all_programs_run)
         self.until(self.stack.is_ready)
         self.until(lambda: not any(map(is_running, self.suspended)))
@@ -163,7 +163,9 @@ class Service:
         return {each["name"] for each in programs if each["statename"] != "RUNNING"} == {"clips"}
 
     def _needed_files(self) -> set[str]:
-        return {f"{record.id}.mp3" for record in self.records() if record.status == "done"}
+        kept = {"done": ".mp3", "failed": ".wav"}
+        found = self.records()
+        return {f"{each.id}{kept[each.status]}" for each in found if each.status in kept}
 
 
 def resume(ffmpegs: Sequence[psutil.Process]) -> None:

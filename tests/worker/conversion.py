@@ -1,4 +1,4 @@
-"""A WAV through `encode` and `assemble` in this process: what workers make of it, without the service around them."""
+"""Converts a WAV in this process as workers do, without the service around them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Conversion:
         return voices
 
     def decoded(self) -> Voices:
-        """By ffmpeg and by libsndfile, which must agree on the length."""
+        """Decode with ffmpeg and with libsndfile, which must agree."""
         voices, others = self.by_ffmpeg(), self.by_libsndfile()
         assert voices.shape == others.shape
         assert np.allclose(voices, others, atol=1e-3)
@@ -71,7 +71,7 @@ def convert(
 
 @dataclass(frozen=True)
 class Sweep:
-    """A tone that rises as it goes, so that a shift of one sample shows, at any sample rate; channels begin apart."""
+    """A rising tone, so that a shift of one sample shows at any sample rate. Each channel starts at another pitch."""
 
     seconds: float
     channels: int

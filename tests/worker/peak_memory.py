@@ -15,7 +15,7 @@ from worker.mp3.assemble import write_mp3
 
 
 def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
-    """As one segment, however long it is."""
+    """Convert as one segment of any length."""
     part = mp3.with_suffix(".part")
     with wav.open("rb") as source, mp3.open("wb") as out:
         info = read_wav(source, wav.stat().st_size)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 @contextmanager
 def tied_to(cores: set[int]) -> Iterator[None]:
-    """Processes that are started here may use these cores only."""
+    """Restrict processes that are started here to these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

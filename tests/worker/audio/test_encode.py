@@ -55,7 +55,7 @@ def test_odd_widths_keep_their_level(
     ("channels", "rate_hz"), [(1, 44100), (2, 48000), (6, 44100), (2, 96000), (3, 11000)]
 )
 def test_equal_samples_give_equal_mp3s(tmp_path: Path, channels: int, rate_hz: int) -> None:
-    """So no format loses anything on its way to LAME: not to mixing, not to resampling."""
+    """So no format loses anything before LAME, neither in mixing nor in resampling."""
     samples = np.rint(127 * sweep(rate_hz // 2, channels, rate_hz)) / 128
     mp3s = {
         convert(
@@ -106,15 +106,15 @@ def test_only_wild_floats_make_an_mp3(tmp_path: Path, value: float) -> None:
 
 @pytest.mark.parametrize("rate_hz", [*SAMPLE_RATES_HZ, 1000, 6000, 11000, 37800, 44056, 47951])
 def test_rates_up_to_48_khz_keep_alignment(tmp_path: Path, rate_hz: int) -> None:
-    keeps_length_pitch_and_place(tmp_path, rate_hz)
+    assert_length_level_and_alignment(tmp_path, rate_hz)
 
 
 @pytest.mark.parametrize("rate_hz", [64000, 88200, 96000, 176400, 192000, 384000, 767999, 768000])
 def test_rates_above_48_khz_keep_alignment(tmp_path: Path, rate_hz: int) -> None:
-    keeps_length_pitch_and_place(tmp_path, rate_hz)
+    assert_length_level_and_alignment(tmp_path, rate_hz)
 
 
-def keeps_length_pitch_and_place(
+def assert_length_level_and_alignment(
     folder: Path, rate_hz: int, options: Options | None = None
 ) -> None:
     samples = int(0.7 * rate_hz) + 1
@@ -130,7 +130,7 @@ def keeps_length_pitch_and_place(
 
 @pytest.mark.parametrize(("rate_hz", "mp3_hz"), [(44100, 48000), (48000, 44100), (8000, 48000)])
 def test_the_requested_rate_is_used(tmp_path: Path, rate_hz: int, mp3_hz: int) -> None:
-    keeps_length_pitch_and_place(tmp_path, rate_hz, Options(sample_rate_hz=mp3_hz))
+    assert_length_level_and_alignment(tmp_path, rate_hz, Options(sample_rate_hz=mp3_hz))
 
 
 @pytest.mark.parametrize("quality", range(10))

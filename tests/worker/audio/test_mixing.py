@@ -16,7 +16,7 @@ AT_3_DB = 0.70710678
 
 
 def gains(channels: int, mask: int, target_channels: int, *, ambisonic: bool = False) -> Voices:
-    """What the filter says, shape (target channels, channels)."""
+    """Parse the gains of the filter; shape (target channels, channels)."""
     description = pan_filter(channels, mask, target_channels, ambisonic=ambisonic)
     assert description is not None
     table = np.zeros((target_channels, channels))
@@ -76,7 +76,7 @@ def test_speakers_go_to_their_side(
 
 @pytest.mark.parametrize("channels", [3, 4, 9, 16])
 def test_b_format_becomes_two_cardioids(channels: int) -> None:
-    """W is the pressure, Y the left minus the right; X and Z are front and above."""
+    """W is the pressure, Y is left minus right, X is front and Z is up."""
     stereo = gains(channels, 0, 2, ambisonic=True)
     assert np.array_equal(stereo[:, :3], [[0.5, 0, 0.5], [0.5, 0, -0.5]])
     assert not stereo[:, 3:].any()
