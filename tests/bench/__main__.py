@@ -1,6 +1,6 @@
 """Compares the service with the same ffmpeg run by hand: time, size, memory. Run it with `make bench`.
 
-A time is the median ratio of at least five rounds, after a warm-up round. Both sides take turns at starting a round. The
+A time is the median ratio of at least five rounds, after a warm-up round. Both sides take turns at starting. The
 table goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench long clips` runs only these measurements.
 """
 
