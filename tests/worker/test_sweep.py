@@ -81,7 +81,7 @@ def test_a_lost_task_comes_back_on_a_busy_queue() -> None:
 
 
 def _take_oldest() -> None:
-    """What a worker does."""
+    """Claim the oldest task, as a worker does."""
     with queue.connect() as redis:
         message = json.loads(str(redis.rpop(queue.SEGMENTS), "utf-8"))
     db_call(rows.try_claim, int(json.loads(b64decode(message["body"]))[0][0]))

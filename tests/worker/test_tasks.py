@@ -1,4 +1,4 @@
-"""Tasks in this process, on a real database, volume and ffmpeg: what they leave behind, however they end."""
+"""Tasks in this process, on a real database, volume and ffmpeg: their rows and files after success and failure."""
 
 import io
 import subprocess
@@ -204,7 +204,7 @@ def test_an_uncommitted_failure_keeps_the_source(wav: bytes) -> None:
 
 @contextmanager
 def _no_record_can_fail() -> Iterator[None]:
-    """Whoever commits a failed record is refused, as when the connection breaks at that moment."""
+    """Refuse each commit that fails a record, as a broken connection does."""
     with db.transaction() as session:
         session.execute(
             text(

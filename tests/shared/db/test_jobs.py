@@ -1,4 +1,4 @@
-"""A job's states: who may claim it, who may change it, and which job follows."""
+"""A job's states: claims, leases, and the jobs that follow."""
 
 from collections.abc import Callable
 from dataclasses import asdict
