@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Route, sync_playwright
 
 from local.stack import Stack
 from tests.conftest import User
@@ -17,16 +17,24 @@ QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
+    if _chromium() is None:
         assert "CI" not in os.environ, "CI must have a Chromium"
         pytest.skip("there is no Chromium on this machine")
-    # As root, Chromium runs only without its sandbox.
-    arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        browser = launch(playwright)
         yield browser
         browser.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the machine's Chromium."""
+    # As root, Chromium runs only without its sandbox.
+    arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
+    return playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture

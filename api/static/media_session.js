@@ -1,0 +1,23 @@
+// Connects the player with the media keys and the controls of the system.
+
+export function startMediaSession(audio, title, { skip, seekBy }) {
+  const session = navigator.mediaSession;
+  if (!session) return;
+  const step_s = ({ seekOffset = 10 }) => seekOffset;
+  const actions = {
+    play: () => audio.play(),
+    pause: () => audio.pause(),
+    previoustrack: () => skip(-1),
+    nexttrack: () => skip(1),
+    seekbackward: (details) => seekBy(-step_s(details)),
+    seekforward: (details) => seekBy(step_s(details)),
+    seekto: ({ seekTime }) => (audio.currentTime = seekTime),
+  };
+  for (const [name, action] of Object.entries(actions)) session.setActionHandler(name, action);
+  audio.addEventListener("play", () => (session.metadata = new MediaMetadata({ title: title(), artist: "wav2mp3" })));
+  audio.addEventListener("timeupdate", () => {
+    if (!Number.isFinite(audio.duration)) return;
+    const { duration, currentTime: position, playbackRate } = audio;
+    session.setPositionState({ duration, position: Math.min(position, duration), playbackRate });
+  });
+}
