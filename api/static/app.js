@@ -13,6 +13,7 @@ import { startPlayer } from "./player.js";
 import { showPresets } from "./presets.js";
 import { startProgress } from "./progress.js";
 import { showToken } from "./token.js";
+import { startUploading } from "./uploads.js";
 
 document.documentElement.lang = language;
 translate(document.body);
@@ -26,4 +27,5 @@ startPlayer();
 startKeys();
 startProgress();
 startBar();
+startUploading();
 startFollowing();

@@ -10,6 +10,8 @@ let samples = [];
 
 const startOfBatch = () => Number(localStorage.getItem(STARTED) ?? Infinity);
 
+const isDone = ({ status }) => status === "done";
+
 export function countBatch() {
   const shown = [...entries()].filter(({ isHidden }) => !isHidden);
   const active = shown.filter(isActive);
@@ -19,7 +21,6 @@ export function countBatch() {
   const fraction = weighted(batch);
   const left_s = active.length ? timeLeft(fraction) : null;
   if (shown.length && !active.length) forget();
-  const isDone = ({ status }) => status === "done";
   return {
     shown,
     active,

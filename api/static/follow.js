@@ -54,7 +54,7 @@ function removeMissing({ records, next }, from) {
   const ids = new Set(records.map(({ id }) => id));
   const last = records.at(-1);
   const end = next && last ? Date.parse(last.created_at) : -Infinity;
-  for (const entry of [...entries()]) {
+  for (const entry of entries()) {
     const isInRange = entry.record?.created_at && entry.created > end && entry.created < from;
     if (entry.id && isInRange && !ids.has(entry.id)) removeEntry(entry);
   }
@@ -96,7 +96,7 @@ async function showFirstPages() {
   keepCursor(first);
   isListed = true;
   resolveListed();
-  for (let pages = 1; nextPage && pages < FIRST_PAGES; pages += 1) await showOlder();
+  for (let pages = 1; hasOlder() && pages < FIRST_PAGES; pages += 1) await showOlder();
 }
 
 async function refresh() {
@@ -104,7 +104,7 @@ async function refresh() {
   showPage(first);
   if (!first.next) return;
   // Records are converted in order, so the next ones to change are the oldest unfinished ones.
-  const known = [...entries()].filter(({ record }) => record).sort((one, other) => other.created - one.created);
+  const known = [...entries()].filter(({ record }) => record).toSorted((one, other) => other.created - one.created);
   const oldest = known.findLastIndex(isActive);
   if (oldest < PAGE) return;
   const before = known[oldest - PAGE];

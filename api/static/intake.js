@@ -1,6 +1,6 @@
 // Takes files in: checks each before a byte is sent, asks about names that exist, and queues the rest.
 
-import { resolveConflict } from "./conflicts.js";
+import { forgetAnswer, resolveConflict } from "./conflicts.js";
 import { addEntry, entries } from "./entries.js";
 import { t } from "./i18n.js";
 import { showNotice } from "./notices.js";
@@ -24,6 +24,7 @@ export function takeFiles(files, isFolder = false) {
 async function take(files, isFolder) {
   const wanted = isFolder ? files.filter(({ name }) => WAV_SUFFIX.test(name)) : files;
   if (wanted.length < files.length) showNotice(t("leftOut", { count: files.length - wanted.length }));
+  forgetAnswer();
   const options = currentOptions();
   const names = takenNames();
   const accepted = [];

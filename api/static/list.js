@@ -14,7 +14,7 @@ export const rowEntry = (target) => entryOfRow.get(target.closest("#records > li
 export const rowOf = (entry) => rows.get(entry);
 
 // Entries in the order of the screen.
-export const shownEntries = () => [...entries()].filter((entry) => !entry.isHidden).sort(compare);
+export const shownEntries = () => [...entries()].filter((entry) => !entry.isHidden).toSorted(compare);
 
 // Calls `handler(entry, button, event)` for clicks on the buttons of rows with this class.
 export function onRowClick(className, handler) {

@@ -1,16 +1,17 @@
 // Connects the player with the media keys and the controls of the system.
 
+const stepOf = ({ seekOffset = 10 }) => seekOffset;
+
 export function startMediaSession(audio, title, { skip, seekBy }) {
   const session = navigator.mediaSession;
   if (!session) return;
-  const step_s = ({ seekOffset = 10 }) => seekOffset;
   const actions = {
     play: () => audio.play(),
     pause: () => audio.pause(),
     previoustrack: () => skip(-1),
     nexttrack: () => skip(1),
-    seekbackward: (details) => seekBy(-step_s(details)),
-    seekforward: (details) => seekBy(step_s(details)),
+    seekbackward: (details) => seekBy(-stepOf(details)),
+    seekforward: (details) => seekBy(stepOf(details)),
     seekto: ({ seekTime }) => (audio.currentTime = seekTime),
   };
   for (const [name, action] of Object.entries(actions)) session.setActionHandler(name, action);

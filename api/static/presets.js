@@ -14,7 +14,7 @@ const store = (all) => localStorage.setItem(STORED, JSON.stringify(all));
 
 function savePreset(name) {
   const others = presets().filter((preset) => preset.name !== name);
-  store([...others, { name, options: optionValues() }].sort((one, other) => one.name.localeCompare(other.name)));
+  store([...others, { name, options: optionValues() }].toSorted((one, other) => one.name.localeCompare(other.name)));
 }
 
 function presetItem({ name, options }, list) {

@@ -38,7 +38,7 @@ function uploadAgain(entry, options) {
 }
 
 export async function retryAll(failed) {
-  const left = failed.filter(canRetry).reverse();
+  const left = failed.filter(canRetry).toReversed();
   const next = async () => {
     for (let entry = left.pop(); entry; entry = left.pop()) await retry(entry);
   };

@@ -36,10 +36,10 @@ export function cancelUpload(entry) {
 }
 
 function startUploads() {
-  while (isListed && running.size < MAX_UPLOADS) {
-    const index = queue.findIndex(({ timer }) => !timer);
-    if (index < 0) return;
-    const [entry] = queue.splice(index, 1);
+  const ready = queue.filter(({ timer }) => !timer);
+  const free = isListed ? MAX_UPLOADS - running.size : 0;
+  for (const entry of ready.slice(0, free)) {
+    queue.splice(queue.indexOf(entry), 1);
     running.add(entry);
     upload(entry).finally(() => {
       running.delete(entry);
@@ -119,7 +119,9 @@ addEventListener("online", () => {
 addEventListener("beforeunload", (event) => {
   if (hasUploads()) event.preventDefault();
 });
-listed.then(() => {
+
+export async function startUploading() {
+  await listed;
   isListed = true;
   startUploads();
-});
+}

@@ -12,7 +12,10 @@ from tests.browser.conftest import launch
 from tests.browser.staged import every_state, stage
 
 WIDTHS = {360: 780, 1024: 768, 2000: 1100}
-KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
+KEEP = """([user, batch]) => {
+  localStorage.setItem('wav2mp3.user', JSON.stringify(user));
+  localStorage.setItem('wav2mp3.batch', batch);
+}"""
 USER = {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"}
 
 
@@ -101,7 +104,7 @@ def take(browser: Browser, url: str, folder: Path) -> None:
             for name, show in SCENES.items():
                 with open_page(browser, url, width, scheme) as page:
                     stage(page, every_state)
-                    page.evaluate(KEEP_USER, USER)
+                    page.evaluate(KEEP, [USER, "0"])
                     page.reload()
                     show(page)
                     page.screenshot(path=folder / f"{width}-{scheme}-{name}.png")

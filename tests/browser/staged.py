@@ -16,6 +16,7 @@ from tests.wavs import build, sine
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NOT_A_WAV = "This is FLAC, not WAV. Convert it to WAV and upload that."
 MIXED = "The 6 channels were mixed to stereo and scaled so that nothing clips."
+AUDIO_SAMPLES = 30 * 8000
 NAMES = (
     "Interview – Studio A",
     "Take 01 – rough mix",
@@ -79,10 +80,11 @@ def every_state(count: int = 60) -> list[Record]:
 def waveform(seed: str, length: int = 1200) -> dict[str, Any]:
     """Return peaks in the form of BBC audiowaveform, version 2."""
     chance = random.Random(seed)
-    slow, fast = chance.uniform(20, 90), chance.uniform(3, 9)
+    slow, fast, phase = chance.uniform(20, 150), chance.uniform(3, 40), chance.uniform(0, 7)
     data: list[int] = []
     for index in range(length):
-        envelope = 0.55 + 0.35 * math.sin(index / slow) + 0.1 * math.sin(index / fast)
+        waves = math.sin(phase + index / slow), math.sin(phase * 3 + index / fast)
+        envelope = (0.5 + 0.3 * waves[0] + 0.2 * waves[1]) * chance.choice((0.7, 1))
         peak = int(max(2, min(127, 120 * envelope * chance.uniform(0.35, 1))))
         data += [-peak, peak]
     return {
@@ -118,4 +120,9 @@ def _fulfill_waveform(route: Route) -> None:
 
 
 def _fulfill_audio(route: Route) -> None:
-    route.fulfill(body=build(sine(44100 * 30)), content_type="audio/wav")
+    """Answer with 30 s of sound. A browser seeks only if it gets ranges."""
+    audio = build(sine(AUDIO_SAMPLES), sample_rate_hz=8000)
+    start = int(route.request.headers.get("range", "bytes=0-")[6:].split("-")[0])
+    end = len(audio) - 1
+    headers = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{end}/{len(audio)}"}
+    route.fulfill(status=206, headers=headers, body=audio[start:], content_type="audio/wav")
