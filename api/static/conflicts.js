@@ -27,8 +27,8 @@ async function askAbout(name, others) {
     ],
     buttons: [
       { value: "skip", text: t("skip") },
-      { value: "rename", text: t("keepBoth") },
-      { value: "replace", text: t("replace"), isMain: true },
+      { value: "replace", text: t("replace") },
+      { value: "rename", text: t("keepBoth"), isMain: true, autofocus: true },
     ],
   });
   if (answer && forAll.checked) answerForAll = answer;

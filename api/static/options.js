@@ -58,8 +58,10 @@ export async function hideUnknown(parent) {
 }
 
 function summarize() {
-  const chosen = [...form.querySelectorAll("select")].filter((select) => !select.parentElement.hidden);
-  setText(summary, chosen.map((select) => select.selectedOptions[0].textContent).join(" · "));
+  const [quality, ...others] = form.querySelectorAll("select");
+  const chosen = others.filter(({ value }) => value);
+  const texts = [quality, ...chosen].map(({ selectedOptions: [option] }) => option.textContent);
+  setText(find("span", summary), [...texts, ...(chosen.length ? [] : [t("asSource")])].join(" · "));
 }
 
 export function startOptions() {

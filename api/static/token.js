@@ -8,6 +8,7 @@ import { t } from "./i18n.js";
 import { parseJson } from "./service.js";
 import { isKnown, onRegistrationClosed, storeUser, storedUser } from "./user.js";
 
+const MASK = "•".repeat(32);
 const ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 // Reads "id:token", or the JSON in which the service answers to `POST /users`.
@@ -60,15 +61,17 @@ function entryFields(accepted) {
 }
 
 function ownToken({ id, token }) {
-  const shown = element("input", { type: "password", readOnly: true, value: `${id}:${token}` });
+  const pair = `${id}:${token}`;
+  const shown = element("input", { readOnly: true, value: MASK });
   const show = element("button", { type: "button", textContent: t("show") });
   show.onclick = () => {
-    shown.type = shown.type === "text" ? "password" : "text";
-    show.textContent = t(shown.type === "text" ? "hide" : "show");
+    const isHidden = shown.value === MASK;
+    shown.value = isHidden ? pair : MASK;
+    show.textContent = t(isHidden ? "hide" : "show");
   };
   const copied = element("button", { type: "button", textContent: t("copy") });
   copied.onclick = async () => {
-    await copy(shown.value);
+    await copy(pair);
     copied.textContent = t("copied");
   };
   const row = element("span", { className: "row" }, shown, show, copied);

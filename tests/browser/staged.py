@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 from uuid import UUID
@@ -16,7 +17,7 @@ from tests.wavs import build, sine
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NOT_A_WAV = "This is FLAC, not WAV. Convert it to WAV and upload that."
 MIXED = "The 6 channels were mixed to stereo and scaled so that nothing clips."
-AUDIO_SAMPLES = 30 * 8000
+AUDIO_S = 242
 NAMES = (
     "Interview – Studio A",
     "Take 01 – rough mix",
@@ -72,6 +73,7 @@ def every_state(count: int = 60) -> list[Record]:
         failed(2, filename="drum loop.flac.wav"),
     ]
     done = [record(number) for number in range(7, count)]
+    done[0]["duration_s"] = AUDIO_S
     done[3]["target"] |= {"mode": "cbr", "quality": None, "bitrate_kbps": 320, "channels": 1}
     done[4]["warnings"] = [MIXED]
     return begun + done
@@ -119,9 +121,14 @@ def _fulfill_waveform(route: Route) -> None:
     route.fulfill(body=json.dumps(waveform(route.request.url)), content_type="application/json")
 
 
+@cache
+def _audio() -> bytes:
+    return build(sine(AUDIO_S * 8000), sample_rate_hz=8000, bits=8)
+
+
 def _fulfill_audio(route: Route) -> None:
-    """Answer with 30 s of sound. A browser seeks only if it gets ranges."""
-    audio = build(sine(AUDIO_SAMPLES), sample_rate_hz=8000)
+    """Answer with sound of AUDIO_S. A browser seeks only if it gets ranges."""
+    audio = _audio()
     start = int(route.request.headers.get("range", "bytes=0-")[6:].split("-")[0])
     end = len(audio) - 1
     headers = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{end}/{len(audio)}"}
