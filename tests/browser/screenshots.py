@@ -53,7 +53,9 @@ def show_conflict(page: Page) -> None:
     show_list(page)
     name = page.locator("#records .done .name").first.get_attribute("title")
     assert name is not None
-    page.set_input_files("#files", {"name": name, "mimeType": "audio/wav", "buffer": b"RIFF    WAVE" * 9})
+    page.set_input_files(
+        "#files", {"name": name, "mimeType": "audio/wav", "buffer": b"RIFF    WAVE" * 9}
+    )
     page.locator("dialog").wait_for()
 
 
@@ -87,9 +89,15 @@ SCENES: dict[str, Callable[[Page], None]] = {
 
 
 @contextmanager
-def open_page(browser: Browser, url: str, width: int, scheme: str, language: str = "en") -> Iterator[Page]:
+def open_page(
+    browser: Browser, url: str, width: int, scheme: str, language: str = "en"
+) -> Iterator[Page]:
     viewport = {"width": width, "height": WIDTHS[width]}
-    options = {"color_scheme": scheme, "locale": language, "device_scale_factor": 2 if width == 360 else 1}
+    options = {
+        "color_scheme": scheme,
+        "locale": language,
+        "device_scale_factor": 2 if width == 360 else 1,
+    }
     with browser.new_context(viewport=viewport, **options) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(url)

@@ -37,7 +37,13 @@ def record(number: int, status: str = "done", **values: Any) -> Record:
     name = f"{NAMES[number % len(NAMES)]}{f' {number}' if number >= len(NAMES) else ''}.wav"
     duration_s = 40.0 + (number * 97) % 2500
     identity = str(UUID(int=number + 1))
-    target = {"mode": "vbr", "quality": 2, "bitrate_kbps": None, "sample_rate_hz": 44100, "channels": 2}
+    target = {
+        "mode": "vbr",
+        "quality": 2,
+        "bitrate_kbps": None,
+        "sample_rate_hz": 44100,
+        "channels": 2,
+    }
     return {
         "id": identity,
         "status": status,
@@ -55,13 +61,21 @@ def record(number: int, status: str = "done", **values: Any) -> Record:
         "created_at": (NOW - timedelta(minutes=number)).isoformat(),
         "finished_at": NOW.isoformat() if is_done else None,
         "expires_at": None,
-        "download_link": f"http://service/record?id={identity}&user_id={UUID(int=0)}" if is_done else None,
+        "download_link": f"http://service/record?id={identity}&user_id={UUID(int=0)}"
+        if is_done
+        else None,
         **values,
     }
 
 
 def failed(number: int, detail: str = NOT_A_WAV, **values: Any) -> Record:
-    error = {"type": "about:blank", "title": "", "status": 415, "code": "not_a_wav", "detail": detail}
+    error = {
+        "type": "about:blank",
+        "title": "",
+        "status": 415,
+        "code": "not_a_wav",
+        "detail": detail,
+    }
     return record(number, "failed", error=error, **values)
 
 
