@@ -13,14 +13,19 @@ from sqlalchemy import func, select
 
 from api.problems import responses
 from api.schemas import Components
+from api.volume import require_volume
 from shared import db, media, queue
-from shared.db import UNFINISHED_JOB, Job, Record
+from shared.db import UNFINISHED_JOB, Job, JobState, Record
 from shared.errors import NotReady
 from shared.settings import get_settings
 
 router = APIRouter(tags=["health"])
 
 log = structlog.get_logger(__name__)
+
+SWEEPS_MISSED = 10
+LEAST_SWEEPER_SILENCE_S = 30
+"""A shorter silence may be a slow sweep or a restart."""
 
 
 @router.get("/health/live")
@@ -31,12 +36,13 @@ def live() -> dict[str, str]:
 
 @router.get("/health/ready", responses=responses(NotReady))
 def ready() -> Components:
-    """Check PostgreSQL, Redis, the media volume and that at least one worker is alive."""
+    """Check PostgreSQL, Redis, the media volume, and that a worker and the sweeper are alive."""
     checks = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
         "volume": _check_volume,
         "workers": _check_workers,
+        "sweeper": _check_sweeper,
     }
     states = {name: _run_check(name, check) for name, check in checks.items()}
     if set(states.values()) != {"ok"}:
@@ -65,6 +71,7 @@ def _check_redis() -> None:
 
 def _check_volume() -> None:
     media_dir = get_settings().media_dir
+    require_volume(media_dir)
     if not os.access(media_dir, os.W_OK | os.X_OK):
         raise PermissionError(f"{media_dir} is not writable")
     if media.free_bytes(media_dir) < get_settings().min_free_bytes:
@@ -77,6 +84,14 @@ def _check_workers() -> None:
             raise RuntimeError("no worker is alive")
 
 
+def _check_sweeper() -> None:
+    with db.transaction() as session:
+        silence_s = db.workers.seconds_since_seen(session, "sweeper")
+    limit_s = max(SWEEPS_MISSED * get_settings().sweep_interval_s, LEAST_SWEEPER_SILENCE_S)
+    if silence_s is None or silence_s > limit_s:
+        raise RuntimeError(f"the last sweep was {silence_s} s ago")
+
+
 class _Gauges(Collector):
     """Reads the database at each request, so that all API processes report the same values."""
 
@@ -85,19 +100,38 @@ class _Gauges(Collector):
             by_status = session.execute(
                 select(Record.status, func.count()).group_by(Record.status)
             ).all()
+            waiting = session.scalar(
+                select(func.count()).where(
+                    Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE
+                )
+            )
             by_state = session.execute(
                 select(Job.state, func.count())
                 .where(Job.state.in_(UNFINISHED_JOB))
                 .group_by(Job.state)
             ).all()
             alive = len(db.workers.alive(session, "main"))
+            silence_s = db.workers.seconds_since_seen(session, "sweeper")
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)
         jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
         for state, count in by_state:
             jobs.add_metric([state], count)
-        yield from (records, jobs, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+        waits = GaugeMetricFamily(
+            "wav2mp3_jobs_waiting", "Jobs that wait for a resource", labels=["resource"]
+        )
+        waits.add_metric([db.jobs.STORAGE], waiting or 0)
+        yield from (
+            records,
+            jobs,
+            waits,
+            GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive),
+        )
+        if silence_s is not None:
+            yield GaugeMetricFamily(
+                "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s
+            )
         free_bytes = media.free_bytes(get_settings().media_dir)
         yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
 

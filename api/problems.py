@@ -32,9 +32,11 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadWav: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EncodeFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.SourceLost: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     Wav2mp3Error: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -43,6 +45,7 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.RecordNotReady: {"Retry-After": "5"},
     errors.TooManyPending: {"Retry-After": "30"},
     errors.Unavailable: {"Retry-After": "5"},
+    errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
 }
 SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {

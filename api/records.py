@@ -55,6 +55,7 @@ BODY = {
         errors.BadWav,
         errors.TooManyPending,
         errors.NoSpace,
+        errors.StorageUnavailable,
     ),
 )
 async def create_record(
@@ -91,7 +92,11 @@ def _check_content_length(content_length: str | None, settings: AppSettings) -> 
     if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
         raise errors.UploadTooLarge
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
-    if media.free_bytes(settings.media_dir) - 2 * size_bytes < settings.min_free_bytes:
+    try:
+        free_bytes = media.free_bytes(settings.media_dir)
+    except OSError as error:
+        raise errors.StorageUnavailable from error
+    if free_bytes - 2 * size_bytes < settings.min_free_bytes:
         raise errors.NoSpace
 
 

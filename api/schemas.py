@@ -53,6 +53,7 @@ class Components(BaseModel):
     redis: str
     volume: str
     workers: str
+    sweeper: str
 
 
 class NotReadyProblem(Problem, Components):
@@ -67,6 +68,9 @@ class RecordView(BaseModel):
     progress: float = Field(description="Encoded fraction of the audio, 0 to 1.")
     queue_position: int | None = Field(
         description="Position in the queue, starting at 1. Null once conversion has started."
+    )
+    waiting_for: str | None = Field(
+        description='"storage" while the conversion waits for the media volume, else null.'
     )
     filename: str
     duration_s: float | None

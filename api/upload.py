@@ -36,7 +36,6 @@ class Upload:
         self._options = options
         self._tags = tags
         self._settings = settings
-        self._lease_s = 2 * settings.upload_idle_timeout_s
         self._renew_at = 0.0
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
@@ -76,9 +75,8 @@ class Upload:
                 self._options,
                 self._tags,
                 max_pending=self._settings.max_pending_records,
-                lease_s=self._lease_s,
             )
-        self._renew_at = time.monotonic() + self._lease_s / 4
+        self._renew_at = time.monotonic() + self._settings.upload_lease_s / 4
         self._writer = SourceWriter(
             self._files(self.record_id).source, self._options, self._settings
         )
@@ -97,9 +95,9 @@ class Upload:
         self._buffer.clear()
         if time.monotonic() < self._renew_at:
             return
-        self._renew_at = time.monotonic() + self._lease_s / 4
+        self._renew_at = time.monotonic() + self._settings.upload_lease_s / 4
         with db.transaction() as session:
-            if not db.records.renew_upload(session, self.record_id, self._lease_s):
+            if not db.records.renew_upload(session, self.record_id):
                 raise RecordGone
 
     def accept(self) -> UUID:

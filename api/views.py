@@ -6,13 +6,13 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
 from shared import db
-from shared.db import GONE, Job, JobKind, JobState, Record, RecordStatus
+from shared.db import ACTIVE, GONE, Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 
 
@@ -58,12 +58,14 @@ def load(record_id: UUID, links: Links) -> RecordView:
 def view_all(session: Session, records: Sequence[Record], links: Links) -> list[RecordView]:
     progress = _progress(session, records)
     positions = _queue_positions(session, records)
+    waiting = _waiting_for_storage(session, records)
     return [
         RecordView(
             id=record.id,
             status=RecordStatus(record.status),
             progress=1.0 if record.status == RecordStatus.DONE else progress.get(record.id, 0.0),
             queue_position=positions.get(record.id),
+            waiting_for=db.jobs.STORAGE if record.id in waiting else None,
             filename=record.filename,
             duration_s=record.duration_s,
             source_bytes=record.source_bytes,
@@ -114,17 +116,28 @@ def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, 
     waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
     if not waiting:
         return {}
-    other = aliased(Job)
-    is_first = (
-        other.kind == JobKind.ENCODE,
-        other.index == 0,
-        other.state == JobState.READY,
-        other.attempt == 0,
-    )
-    up_to_this = select(func.count()).where(*is_first, other.queue == Job.queue, other.id <= Job.id)
-    found = session.execute(
-        select(Job.record_id, up_to_this.scalar_subquery()).where(
-            Job.record_id.in_(waiting), Job.kind == JobKind.ENCODE, Job.index == 0
+    first = (
+        select(
+            Job.record_id,
+            func.row_number().over(partition_by=Job.queue, order_by=Job.id).label("position"),
         )
+        .where(
+            Job.kind == JobKind.ENCODE,
+            Job.index == 0,
+            Job.state == JobState.READY,
+            Job.attempt == 0,
+        )
+        .subquery()
     )
-    return dict(found.tuples().all())
+    found = select(first.c.record_id, first.c.position).where(first.c.record_id.in_(waiting))
+    return dict(session.execute(found).all())
+
+
+def _waiting_for_storage(session: Session, records: Sequence[Record]) -> set[UUID]:
+    active = [record.id for record in records if record.status in ACTIVE]
+    if not active:
+        return set()
+    waiting = select(Job.record_id).where(
+        Job.record_id.in_(active), Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE
+    )
+    return set(session.scalars(waiting))

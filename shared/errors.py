@@ -161,6 +161,20 @@ class EncodeFailed(Wav2mp3Error):
     )
 
 
+class StorageUnavailable(Wav2mp3Error):
+    code = "storage_unavailable"
+    message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
+
+
+class SourceLost(Wav2mp3Error):
+    """The source vanished from the media volume, or has another size than at upload."""
+
+    code = "source_lost"
+    message = (
+        "The uploaded WAV is no longer on the service's disk, or it has changed. Upload it again."
+    )
+
+
 class LeaseLost(Wav2mp3Error):
     """Another worker holds the lease now, or the record was deleted. Never shown to a user."""
 

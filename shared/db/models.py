@@ -123,8 +123,8 @@ class Record(Base):
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
 
-    upload_lease_until: Mapped[datetime | None]
-    """The API's lease on an upload."""
+    upload_renewals: Mapped[int] = mapped_column(server_default=text("0"))
+    """Grows while the API receives the upload."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
@@ -140,7 +140,7 @@ class Job(Base):
     __table_args__ = (
         UniqueConstraint("record_id", "kind", "index"),
         Index("ix_jobs_ready", "queue", "id", "run_at", postgresql_where=text("state = 'ready'")),
-        Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("ix_jobs_running", "id", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -157,7 +157,12 @@ class Job(Base):
     """How many times it was claimed."""
     run_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """A ready job waits until then."""
-    lease_until: Mapped[datetime | None]
+    waiting_for: Mapped[str | None]
+    """`storage` while the job waits for the media volume."""
+    storage_waits: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many of its attempts ended with an error of the media volume. They do not count against MAX_ATTEMPTS."""
+    renewals: Mapped[int] = mapped_column(server_default=text("0"))
+    """Grows while its worker holds the lease."""
 
 
 class Worker(Base):

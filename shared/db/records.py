@@ -2,17 +2,17 @@
 
     uploading -> queued -> converting -> done | failed;  any of these -> deleted;  done | failed -> expired
 
-Functions take the session of a running transaction and do not commit. Leases are in seconds. PostgreSQL's NOTIFY tells
+Functions take the session of a running transaction and do not commit. PostgreSQL's NOTIFY tells
 waiting clients about each change, on commit. `shared/db/jobs.py` changes the work on a record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -66,7 +66,6 @@ def reserve(
     tags: dict[str, str],
     *,
     max_pending: int,
-    lease_s: float,
 ) -> UUID:
     """Create the record of an upload. Its filename is taken from now on. Raises FilenameTaken, TooManyPending."""
     pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
@@ -79,7 +78,6 @@ def reserve(
             filename=filename,
             options=asdict(options),
             tags=tags,
-            upload_lease_until=from_now(lease_s),
         )
         .on_conflict_do_nothing(index_elements=["user_id", "filename"], index_where=HOLDS_FILENAME)
         .returning(Record.id)
@@ -106,11 +104,11 @@ def use_async_commit(session: Session) -> None:
     session.execute(text("SET LOCAL synchronous_commit = off"))
 
 
-def renew_upload(session: Session, record_id: UUID, lease_s: float) -> bool:
+def renew_upload(session: Session, record_id: UUID) -> bool:
     """Renew the API's lease on an upload. Return False when the record is gone."""
     use_async_commit(session)
     uploading = Record.status == RecordStatus.UPLOADING
-    return change(session, record_id, uploading, upload_lease_until=from_now(lease_s))
+    return change(session, record_id, uploading, upload_renewals=Record.upload_renewals + 1)
 
 
 def abort_upload(session: Session, record_id: UUID) -> bool:
@@ -142,7 +140,6 @@ def accept(
         duration_s=duration_s,
         target=asdict(target),
         warnings=list(warnings),
-        upload_lease_until=None,
     )
 
 
@@ -185,7 +182,7 @@ def fail(
         session.execute(
             update(Job)
             .where(Job.record_id == record_id, Job.state.in_(UNFINISHED_JOB))
-            .values(state=JobState.FAILED, lease_until=None)
+            .values(state=JobState.FAILED, waiting_for=None)
             .execution_options(synchronize_session=False)
         )
     return failed
@@ -203,13 +200,11 @@ def mark_gone(session: Session, record_id: UUID, status: RecordStatus) -> bool:
 
 
 def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
-    """Lock and return the active records with a job that used up its attempts and that no worker runs."""
-    not_running = or_(
-        Job.state == JobState.READY,
-        and_(Job.state == JobState.RUNNING, Job.lease_until < func.now()),
-    )
+    """Lock and return the active records with a ready job that used up its attempts."""
     used_up = select(Job.id).where(
-        Job.record_id == Record.id, Job.attempt >= max_attempts, not_running
+        Job.record_id == Record.id,
+        Job.state == JobState.READY,
+        Job.attempt - Job.storage_waits >= max_attempts,
     )
     return list(
         session.scalars(
@@ -221,12 +216,23 @@ def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
     )
 
 
-def remove_abandoned_uploads(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
-    """Remove uploads whose API is dead. Return the ids of their users and their own."""
+def upload_leases(session: Session) -> dict[UUID, int]:
+    """Return the renewals of each upload that an API receives."""
+    uploading = Record.status == RecordStatus.UPLOADING
+    rows = session.execute(select(Record.id, Record.upload_renewals).where(uploading))
+    return dict(rows.all())
+
+
+def remove_abandoned_uploads(
+    session: Session, expired: Mapping[UUID, int]
+) -> list[tuple[UUID, UUID]]:
+    """Remove the uploads whose lease still is as in `expired`. Return the ids of their users and their own."""
     abandoned = (
         select(Record.id)
-        .where(Record.status == RecordStatus.UPLOADING, Record.upload_lease_until < func.now())
-        .limit(limit)
+        .where(
+            Record.status == RecordStatus.UPLOADING,
+            tuple_(Record.id, Record.upload_renewals).in_(list(expired.items())),
+        )
         .with_for_update(skip_locked=True)
     )
     removed = delete(Record).where(Record.id.in_(abandoned)).returning(Record.user_id, Record.id)

@@ -19,7 +19,8 @@ from tests.conftest import User
 from tests.wavs import build, chunk, fmt_payload, wrap
 
 FIELDS = {
-    "id", "status", "progress", "queue_position", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
+    "id", "status", "progress", "queue_position",
+    "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
 }  # fmt: skip
 
@@ -60,6 +61,7 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "status": "done",
         "progress": 1.0,
         "queue_position": None,
+        "waiting_for": None,
         "filename": "all.wav",
         "duration_s": 0.1,
         "source_bytes": len(SHORT_WAV),

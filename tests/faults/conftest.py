@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,12 +72,6 @@ class Service:
         os.killpg(pid, signal.SIGKILL)
         until(lambda: self._runs_anew(program, pid), RESTARTED_WITHIN_S)
 
-    def end(self, program: str, one_of: Callable[[psutil.Process], psutil.Process]) -> None:
-        """Only one of the program's processes dies; returns when the supervisor has started the program anew."""
-        pid = self.stack.pid(program)
-        one_of(psutil.Process(pid)).kill()
-        until(lambda: self._runs_anew(program, pid), RESTARTED_WITHIN_S)
-
     def _runs_anew(self, program: str, pid: int) -> bool:
         info = self.stack.supervisor.getProcessInfo(program)
         return bool(info["statename"] == "RUNNING" and info["pid"] != pid)
@@ -130,5 +124,8 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _needed(service: Service) -> set[str]:
-    query = "SELECT id FROM records WHERE user_id = :id AND status = 'done'"
-    return {f"{record_id}.mp3" for record_id in service.ask(query, service.user.id)}
+    suffix = "CASE status WHEN 'done' THEN '.mp3' ELSE '.wav' END"
+    query = (
+        f"SELECT id || {suffix} FROM records WHERE user_id = :id AND status IN ('done', 'failed')"  # noqa: S608
+    )
+    return set(service.ask(query, service.user.id))

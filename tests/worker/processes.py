@@ -1,18 +1,7 @@
-"""Processes of the tests: what Linux tells of them, in /proc, and another ffmpeg to run."""
+"""What Linux tells of processes, in /proc."""
 
 import os
 from pathlib import Path
-
-from worker.audio import ffmpeg
-
-_OTHER_FFMPEG = """#!/bin/sh
-for argument; do
-    set -- "$@" "$argument"
-    [ "$argument" != libmp3lame ] || set -- "$@" -compression_level 7
-    shift
-done
-exec "{executable}" "$@"
-"""
 
 
 def children() -> list[int]:
@@ -36,11 +25,3 @@ def peak_kib(pid: int | str) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return next((int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line), 0)
-
-
-def another_ffmpeg(folder: Path) -> Path:
-    """Return an ffmpeg for IMAGEIO_FFMPEG_EXE that has another fingerprint and makes other VBR frames than ours."""
-    script = folder / "ffmpeg"
-    script.write_text(_OTHER_FFMPEG.format(executable=ffmpeg.EXECUTABLE))
-    script.chmod(0o755)
-    return script

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from uuid import UUID
 
 import psutil
@@ -34,9 +35,7 @@ def store(
     options = Options(**asked)
     info = read_wav(BytesIO(wav), len(wav))
     with db.transaction() as session:
-        record_id = db.records.reserve(
-            session, user_id, filename, options, {}, max_pending=100, lease_s=60
-        )
+        record_id = db.records.reserve(session, user_id, filename, options, {}, max_pending=100)
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         with media.publishing(files.source) as source:
             source.write(wav)
@@ -76,7 +75,10 @@ def ffmpegs(process: psutil.Process | None = None) -> list[psutil.Process]:
 
 def _is_ffmpeg(process: psutil.Process) -> bool:
     try:
-        return process.exe() == ffmpeg.EXECUTABLE and process.status() != psutil.STATUS_ZOMBIE
+        return (
+            process.exe() == str(Path(ffmpeg.EXECUTABLE).resolve())
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
     except psutil.Error:
         return False
 

@@ -3,6 +3,6 @@
 from worker.audio.cores import own_core
 from worker.audio.encode import Segment, write_part
 from worker.audio.ffmpeg import Limits
-from worker.audio.fingerprint import encoder_fingerprint
+from worker.audio.fingerprint import encoder_fingerprint, encoder_name
 
-__all__ = ["Limits", "Segment", "encoder_fingerprint", "own_core", "write_part"]
+__all__ = ["Limits", "Segment", "encoder_fingerprint", "encoder_name", "own_core", "write_part"]

@@ -21,12 +21,14 @@ def write_mp3(
     samples: int,
     parts: Sequence[Path],
     overrides: dict[str, str],
+    encoder: str,
     mp3: BinaryIO,
     check: Callable[[], None],
 ) -> None:
-    """Write the MP3 of a source with `samples` samples per channel; `overrides` are the user's tags.
+    """Write the MP3 of a source with `samples` samples per channel.
 
-    Calls `check` before each part and passes on its exceptions. Raises EncodeFailed if the parts do not fit together.
+    `overrides` are the user's tags, and `encoder` is the name of the encoder that wrote the parts. Calls `check` before
+    each part and passes on its exceptions. Raises EncodeFailed if the parts do not fit together.
     """
     summary = lame_header.summarise(parts)
     mp3.write(
@@ -37,10 +39,11 @@ def write_mp3(
             sample_rate_hz=info.fmt.sample_rate_hz,
             big_endian=info.big_endian,
             overrides=overrides,
+            encoder=encoder,
         )
     )
     length = resampled_length(samples, info.fmt.sample_rate_hz, target)
-    mp3.write(lame_header.header_frame(summary, length, target.quality))
+    mp3.write(lame_header.header_frame(summary, length, target.quality, encoder))
     for part in parts:
         check()
         with part.open("rb") as file:

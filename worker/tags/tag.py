@@ -19,7 +19,6 @@ from typing import BinaryIO
 from mutagen.id3 import COMM, ID3, TCON, TXXX, Frame, Frames
 from mutagen.id3 import Encoding as Charset
 
-from shared.mpeg import LAME_VERSION
 from shared.wav import Chunk
 from worker.tags import id3
 from worker.tags.chapters import chapters
@@ -29,7 +28,6 @@ from worker.tags.text import clean
 MAX_METADATA_BYTES = 16 * 2**20
 """Of all chunks together. A chunk that would exceed it is left out."""
 MAX_PAIRS = 1_000
-_ENCODER = f"wav2mp3, LAME {LAME_VERSION}"
 
 _OVERRIDES = {
     "title": "TIT2",
@@ -54,6 +52,7 @@ def read_tags(
     sample_rate_hz: int,
     big_endian: bool,
     overrides: Mapping[str, str],
+    encoder: str,
 ) -> bytes:
     """Return a complete ID3v2.4 tag.
 
@@ -65,7 +64,8 @@ def read_tags(
     _override(tag, overrides)
     _drop_unknown_genres(tag)
     if not tag.getall("TSSE"):
-        tag.add(_id3_frame("TSSE", _ENCODER))  # some players and checkers report a missing tag
+        # Some players and checkers report a missing tag.
+        tag.add(_id3_frame("TSSE", f"wav2mp3, {encoder}"))
     return _serialize(tag)
 
 

@@ -14,7 +14,7 @@ from shared.db import Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import FilenameTaken, TooManyPending
 from shared.mp3_options import Options
 from tests.shared.db import rows
-from tests.shared.db.rows import LEASE_S, MAX_ATTEMPTS, OVER_S, db_call
+from tests.shared.db.rows import MAX_ATTEMPTS, db_call
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -86,9 +86,7 @@ def test_pending_records_are_limited() -> None:
     user_id = rows.add_user()
 
     def reserve(session: Session, name: str) -> UUID:
-        return db.records.reserve(
-            session, user_id, name, Options(), {}, max_pending=2, lease_s=LEASE_S
-        )
+        return db.records.reserve(session, user_id, name, Options(), {}, max_pending=2)
 
     done, failed = db_call(reserve, "done"), db_call(reserve, "failed")
     db_call(rows.accept, failed)
@@ -104,7 +102,6 @@ def test_pending_records_are_limited() -> None:
 def test_an_accepted_record_has_its_jobs_in_order() -> None:
     record_id, job_ids = rows.add_record(3)
     assert rows.record(record_id).status == RecordStatus.QUEUED
-    assert rows.record(record_id).upload_lease_until is None
     found = [rows.job(job_id) for job_id in job_ids]
     assert [job.index for job in found] == [0, 1, 2]
     assert [job.start_sample for job in found] == [0, rows.SAMPLES, 2 * rows.SAMPLES]
@@ -120,10 +117,10 @@ def test_a_finished_upload_is_neither_accepted_nor_renewed(move: str) -> None:
         "delete": lambda session: db.records.mark_gone(session, record_id, RecordStatus.DELETED),
         "abort": lambda session: db.records.abort_upload(session, record_id),
     }
-    assert db_call(db.records.renew_upload, record_id, LEASE_S)
+    assert db_call(db.records.renew_upload, record_id)
     db_call(over[move])
     before = _jobs()
-    assert not db_call(db.records.renew_upload, record_id, LEASE_S)
+    assert not db_call(db.records.renew_upload, record_id)
     assert db_call(rows.accept, record_id) == []
     assert _jobs() == before
 
@@ -245,11 +242,9 @@ def test_a_record_is_exhausted_after_the_last_attempt() -> None:
     record_id, (job_id, _) = rows.add_record(2)
     for _ in range(MAX_ATTEMPTS):
         assert _exhausted() == []
-        held = rows.claim(job_id, lease_s=OVER_S)
-    assert _exhausted() == [record_id]
-    assert db_call(rows.renew, held)
-    assert _exhausted() == []
-    assert db_call(db.jobs.requeue, held)
+        rows.claim(job_id)
+        assert _exhausted() == []
+        rows.expire_leases()
     assert _exhausted() == [record_id]
     db_call(rows.fail, record_id)
     assert _exhausted() == []
@@ -259,39 +254,31 @@ def test_a_record_is_exhausted_after_the_last_assembly() -> None:
     record_id = rows.add_encoded()
     for _ in range(MAX_ATTEMPTS):
         assert _exhausted() == []
-        held = rows.claim_assembly(record_id, lease_s=OVER_S)
+        rows.claim_assembly(record_id)
+        rows.expire_leases()
     assert _exhausted() == [record_id]
-    assert db_call(rows.renew, held)
-    assert _exhausted() == []
-
-
-def test_a_job_that_finishes_now_is_not_exhausted() -> None:
-    _, (job_id,) = rows.add_record()
-    for _ in range(MAX_ATTEMPTS):
-        held = rows.claim(job_id, lease_s=OVER_S)
-    with db.transaction() as session:
-        assert rows.finish(session, held)
-        found = rows.start(lambda other: db.records.exhausted(other, MAX_ATTEMPTS, LIMIT))
-        assert found.result() == []
-    assert _exhausted() == []
 
 
 def test_an_abandoned_upload_is_removed() -> None:
     user_id = rows.add_user()
-    abandoned = db_call(lambda session: rows.reserve(session, user_id, "a.wav", lease_s=OVER_S))
+    abandoned = db_call(rows.reserve, user_id, "a.wav")
     alive = db_call(rows.reserve, user_id, "b.wav")
     accepted, _ = rows.add_record()
-    assert db_call(db.records.remove_abandoned_uploads, LIMIT) == [(user_id, abandoned)]
+    seen = db_call(db.records.upload_leases)
+    assert set(seen) == {abandoned, alive}
+    assert db_call(db.records.renew_upload, alive)
+    assert db_call(db.records.remove_abandoned_uploads, seen) == [(user_id, abandoned)]
     with db.transaction() as session:
         assert {record.id for record in session.query(Record)} == {alive, accepted}
 
 
 def test_an_upload_accepted_now_is_not_removed() -> None:
     user_id = rows.add_user()
-    record_id = db_call(lambda session: rows.reserve(session, user_id, lease_s=OVER_S))
+    record_id = db_call(rows.reserve, user_id)
+    seen = db_call(db.records.upload_leases)
     with db.transaction() as session:
         assert rows.accept(session, record_id)
-        removed = rows.start(lambda other: db.records.remove_abandoned_uploads(other, LIMIT))
+        removed = rows.start(lambda other: db.records.remove_abandoned_uploads(other, seen))
         assert removed.result() == []
     assert rows.record(record_id).status == RecordStatus.QUEUED
 

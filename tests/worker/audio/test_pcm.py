@@ -22,9 +22,9 @@ MPEG_1_LAYER_3 = b"\x01\x00\x02\x00\x00\x00\x80\x04\x01\x00\x71\x05"
 def read(wav: bytes, start: int = 0, samples: int | None = None) -> tuple[bytes, pcm.PcmFormat]:
     info = info_of(wav)
     assert info.samples is not None
-    stretch = SampleRange(start, info.samples - start if samples is None else samples)
+    sample_range = SampleRange(start, info.samples - start if samples is None else samples)
     with opened(wav) as file:
-        return b"".join(pcm.read_samples(file, info, stretch)), pcm.raw_format(info)
+        return b"".join(pcm.read_samples(file, info, sample_range)), pcm.raw_format(info)
 
 
 def info_of(wav: bytes) -> WavInfo:
@@ -47,29 +47,29 @@ def opened(wav: bytes) -> Iterator[BinaryIO]:
         (32, "RIFX", "s32be"),
     ],
 )
-def test_integers_go_to_ffmpeg_as_they_are(bits: int, container: str, name: str) -> None:
+def test_integers_are_read_unchanged(bits: int, container: str, name: str) -> None:
     samples = wavs.sine(1000, 3)
-    data, form = read(wavs.build(samples, bits=bits, container=container))
-    assert (form.name, form.block_align) == (name, 3 * bits // 8)
+    data, pcm_format = read(wavs.build(samples, bits=bits, container=container))
+    assert (pcm_format.name, pcm_format.block_align) == (name, 3 * bits // 8)
     assert data == wavs.encode(samples, bits=bits, big_endian=container == "RIFX")
 
 
 @pytest.mark.parametrize(
     ("bits", "container"), [(32, "RIFF"), (32, "RIFX"), (64, "RIFF"), (64, "RIFX")]
 )
-def test_floats_go_to_ffmpeg_as_they_are(bits: int, container: str) -> None:
+def test_floats_are_read_unchanged(bits: int, container: str) -> None:
     samples = 3e38 * wavs.sine(1000, 2)
     samples[7] = np.inf
-    data, form = read(wavs.build(samples, codec="float", bits=bits, container=container))
+    data, pcm_format = read(wavs.build(samples, codec="float", bits=bits, container=container))
     big_endian = container == "RIFX"
-    assert form.name == f"f{bits}{'be' if big_endian else 'le'}"
+    assert pcm_format.name == f"f{bits}{'be' if big_endian else 'le'}"
     assert data == wavs.encode(samples, codec="float", bits=bits, big_endian=big_endian)
 
 
 @pytest.mark.parametrize(
     ("bits", "container"), [(32, "RIFF"), (32, "RIFX"), (64, "RIFF"), (64, "RIFX")]
 )
-def test_what_is_not_a_number_is_silence(bits: int, container: str) -> None:
+def test_nan_becomes_silence(bits: int, container: str) -> None:
     samples = wavs.sine(100_000, 2)
     holes = samples.copy()
     holes[::777, 1] = np.nan
@@ -83,32 +83,33 @@ def test_what_is_not_a_number_is_silence(bits: int, container: str) -> None:
 @pytest.mark.parametrize(("container", "name"), [("RIFF", "s32le"), ("RIFX", "s32be")])
 def test_wider_integers_keep_their_upper_32_bits(container: str, name: str, bits: int) -> None:
     samples = wavs.sine(60_000, 2)
-    data, form = read(wavs.build(samples, bits=bits, container=container))
+    data, pcm_format = read(wavs.build(samples, bits=bits, container=container))
     got = wavs.decode(data, channels=2, bits=32, big_endian=container == "RIFX")
-    assert form.name == name
+    assert pcm_format.name == name
     assert np.abs(got - samples).max() <= 2.0**-31
 
 
 @pytest.mark.parametrize("codec", ["alaw", "mulaw"])
-def test_companded_samples_have_ffmpegs_name(codec: str) -> None:
+def test_companded_samples_are_read_unchanged(codec: str) -> None:
     samples = wavs.sine(1000)
-    data, form = read(wavs.build(samples, codec=codec, bits=8))
-    assert (form.name, form.sample_bytes) == (codec, 1)
+    data, pcm_format = read(wavs.build(samples, codec=codec, bits=8))
+    assert (pcm_format.name, pcm_format.sample_bytes) == (codec, 1)
     assert data == wavs.encode(samples, codec=codec)
 
 
-LONG_SAMPLES = 100_000  # several chunks
+LONG_SAMPLES = 100_000
+"""Several chunks."""
 LONG_24_BIT = wavs.build(wavs.sine(LONG_SAMPLES, 3), bits=24)
 
 
 @given(start=st.integers(0, LONG_SAMPLES), end=st.integers(0, LONG_SAMPLES))
-def test_a_stretch_is_where_it_says(start: int, end: int) -> None:
-    data, form = read(LONG_24_BIT, start, max(0, end - start))
-    assert data == LONG_24_BIT[44:][start * form.block_align : end * form.block_align]
+def test_a_range_has_exactly_its_samples(start: int, end: int) -> None:
+    data, pcm_format = read(LONG_24_BIT, start, max(0, end - start))
+    assert data == LONG_24_BIT[44:][start * pcm_format.block_align : end * pcm_format.block_align]
 
 
 @pytest.mark.parametrize("name", ["u8", "s16be", "f64le", "alaw", "mulaw"])
-def test_silence_decodes_to_nothing(name: str) -> None:
+def test_silence_decodes_to_zero(name: str) -> None:
     codec = {"u": "pcm", "s": "pcm", "f": "float"}.get(name[0], name)
     codec = name if name.endswith("law") else codec
     bits = {"u8": 8, "s16be": 16, "f64le": 64}.get(name, 8)
@@ -118,7 +119,7 @@ def test_silence_decodes_to_nothing(name: str) -> None:
     assert np.abs(decoded).max() < 0.001
 
 
-def test_a_compressed_source_is_given_on_with_nothing_but_format_and_data() -> None:
+def test_only_format_and_data_reach_the_decoder() -> None:
     data = bytes(range(256)) * 3000
     fmt = wavs.fmt_payload(tag=0x55, bits=0, block_align=1) + struct.pack("<H", 12) + MPEG_1_LAYER_3
     secret = wavs.chunk(b"LIST", b"INFOISFT....secret")
@@ -126,8 +127,8 @@ def test_a_compressed_source_is_given_on_with_nothing_but_format_and_data() -> N
     info = info_of(wav)
     assert info.fmt.codec is Codec.MP3
     with opened(wav) as file:
-        given_on = b"".join(pcm.compressed_file(file, info))
-    assert b"secret" not in given_on
-    assert given_on.endswith(b"data\xff\xff\xff\xff" + data)
-    again = info_of(given_on)
+        decoder_input = b"".join(pcm.compressed_file(file, info))
+    assert b"secret" not in decoder_input
+    assert decoder_input.endswith(b"data\xff\xff\xff\xff" + data)
+    again = info_of(decoder_input)
     assert replace(again, data_offset=info.data_offset, chunks=info.chunks) == info

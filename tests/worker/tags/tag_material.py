@@ -1,4 +1,4 @@
-"""RIFF metadata chunks built by hand, and the tag that becomes of them as mutagen reads it."""
+"""Builds RIFF metadata chunks, and reads the tag that is made of them with mutagen."""
 
 import struct
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def tag_bytes(
     big_endian: bool = False,
     samples: int = SAMPLES,
 ) -> bytes:
-    """The tag of a file that holds these chunks, with a header in front of each as in a WAV."""
+    """Return the tag of a file with these chunks, each after a header as in a WAV."""
     file, found = BytesIO(), []
     for chunk_id, payload in chunks:
         file.write(chunk_id + b"size")
@@ -34,6 +34,7 @@ def tag_bytes(
         sample_rate_hz=RATE_HZ,
         big_endian=big_endian,
         overrides=overrides or {},
+        encoder="LAME4.1a",
     )
 
 
@@ -92,7 +93,7 @@ def raw_id3(*frames: bytes, version: int = 4, flags: int = 0) -> RiffChunk:
 
 
 def raw_frame(name: bytes, data: bytes, flags: int = 0) -> bytes:
-    """Of ID3v2.3, or of 2.4 while data is shorter than 128 bytes."""
+    """Build a frame of ID3v2.3, or of 2.4 if the data is shorter than 128 bytes."""
     return name + struct.pack(">IH", len(data), flags) + data
 
 

@@ -30,7 +30,9 @@ def upgrade() -> None:
         sa.Column(
             "run_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waiting_for", sa.String(), nullable=True),
+        sa.Column("storage_waits", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("renewals", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_id"], ["records.id"], name=op.f("fk_jobs_record_id"), ondelete="CASCADE"
         ),
@@ -48,7 +50,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_running",
         "jobs",
-        ["lease_until"],
+        ["id"],
         postgresql_where=sa.text("state = 'running'"),
     )
     # 32 jobs of a record are ready at first: the default of SEGMENTS_IN_FLIGHT.
@@ -76,7 +78,11 @@ def upgrade() -> None:
     )
     op.add_column("records", sa.Column("encoder", sa.String(), nullable=True))
     op.drop_column("records", "attempt")
-    op.alter_column("records", "lease_until", new_column_name="upload_lease_until")
+    op.drop_column("records", "lease_until")
+    op.add_column(
+        "records",
+        sa.Column("upload_renewals", sa.Integer(), server_default=sa.text("0"), nullable=False),
+    )
     op.execute("DELETE FROM workers")  # they report themselves again
     op.add_column("workers", sa.Column("role", sa.String(), nullable=False))
     op.add_column("workers", sa.Column("encoder", sa.String(), nullable=True))
@@ -124,7 +130,8 @@ def downgrade() -> None:
     op.add_column(
         "records", sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False)
     )
-    op.alter_column("records", "upload_lease_until", new_column_name="lease_until")
+    op.drop_column("records", "upload_renewals")
+    op.add_column("records", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
     op.execute("DELETE FROM workers")
     for column in ("role", "encoder", "stopped_at"):
         op.drop_column("workers", column)
