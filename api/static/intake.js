@@ -2,6 +2,7 @@
 
 import { forgetAnswer, resolveConflict } from "./conflicts.js";
 import { addEntry, entries } from "./entries.js";
+import { formatSize } from "./format.js";
 import { t } from "./i18n.js";
 import { showNotice } from "./notices.js";
 import { currentOptions } from "./options.js";
@@ -54,7 +55,7 @@ function takenNames() {
 }
 
 async function refusal(file) {
-  if (file.size > maxUploadBytes) return t("tooLarge", { size: maxUploadBytes });
+  if (file.size > maxUploadBytes) return t("tooLarge", { size: formatSize(maxUploadBytes) });
   try {
     const format = await otherFormat(file);
     if (format === "") return t("emptyFile");
