@@ -5,14 +5,19 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, Route, sync_playwright
 
 from local.stack import Stack
 from tests.conftest import User
+from tests.wavs import build, sine
 
 QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
+WAV = build(sine(1000))
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +45,7 @@ def _chromium() -> str | None:
 @pytest.fixture
 def page(browser: Browser, service_url: str) -> Iterator[Page]:
     """The service's page in a fresh profile; an error on its console fails the test."""
-    with browser.new_context(accept_downloads=True) as context:
+    with browser.new_context(accept_downloads=True, locale="en-GB") as context:
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -63,22 +68,39 @@ def _frozen(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture
 def frozen_workers(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
-    """While they are, every record waits."""
+    """Stop the workers, so that every record waits."""
     if "SERVICE_URL" in os.environ:
         pytest.skip("the workers of a named service are not ours to freeze")
     return _frozen(request.getfixturevalue("stack"))
 
 
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    """A short WAV, "one.wav"."""
+    path = tmp_path / "one.wav"
+    path.write_bytes(WAV)
+    return path
+
+
+@pytest.fixture
+def wavs(tmp_path: Path) -> list[Path]:
+    """Ten WAVs of 10 s each, "take 0.wav" to "take 9.wav"."""
+    paths = [tmp_path / f"take {number}.wav" for number in range(10)]
+    for path in paths:
+        path.write_bytes(build(sine(10 * 44100)))
+    return paths
+
+
 class HeldUploads:
-    """Uploads that have begun and do not get on until they are released."""
+    """Holds uploads that have begun, until they are released."""
 
     def __init__(self, page: Page) -> None:
         self._held: list[Route] = []
         self._are_released = False
-        page.route("**/record?user_id=*", self._hold)
+        page.route("**/record?*user_id=*", self._hold)
 
     def _hold(self, route: Route) -> None:
-        if self._are_released:
+        if self._are_released or route.request.method != "POST":
             route.continue_()
         else:
             self._held.append(route)
@@ -90,7 +112,36 @@ class HeldUploads:
 
 
 def become(page: Page, user: User) -> None:
-    """The page is this user's from now on."""
-    keep = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
-    page.evaluate(keep, {"id": user.id, "token": user.token})
+    """Make the page this user's from now on."""
+    page.evaluate(KEEP_USER, {"id": user.id, "token": user.token})
     page.reload()
+
+
+def become_staged(page: Page) -> None:
+    """Store a user that the service does not know, for pages with staged records."""
+    page.evaluate(KEEP_USER, {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"})
+    page.reload()
+
+
+def drop(page: Page, selector: str, *paths: Path) -> None:
+    """Drop files like the system's file manager. A synthetic event would not make the browser open the file."""
+    drag(page, selector, paths, "dragEnter", "dragOver", "drop")
+
+
+def drag(page: Page, selector: str, paths: tuple[Path, ...], *kinds: str) -> None:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    dragged = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in kinds:
+        place = {"type": kind, "x": box["x"] + 5, "y": box["y"] + 5}
+        session.send("Input.dispatchDragEvent", {**place, "data": dragged})
+
+
+def throttle(page: Page, upload_bytes_per_s: int) -> None:
+    """Slow down the uploads of the page."""
+    session = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    session.send(
+        "Network.emulateNetworkConditions", {**limits, "uploadThroughput": upload_bytes_per_s}
+    )
