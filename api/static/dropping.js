@@ -56,8 +56,10 @@ function watchPicker(buttonSelector, inputSelector, isFolder) {
   input.onchange = () => {
     const files = [...input.files];
     input.value = "";
-    takeFiles(files, isFolder);
+    if (files.length) takeFiles(files, isFolder);
   };
+  // Files that were picked while the page was starting.
+  input.onchange();
 }
 
 export function startDropping() {

@@ -35,8 +35,7 @@ export async function editTags(values) {
 
 // Shows the tags of a file as placeholders. The file is read in the browser and not uploaded.
 function previewButton(inputs, source) {
-  const picker = element("input", { type: "file", className: "visually-hidden", tabIndex: -1, accept: ".wav,.wave,.bwf,.rf64,.bw64,.w64" });
-  picker.ariaLabel = t("preview");
+  const picker = element("input", { type: "file", hidden: true, accept: ".wav,.wave,.bwf,.rf64,.bw64,.w64" });
   const button = element("button", { type: "button", textContent: t("preview") });
   button.onclick = () => picker.click();
   picker.onchange = () => picker.files[0] && showTags(picker.files[0], inputs, source);

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Route, expect, sync_playwright
 
 from local.stack import Stack
 from tests.conftest import User
@@ -50,6 +50,7 @@ def page(browser: Browser, service_url: str) -> Iterator[Page]:
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(service_url)
+        wait_until_started(page)
         yield page
         assert errors == []
 
@@ -111,16 +112,23 @@ class HeldUploads:
             route.continue_()
 
 
+def wait_until_started(page: Page) -> None:
+    """Wait for the texts, which the page fills when it starts."""
+    expect(page.locator("#drop-title")).not_to_be_empty()
+
+
 def become(page: Page, user: User) -> None:
     """Make the page this user's from now on."""
     page.evaluate(KEEP_USER, {"id": user.id, "token": user.token})
     page.reload()
+    wait_until_started(page)
 
 
 def become_staged(page: Page) -> None:
     """Store a user that the service does not know, for pages with staged records."""
     page.evaluate(KEEP_USER, {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"})
     page.reload()
+    wait_until_started(page)
 
 
 def drop(page: Page, selector: str, *paths: Path) -> None:

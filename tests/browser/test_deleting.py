@@ -69,9 +69,7 @@ def test_leaving_the_page_completes_the_deletion(page: Page, user: User, names: 
 def test_a_failed_delete_keeps_the_row(page: Page, user: User, names: list[str]) -> None:
     become(page, user)
     expect(page.locator("#records li")).to_have_count(3)
-    page.route(
-        "**/records/*", lambda route: route.fulfill(status=503, json={"detail": "Not now."})
-    )
+    page.route("**/records/*", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
     delete(page, "two")
     expect(page.locator("#notice")).to_contain_text(
         "two.wav was not deleted. Not now.", timeout=10_000
@@ -91,7 +89,7 @@ def test_the_focus_moves_to_the_next_row(page: Page, user: User, names: list[str
 
 def test_a_cancelled_upload_leaves_no_record(page: Page, user: User, wav: Path) -> None:
     become(page, user)
-    page.route("**/record?*", lambda route: None)
+    page.route("**/record?*", lambda _: None)
     page.set_input_files("#files", wav)
     page.get_by_role("button", name="Cancel one.wav").click()
     expect(page.locator("#records li")).to_have_count(0)

@@ -96,7 +96,9 @@ def test_a_thousand_rows_stay_responsive(page: Page) -> None:
       return longest;
     }"""
     assert page.evaluate(frames) < 500
-    drawn = "canvases => canvases.filter((canvas) => canvas.width > 0 && canvas.width !== 300).length"
+    drawn = (
+        "canvases => canvases.filter((canvas) => canvas.width > 0 && canvas.width !== 300).length"
+    )
     assert page.locator("#records .waveform").evaluate_all(drawn) < 60
     started_s = time.monotonic()
     page.locator("#records .more").first.click()
@@ -110,7 +112,7 @@ def test_the_bar_counts_the_batch(page: Page) -> None:
     page.evaluate("localStorage.setItem('wav2mp3.batch', '0')")
     become_staged(page)
     expect(page.locator("#summary")).to_have_text("13 of 16 done · 1 failed")
-    expect(page.locator("#totals")).to_have_text("16 files · 2.2 GB")
+    expect(page.locator("#totals")).to_have_text("16 files · 3.1 GB")
     records[:] = [record(number) for number in range(3)]
     expect(page.locator("#summary")).to_have_text("3 files done")
     expect(page.locator("#retry-failed")).to_be_hidden()

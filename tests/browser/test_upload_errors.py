@@ -66,7 +66,8 @@ def test_a_busy_service_is_asked_again(page: Page, wavs: list[Path]) -> None:
     detail = "The service cannot reach its database at the moment."
     headers = {"Retry-After": "2"}
     page.route(
-        "**/users", lambda route: route.fulfill(status=503, headers=headers, json={"detail": detail})
+        "**/users",
+        lambda route: route.fulfill(status=503, headers=headers, json={"detail": detail}),
     )
     page.set_input_files("#files", wavs[:2])
     rows = page.locator("#records li")
