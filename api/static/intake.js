@@ -4,9 +4,9 @@ import { forgetAnswer, resolveConflict } from "./conflicts.js";
 import { addEntry, entries } from "./entries.js";
 import { formatSize } from "./format.js";
 import { t } from "./i18n.js";
-import { showNotice } from "./notices.js";
 import { currentOptions } from "./options.js";
 import { rememberSample } from "./tags.js";
+import { showBriefly } from "./undo.js";
 import { enqueue } from "./uploads.js";
 import { otherFormat } from "./wav_file.js";
 
@@ -24,7 +24,7 @@ export function takeFiles(files, isFolder = false) {
 
 async function take(files, isFolder) {
   const wanted = isFolder ? files.filter(({ name }) => WAV_SUFFIX.test(name)) : files;
-  if (wanted.length < files.length) showNotice(t("leftOut", { count: files.length - wanted.length }));
+  if (wanted.length < files.length) showBriefly(t("leftOut", { count: files.length - wanted.length }));
   forgetAnswer();
   const options = currentOptions();
   const names = takenNames();

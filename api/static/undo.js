@@ -12,7 +12,7 @@ const toasts = find("#toasts");
 const pending = new Set();
 
 export function showToast(text, action = null) {
-  const toast = element("div", { className: "toast", role: "status" }, element("span", { textContent: text }));
+  const toast = element("div", { className: "toast" }, element("span", { textContent: text }));
   if (action) {
     const button = element("button", { type: "button", textContent: action.text });
     button.onclick = action.run;

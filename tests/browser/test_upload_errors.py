@@ -1,29 +1,40 @@
 """Uploads through a bad network and a busy service."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import throttle
+from tests.browser.conftest import throttle, wait_until_started
+from tests.browser.relay import Relay
 from tests.wavs import build, sine
 
 PROXY_ERROR = "<html><h1>nginx</h1></html>"
 UPLOADS = "**/record?*user_id=*"
 
 
-def test_an_upload_survives_a_lost_connection(page: Page, tmp_path: Path) -> None:
+@pytest.fixture
+def relay(page: Page, service_url: str) -> Iterator[Relay]:
+    """Open the page through a network that can be cut."""
+    with Relay(int(service_url.rsplit(":", 1)[1])) as relay:
+        page.goto(relay.url)
+        wait_until_started(page)
+        yield relay
+
+
+def test_an_upload_survives_a_lost_connection(page: Page, relay: Relay, tmp_path: Path) -> None:
     wav = tmp_path / "long.wav"
     wav.write_bytes(build(sine(60 * 44100)))
     throttle(page, 1_000_000)
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
     expect(row.locator(".state")).to_contain_text("kB/s", timeout=20_000)
-    page.context.set_offline(offline=True)
+    relay.cut()
     expect(row).to_have_class("waiting", timeout=10_000)
     expect(row.locator(".state")).to_contain_text("The connection was lost. Trying again in")
-    page.context.set_offline(offline=False)
+    relay.mend()
     throttle(page, -1)
     expect(row).to_have_class("done", timeout=60_000)
     expect(row).to_have_count(1)
@@ -41,10 +52,9 @@ def test_a_broken_upload_is_sent_again(page: Page, wav: Path) -> None:
 def test_an_accepted_upload_without_an_answer_is_found(page: Page, wav: Path) -> None:
     def lose_the_answer(route: Route) -> None:
         route.fetch()
-        page.unroute(UPLOADS)
         route.abort("connectionreset")
 
-    page.route(UPLOADS, lose_the_answer)
+    page.route(UPLOADS, lose_the_answer, times=1)
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
     expect(row).to_have_class("done", timeout=30_000)
@@ -71,7 +81,7 @@ def test_a_busy_service_is_asked_again(page: Page, wavs: list[Path]) -> None:
     )
     page.set_input_files("#files", wavs[:2])
     rows = page.locator("#records li")
-    expect(rows.locator(".state")).to_have_text([f"{detail} Trying again in 2 secs."] * 2)
+    expect(rows.locator(".state")).to_have_text([f"{detail} Trying again in 2 sec."] * 2)
     page.unroute("**/users")
     expect(rows).to_have_class(["done"] * 2, timeout=30_000)
     page.reload()

@@ -74,8 +74,8 @@ def test_a_dropped_folder_is_searched_for_wavs(page: Page, tmp_path: Path, wav: 
     (album / "cover.jpg").write_bytes(b"\xff\xd8\xff")
     drop(page, "#drop", album)
     names = page.locator("#records .done .name")
+    expect(page.locator(".toast")).to_contain_text("1 file of the folder is not a WAV")
     expect(names).to_have_text(["two", "one"], timeout=20_000)
-    expect(page.locator("#notice")).to_contain_text("1 file of the folder is not a WAV")
 
 
 def test_a_picked_folder_is_uploaded(page: Page, tmp_path: Path, wav: Path) -> None:
