@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, Route, expect, sync_playwright
 
 from local.stack import Stack
 from tests.conftest import User
@@ -144,6 +144,18 @@ def drag(page: Page, selector: str, paths: tuple[Path, ...], *kinds: str) -> Non
     for kind in kinds:
         place = {"type": kind, "x": box["x"] + 5, "y": box["y"] + 5}
         session.send("Input.dispatchDragEvent", {**place, "data": dragged})
+
+
+def count_uploads(page: Page) -> list[str]:
+    """Return a list that grows by the URL of each POST of the page."""
+    urls: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            urls.append(request.url)
+
+    page.on("request", note)
+    return urls
 
 
 def throttle(page: Page, upload_bytes_per_s: int) -> None:

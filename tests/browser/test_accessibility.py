@@ -1,6 +1,5 @@
 """The page for people who use a screen reader, the keyboard alone, or reduced motion."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import axe_playwright_python
@@ -24,7 +23,7 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def themed(request: pytest.FixtureRequest, page: Page) -> Iterator[Page]:
+def themed(request: pytest.FixtureRequest, page: Page) -> Page:
     page.emulate_media(color_scheme=request.param, reduced_motion="reduce")
     return page
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import WAV, become
+from tests.browser.conftest import WAV, become, count_uploads
 from tests.conftest import User
 from tests.wavs import build, sine
 
@@ -24,8 +24,7 @@ def longer(page: Page, user: User, tmp_path: Path) -> Path:
 
 
 def test_a_taken_name_is_said_before_the_upload(page: Page, longer: Path) -> None:
-    uploads: list[Request] = []
-    page.on("request", lambda request: request.method == "POST" and uploads.append(request))
+    uploads = count_uploads(page)
     page.set_input_files("#files", longer)
     dialog = page.get_by_role("dialog", name="This name is taken")
     expect(dialog).to_contain_text("one.wav is in the list already.")

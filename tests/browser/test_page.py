@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import become
+from tests.browser.conftest import become, count_uploads
 from tests.conftest import User
 from tests.wavs import build, sine
 
@@ -41,8 +41,7 @@ def test_a_chosen_wav_is_converted(page: Page, song: Path) -> None:
 def test_other_formats_are_refused_before_the_upload(
     page: Page, tmp_path: Path, name: str, content: bytes, sentence: str
 ) -> None:
-    uploads: list[Request] = []
-    page.on("request", lambda request: request.method == "POST" and uploads.append(request))
+    uploads = count_uploads(page)
     (tmp_path / name).write_bytes(content)
     page.set_input_files("#files", tmp_path / name)
     expect(page.locator("#records li.failed .state")).to_contain_text(sentence)
