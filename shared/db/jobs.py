@@ -65,6 +65,7 @@ class Claim:
     record_id: UUID
     user_id: UUID
     source_bytes: int
+    max_part_bytes: int | None
     encoder: str
     sample_range: SampleRange
     options: Options
@@ -84,21 +85,25 @@ class EncodedSegment:
 def create(
     session: Session,
     record_id: UUID,
+    user_id: UUID,
     sample_ranges: Sequence[SampleRange],
     *,
     queue: str,
     assemble_queue: str,
     in_flight: int,
+    is_long: bool = False,
 ) -> list[int]:
     """Create the jobs of a record. Return the ids of the encode jobs that are ready, in order."""
     encode = [
         {
             "record_id": record_id,
+            "user_id": user_id,
             "kind": JobKind.ENCODE,
             "index": index,
             "start_sample": sample_range.start_sample,
             "samples": sample_range.samples,
             "queue": queue,
+            "is_long": is_long,
             "state": JobState.READY if index < in_flight else JobState.HELD,
         }
         for index, sample_range in enumerate(sample_ranges)
@@ -108,6 +113,7 @@ def create(
     session.add(
         Job(
             record_id=record_id,
+            user_id=user_id,
             kind=JobKind.ASSEMBLE,
             queue=assemble_queue,
             state=JobState.HELD,
@@ -166,6 +172,7 @@ def _claim(
         record_id=record.id,
         user_id=record.user_id,
         source_bytes=record.source_bytes or 0,
+        max_part_bytes=record.reserved_bytes or None,
         encoder=record.encoder or encoder,
         sample_range=SampleRange(job.start_sample, job.samples),
         options=from_stored(Options, record.options),
@@ -184,6 +191,32 @@ def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool
         Job.state.in_((JobState.RUNNING, JobState.DONE)),
     )
     return ~others.exists()
+
+
+def fairer_job(session: Session, job_id: int) -> int | None:
+    """Return the job of another user that should run before this one, or None.
+
+    Users take turns: a user waits while another one with fewer running jobs has a due job on the same queue. A long job
+    waits while its user runs another long one and anyone else has a due job.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        return None
+    running = session.execute(
+        select(Job.user_id, func.count(), func.count().filter(Job.is_long))
+        .where(Job.state == JobState.RUNNING)
+        .group_by(Job.user_id)
+    ).all()
+    counts = {user_id: (count, long) for user_id, count, long in running}
+    count, long = counts.get(job.user_id, (0, 0))
+    if job.is_long and long:
+        others: tuple[ColumnElement[bool], ...] = (Job.user_id != job.user_id,)
+    elif count:
+        busier = [user_id for user_id, (other, _) in counts.items() if other >= count]
+        others = (Job.queue == job.queue, Job.user_id.not_in(busier))
+    else:
+        return None
+    return session.scalar(select(Job.id).where(DUE, *others).order_by(Job.id).limit(1))
 
 
 def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:
@@ -427,10 +460,12 @@ def restart_encoding(session: Session, record: Record, *, in_flight: int) -> Non
     create(
         session,
         record.id,
+        record.user_id,
         [SampleRange(job.start_sample, job.samples) for job in first],
         queue=first[0].queue,
         assemble_queue=assemble_queue,
         in_flight=in_flight,
+        is_long=first[0].is_long,
     )
 
 

@@ -2,18 +2,18 @@
 
 import os
 import shutil
-import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, Request, Route, expect, sync_playwright
 
-from local.stack import Stack
 from tests.conftest import User
+from tests.waiting import WITHIN_S
 from tests.wavs import build, sine
+from tests.worker.processes import suspended
 
 QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
@@ -25,6 +25,7 @@ def browser() -> Iterator[Browser]:
     if _chromium() is None:
         assert "CI" not in os.environ, "CI must have a Chromium"
         pytest.skip("there is no Chromium on this machine")
+    expect.set_options(timeout=1000 * WITHIN_S)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -55,24 +56,13 @@ def page(browser: Browser, service_url: str) -> Iterator[Page]:
         assert errors == []
 
 
-@contextmanager
-def _frozen(stack: Stack) -> Iterator[None]:
-    groups = [stack.pid(program) for program in ("worker", "clips")]
-    for group in groups:
-        os.killpg(group, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for group in groups:
-            os.killpg(group, signal.SIGCONT)
-
-
 @pytest.fixture
 def frozen_workers(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
-    """Stop the workers, so that every record waits."""
+    """Return a context manager: while it is open, every record waits."""
     if "SERVICE_URL" in os.environ:
         pytest.skip("the workers of a named service are not ours to freeze")
-    return _frozen(request.getfixturevalue("stack"))
+    stack = request.getfixturevalue("stack")
+    return suspended(stack.pid("worker"), stack.pid("clips"))
 
 
 @pytest.fixture

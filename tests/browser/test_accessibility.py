@@ -47,7 +47,7 @@ def test_the_keyboard_alone_is_enough(page: Page, wav: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(wav)
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
     page.locator("#clear").focus()
     for name in ("Play one.wav", "Download one.wav as MP3", "More about one.wav"):
         page.keyboard.press("Tab")

@@ -37,14 +37,14 @@ def test_a_taken_name_is_said_before_the_upload(page: Page, longer: Path) -> Non
 def test_replace_leaves_one_record(page: Page, longer: Path) -> None:
     page.set_input_files("#files", longer)
     page.get_by_role("button", name="Replace").click()
-    expect(page.locator("#records .done .length")).to_have_text(["00:03"], timeout=20_000)
+    expect(page.locator("#records .done .length")).to_have_text(["00:03"])
 
 
 def test_keep_both_renames_the_new_one(page: Page, longer: Path) -> None:
     page.set_input_files("#files", longer)
     page.keyboard.press("Enter")
     rows = page.locator("#records .done")
-    expect(rows).to_have_count(2, timeout=20_000)
+    expect(rows).to_have_count(2)
     names = rows.locator(".name").all_text_contents()
     assert names[1] == "one"
     assert names[0] != "one"
@@ -64,7 +64,7 @@ def test_one_answer_serves_all_conflicts(page: Page, user: User, tmp_path: Path)
     dialog.get_by_label("Do the same for 2 other files").check()
     dialog.get_by_role("button", name="Skip").click()
     expect(dialog).to_have_count(0)
-    expect(page.locator("#records .done")).to_have_count(4, timeout=20_000)
+    expect(page.locator("#records .done")).to_have_count(4)
     expect(page.locator("#records .length")).to_have_text(["00:03", "00:00", "00:00", "00:00"])
 
 
@@ -75,4 +75,4 @@ def test_a_name_taken_by_another_tab_is_asked_about(page: Page, user: User, wav:
     wav.write_bytes(LONGER)
     page.set_input_files("#files", wav)
     page.get_by_role("dialog").get_by_role("button", name="Replace").click()
-    expect(page.locator("#records .done .length")).to_have_text(["00:03"], timeout=20_000)
+    expect(page.locator("#records .done .length")).to_have_text(["00:03"])

@@ -35,7 +35,7 @@ def test_a_deleted_record_is_gone_after_five_seconds(
     rows = page.locator("#records .name")
     expect(rows).to_have_text(["three", "one"])
     assert len(stored_names(user)) == 3
-    with page.expect_request(lambda request: request.method == "DELETE", timeout=10_000):
+    with page.expect_request(lambda request: request.method == "DELETE"):
         pass
     expect(page.locator(".toast")).to_have_count(0)
     page.reload()
@@ -71,9 +71,7 @@ def test_a_failed_delete_keeps_the_row(page: Page, user: User, names: list[str])
     expect(page.locator("#records li")).to_have_count(3)
     page.route("**/records/*", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
     delete(page, "two")
-    expect(page.locator("#notice")).to_contain_text(
-        "two.wav was not deleted. Not now.", timeout=10_000
-    )
+    expect(page.locator("#notice")).to_contain_text("two.wav was not deleted. Not now.")
     expect(page.locator("#records .name")).to_have_text(names)
 
 

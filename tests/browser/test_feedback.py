@@ -38,7 +38,7 @@ def test_a_hidden_tab_notifies_when_the_batch_is_done(page: Page) -> None:
     expect(page.locator("#records li")).to_have_count(2)
     page.evaluate("window.isHidden = true")
     records[:] = [record(0), record(1)]
-    page.wait_for_function("window.told.length === 1", timeout=15_000)
+    page.wait_for_function("window.told.length === 1")
     assert page.evaluate("window.told") == ["2 files done"]
 
 
@@ -102,7 +102,7 @@ def test_closed_registration_asks_for_a_token(page: Page, user: User, wav: Path)
     dialog.get_by_label("User id").fill(user.id)
     dialog.get_by_label("Token").fill(user.token)
     dialog.get_by_role("button", name="Use this token").click()
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
     page.reload()
     wait_until_started(page)
     stored = json.loads(page.evaluate("localStorage.getItem('wav2mp3.user')"))

@@ -34,11 +34,11 @@ def test_the_page_survives_a_short_outage(
         page.route("**/records*", say_unavailable)
         expect(notice).to_contain_text(UNAVAILABLE)
         page.unroute("**/records*")
-        expect(notice).to_be_hidden(timeout=10_000)
+        expect(notice).to_be_hidden()
         page.context.set_offline(offline=True)
         expect(notice).to_contain_text("cannot be reached")
     page.context.set_offline(offline=False)
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     expect(notice).to_be_hidden()
 
 
@@ -48,7 +48,7 @@ def test_a_page_opened_during_an_outage_recovers(page: Page, user: User) -> None
     become(page, user)
     expect(page.locator("#notice")).to_be_visible()
     page.unroute("**/records*")
-    expect(page.locator("#records .done")).to_be_visible(timeout=10_000)
+    expect(page.locator("#records .done")).to_be_visible()
     expect(page.locator("#notice")).to_be_hidden()
 
 
@@ -60,7 +60,7 @@ def test_files_chosen_during_an_outage_upload_later(page: Page, user: User, wav:
     expect(page.locator("#records .waiting")).to_be_visible()
     page.unroute("**/records*")
     rows = page.locator("#records li")
-    expect(rows).to_have_class(["done", "done"], timeout=20_000)
+    expect(rows).to_have_class(["done", "done"])
     expect(rows.locator(".name")).to_have_text(["one", "old"])
 
 
@@ -78,7 +78,7 @@ def test_the_oldest_records_are_shown_on_demand(page: Page) -> None:
     stage(page, lambda: records)
     become_staged(page)
     rows, older = page.locator("#records li"), page.locator("#older")
-    expect(rows).to_have_count(2000, timeout=30_000)
+    expect(rows).to_have_count(2000)
     older.click()
     expect(rows).to_have_count(2100)
     older.click()
@@ -90,7 +90,7 @@ def test_unfinished_older_records_are_followed(page: Page) -> None:
     records = [record(number, "queued") for number in range(250)]
     stage(page, lambda: records)
     become_staged(page)
-    expect(page.locator("#records .queued")).to_have_count(250, timeout=20_000)
+    expect(page.locator("#records .queued")).to_have_count(250)
     records[240:] = [record(number) for number in range(240, 250)]
     expect(page.locator("#records .done")).to_have_count(10)
     records[140:240] = [record(number) for number in range(140, 240)]
@@ -114,9 +114,9 @@ def test_a_reload_shows_the_work_under_way(
     rows = page.locator("#records .queued")
     with frozen_workers:
         page.set_input_files("#files", wavs[:3])
-        expect(rows).to_have_count(3, timeout=20_000)
+        expect(rows).to_have_count(3)
         names = rows.locator(".name").all_text_contents()
         page.reload()
         expect(rows.locator(".name")).to_have_text(names)
         expect(page.locator("#summary")).to_contain_text("0 of 3 done")
-    expect(page.locator("#records .done")).to_have_count(3, timeout=20_000)
+    expect(page.locator("#records .done")).to_have_count(3)

@@ -32,7 +32,7 @@ def test_chosen_options_are_sent_and_remembered(page: Page, wav: Path) -> None:
     assert query["bitrate_kbps"] == ["320"]
     assert query["channels"] == ["1"]
     assert query["sample_rate_hz"] == ["48000"]
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
 
 
 def test_the_default_is_quality_2(page: Page, wav: Path) -> None:
@@ -119,10 +119,10 @@ def test_the_menu_says_when_the_source_is_gone(page: Page, user: User) -> None:
 def test_a_finished_file_of_this_page_is_converted_again(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     page.locator("#records .more").click()
     page.get_by_role("menuitem", name="Convert again with other options").click()
     page.get_by_role("dialog").get_by_label("Quality").select_option("320 kbit/s")
     page.get_by_role("button", name="Convert", exact=True).click()
-    expect(row.locator(".applied")).to_contain_text("320", timeout=20_000)
+    expect(row.locator(".applied")).to_contain_text("320")
     expect(row).to_have_count(1)

@@ -30,13 +30,13 @@ def test_an_upload_survives_a_lost_connection(page: Page, relay: Relay, tmp_path
     throttle(page, 1_000_000)
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row.locator(".state")).to_contain_text("kB/s", timeout=20_000)
+    expect(row.locator(".state")).to_contain_text("kB/s")
     relay.cut()
-    expect(row).to_have_class("waiting", timeout=10_000)
+    expect(row).to_have_class("waiting")
     expect(row.locator(".state")).to_contain_text("The connection was lost. Trying again in")
     relay.mend()
     throttle(page, -1)
-    expect(row).to_have_class("done", timeout=60_000)
+    expect(row).to_have_class("done")
     expect(row).to_have_count(1)
 
 
@@ -46,7 +46,7 @@ def test_a_broken_upload_is_sent_again(page: Page, wav: Path) -> None:
     row = page.locator("#records li")
     expect(row.locator(".state")).to_contain_text("The connection was lost.")
     page.unroute(UPLOADS)
-    expect(row).to_have_class("done", timeout=30_000)
+    expect(row).to_have_class("done")
 
 
 def test_an_accepted_upload_without_an_answer_is_found(page: Page, wav: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_accepted_upload_without_an_answer_is_found(page: Page, wav: Path) ->
     page.route(UPLOADS, lose_the_answer, times=1)
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row).to_have_class("done", timeout=30_000)
+    expect(row).to_have_class("done")
     expect(row).to_have_count(1)
     expect(page.get_by_role("dialog")).to_have_count(0)
 
@@ -67,7 +67,7 @@ def test_an_unknown_user_is_replaced(page: Page, wavs: list[Path]) -> None:
     page.evaluate("user => localStorage.setItem('wav2mp3.user', user)", unknown)
     page.set_input_files("#files", wavs[:3])
     rows = page.locator("#records li")
-    expect(rows).to_have_class(["done"] * 3, timeout=30_000)
+    expect(rows).to_have_class(["done"] * 3)
     page.reload()
     expect(rows).to_have_class(["done"] * 3)
 
@@ -83,7 +83,7 @@ def test_a_busy_service_is_asked_again(page: Page, wavs: list[Path]) -> None:
     rows = page.locator("#records li")
     expect(rows.locator(".state")).to_have_text([f"{detail} Trying again in 2 sec."] * 2)
     page.unroute("**/users")
-    expect(rows).to_have_class(["done"] * 2, timeout=30_000)
+    expect(rows).to_have_class(["done"] * 2)
     page.reload()
     expect(rows).to_have_count(2)
 
@@ -106,4 +106,4 @@ def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) ->
     expect(rows).to_have_class(["failed"] * 3)
     page.unroute(UPLOADS)
     page.get_by_role("button", name="Retry failed").click()
-    expect(rows).to_have_class(["done"] * 3, timeout=30_000)
+    expect(rows).to_have_class(["done"] * 3)

@@ -16,10 +16,10 @@ def test_polling_leaves_connections_for_uploads(
 ) -> None:
     with frozen_workers:
         page.set_input_files("#files", wavs)
-        expect(page.locator("#records .queued")).to_have_count(10, timeout=30_000)
+        expect(page.locator("#records .queued")).to_have_count(10)
         page.get_by_role("button", name="Cancel take 4.wav").click()
         expect(page.locator("#records li")).to_have_count(9)
-    expect(page.locator("#records .done")).to_have_count(9, timeout=30_000)
+    expect(page.locator("#records .done")).to_have_count(9)
 
 
 def test_three_files_are_uploaded_at_a_time(page: Page, wavs: list[Path]) -> None:
@@ -34,7 +34,7 @@ def test_three_files_are_uploaded_at_a_time(page: Page, wavs: list[Path]) -> Non
     page.get_by_role("button", name="Cancel take 0.wav").click()
     page.get_by_role("button", name="Cancel take 4.wav").click()
     uploads.release()
-    expect(rows).to_have_class(["done"] * 3, timeout=30_000)
+    expect(rows).to_have_class(["done"] * 3)
     page.reload()
     expect(rows).to_have_count(3)
 
@@ -45,16 +45,14 @@ def test_speed_and_time_left_are_shown(page: Page, tmp_path: Path) -> None:
     throttle(page, 500_000)
     page.set_input_files("#files", wav)
     state = page.locator("#records .uploading .state")
-    expect(state).to_have_text(
-        re.compile(r"^uploading \d+% · \d+ kB/s · \d+ secs? left$"), timeout=20_000
-    )
+    expect(state).to_have_text(re.compile(r"^uploading \d+% · \d+ kB/s · \d+ secs? left$"))
     expect(page.locator("#total")).not_to_have_attribute("value", "0")
 
 
 @pytest.mark.parametrize("place", ["#drop", "header", "#options"])
 def test_a_file_dropped_anywhere_is_uploaded(page: Page, wavs: list[Path], place: str) -> None:
     drop(page, place, wavs[0])
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
 
 
 def test_the_whole_window_says_that_files_can_be_dropped(page: Page, wav: Path) -> None:
@@ -75,7 +73,7 @@ def test_a_dropped_folder_is_searched_for_wavs(page: Page, tmp_path: Path, wav: 
     drop(page, "#drop", album)
     names = page.locator("#records .done .name")
     expect(page.locator(".toast")).to_contain_text("1 file of the folder is not a WAV")
-    expect(names).to_have_text(["two", "one"], timeout=20_000)
+    expect(names).to_have_text(["two", "one"])
 
 
 def test_a_picked_folder_is_uploaded(page: Page, tmp_path: Path, wav: Path) -> None:
@@ -85,7 +83,7 @@ def test_a_picked_folder_is_uploaded(page: Page, tmp_path: Path, wav: Path) -> N
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a folder").click()
     chooser.value.set_files(album)
-    expect(page.locator("#records .done .name")).to_have_text(["one"], timeout=20_000)
+    expect(page.locator("#records .done .name")).to_have_text(["one"])
 
 
 def test_a_pasted_file_is_uploaded(page: Page, wav: Path) -> None:
@@ -95,12 +93,12 @@ def test_a_pasted_file_is_uploaded(page: Page, wav: Path) -> None:
       window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
     }"""
     page.evaluate(paste, list(wav.read_bytes()))
-    expect(page.locator("#records .done .name")).to_have_text(["pasted"], timeout=20_000)
+    expect(page.locator("#records .done .name")).to_have_text(["pasted"])
 
 
 def test_a_second_tab_shows_uploads_under_way(page: Page, service_url: str, wav: Path) -> None:
     page.set_input_files("#files", wav)
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
     long_wav = wav.with_name("long.wav")
     long_wav.write_bytes(build(sine(120 * 44100)))
     throttle(page, 1_000_000)
@@ -109,9 +107,9 @@ def test_a_second_tab_shows_uploads_under_way(page: Page, service_url: str, wav:
     other = page.context.new_page()
     other.goto(service_url)
     row = other.locator("#records li").first
-    expect(row.locator(".name")).to_have_text("long.wav", timeout=15_000)
+    expect(row.locator(".name")).to_have_text("long.wav")
     expect(row.locator(".state")).to_have_text("uploading in another window")
-    expect(row).to_have_class("done", timeout=40_000)
+    expect(row).to_have_class("done")
     expect(page.locator("#records li")).to_have_count(2)
 
 
@@ -125,7 +123,7 @@ def test_leaving_during_an_upload_asks(page: Page, wavs: list[Path]) -> None:
     assert asked.value.type == "beforeunload"
     asked.value.dismiss()
     uploads.release()
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
 
 
 def test_downloading_during_an_upload_asks_nothing(page: Page, wavs: list[Path]) -> None:
@@ -138,7 +136,7 @@ def test_downloading_during_an_upload_asks_nothing(page: Page, wavs: list[Path])
     page.on("dialog", dismiss)
     page.locator("h1").click()
     page.set_input_files("#files", wavs[0])
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
     uploads = HeldUploads(page)
     page.set_input_files("#files", wavs[1])
     expect(page.locator("#records .uploading")).to_be_visible()

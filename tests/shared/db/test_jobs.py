@@ -1,4 +1,4 @@
-"""A job's states: who may claim it, who may change it, and which job follows."""
+"""A job's states: claims, leases, and the jobs that follow."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,6 +34,7 @@ def test_a_claim_describes_the_job_and_starts_the_conversion() -> None:
         record_id=record_id,
         user_id=rows.record(record_id).user_id,
         source_bytes=4 * SAMPLES,
+        max_part_bytes=None,
         encoder=ENCODER,
         sample_range=SampleRange(SAMPLES, SAMPLES),
         options=Options(quality=2),
@@ -453,3 +454,40 @@ def test_vanished_parts_are_encoded_again() -> None:
     segments = db_call(db.jobs.encoded_segments, record_id)
     assert [(each.job_id, each.attempt) for each in segments] == [(first, 1), (second, 2)]
     assert db_call(rows.complete, rows.claim_assembly(record_id))
+
+
+def _jobs_of(user_id: UUID, count: int, *, is_long: bool = False) -> list[int]:
+    with db.transaction() as session:
+        job_ids = []
+        for index in range(count):
+            record_id = rows.reserve(session, user_id, f"{index}-{is_long}.wav")
+            (job_id,) = rows.accept(session, record_id)
+            session.get_one(db.Job, job_id).is_long = is_long
+            job_ids.append(job_id)
+    return job_ids
+
+
+def test_users_take_turns() -> None:
+    crowd = _jobs_of(rows.add_user(), 4)
+    (single,) = _jobs_of(rows.add_user(), 1)
+    assert db_call(db.jobs.fairer_job, crowd[0]) is None
+    rows.claim(crowd[0])
+    assert db_call(db.jobs.fairer_job, crowd[1]) == single
+    rows.claim(single)
+    assert db_call(db.jobs.fairer_job, crowd[1]) is None
+
+
+def test_an_unpublished_or_unknown_job_has_no_fairer_one() -> None:
+    assert db_call(db.jobs.fairer_job, 10**9) is None
+
+
+def test_a_user_runs_one_long_job_while_others_wait() -> None:
+    user_id = rows.add_user()
+    long = _jobs_of(user_id, 3, is_long=True)
+    (other,) = _jobs_of(rows.add_user(), 1)
+    rows.claim(long[0])
+    assert db_call(db.jobs.fairer_job, long[1]) == other
+    held = rows.claim(other)
+    assert db_call(db.jobs.fairer_job, long[1]) is None
+    assert db_call(db.jobs.requeue, held)
+    assert db_call(db.jobs.fairer_job, long[1]) == other
