@@ -324,7 +324,7 @@ def test_parts_of_an_abandoned_plan_are_never_joined(wav: bytes) -> None:
         part.write_bytes(b"the bytes of another encoder")
     with db.transaction() as session:
         record = session.get_one(db.Record, restarted.record_id)
-        db.jobs.restart_encoding(session, record, in_flight=32)
+        db.sweeping.restart_encoding(session, record, in_flight=32)
     for job_id in db_call(rows.encode_jobs, restarted.record_id):
         tasks.run_job(str(job_id))
     assert restarted.mp3.read_bytes() == straight.mp3.read_bytes()
