@@ -17,6 +17,7 @@ import { startUploading } from "./uploads.js";
 
 document.documentElement.lang = language;
 translate(document.body);
+document.documentElement.classList.remove("starting");
 find("#presets").onclick = showPresets;
 find("#token").onclick = showToken;
 startOptions();

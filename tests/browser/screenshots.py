@@ -8,7 +8,7 @@ from uuid import UUID
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.conftest import launch
+from tests.browser.conftest import launch, wait_until_started
 from tests.browser.staged import every_state, stage
 
 WIDTHS = {360: 780, 1024: 768, 2000: 1100}
@@ -101,6 +101,7 @@ def open_page(
     with browser.new_context(viewport=viewport, **options) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(url)
+        wait_until_started(page)
         yield page
 
 
