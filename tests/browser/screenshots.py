@@ -1,6 +1,12 @@
-"""Writes pictures of the page, with made-up records: `python -m tests.browser.screenshots URL FOLDER`."""
+"""Writes pictures of the page, with made-up records: `python -m tests.browser.screenshots FOLDER`.
 
+The page comes from SERVICE_URL or, if that is unset, from an embedded stack that runs for the pictures alone.
+"""
+
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +14,12 @@ from uuid import UUID
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from local.environment import ROOT
+from local.stack import Stack
 from tests.browser.conftest import launch, wait_until_started
 from tests.browser.staged import every_state, stage
 
+README_PICTURE = ROOT / "docs" / "images" / "page.png"
 WIDTHS = {360: 780, 1024: 768, 2000: 1100}
 KEEP = """([user, batch]) => {
   localStorage.setItem('wav2mp3.user', JSON.stringify(user));
@@ -119,13 +128,24 @@ def take(browser: Browser, url: str, folder: Path) -> None:
                     page.screenshot(path=folder / f"{width}-{scheme}-{name}.png")
 
 
+@contextmanager
+def service() -> Iterator[str]:
+    if url := os.environ.get("SERVICE_URL"):
+        yield url
+        return
+    with tempfile.TemporaryDirectory() as folder, Stack.on_free_ports(Path(folder)) as stack:
+        yield stack.api_url
+
+
 def main() -> None:
-    url, folder = sys.argv[1], Path(sys.argv[2])
+    folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
+    with service() as url, sync_playwright() as playwright:
         browser = launch(playwright)
         take(browser, url, folder)
         browser.close()
+    README_PICTURE.parent.mkdir(exist_ok=True)
+    shutil.copy(folder / "1024-light-list.png", README_PICTURE)
 
 
 if __name__ == "__main__":
