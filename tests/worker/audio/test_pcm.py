@@ -131,4 +131,4 @@ def test_only_format_and_data_reach_the_decoder() -> None:
     assert b"secret" not in decoder_input
     assert decoder_input.endswith(b"data\xff\xff\xff\xff" + data)
     again = info_of(decoder_input)
-    assert replace(again, data_offset=info.data_offset, chunks=info.chunks) == info
+    assert replace(again, data=info.data, chunks=info.chunks) == info
