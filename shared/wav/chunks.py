@@ -80,7 +80,7 @@ class ChunkWalk:
             chunk_id, declared = peeked
             offset = at + self._container.header_bytes
             size = self._payload_bytes(chunk_id, offset, declared)
-            is_plausible = self._container.name == "W64" or self._rank(at) >= _LIKELY
+            is_plausible = self._is_plausible(at, chunk_id, offset + declared)
             yield ChunkHeader(chunk_id, offset, declared, size, self._container, is_plausible)
             if chunk_id == b"ds64" and not self._sizes64:
                 self._read_ds64(offset, size)
@@ -94,6 +94,13 @@ class ChunkWalk:
             return False
         self._container, self._sizes64 = following, {}
         return True
+
+    def _is_plausible(self, at: int, chunk_id: bytes, end: int) -> bool:
+        if container_at(self._source, at):  # of another kind
+            return False
+        if self._container.name == "W64":  # an unknown GUID looks like anything
+            return is_printable(chunk_id) or end <= self._source.size_bytes
+        return self._rank(at) >= _LIKELY
 
     def _peek(self, at: int) -> tuple[bytes, int] | None:
         """Return the id and the declared size of the chunk at `at`. The id of a GUID is its first four bytes."""

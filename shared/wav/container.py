@@ -1,6 +1,7 @@
 """The kind of a WAV, by its first bytes.
 
-In: a seekable file, complete or still growing. Out: a `Container`. Raises only `NotAWav`. `chunks.py` names the sources.
+In: a seekable file, complete or still growing. Out: a `Container`. Raises only `NotAWav`.
+`chunks.py` names the sources.
 """
 
 from dataclasses import dataclass

@@ -82,11 +82,13 @@ class FmtChunk:
         return None
 
     def estimate_samples(self, data_bytes: int) -> float | None:
-        """Return the samples of each channel in so many bytes: exact for raw audio, or None if nothing tells it."""
+        """Return the samples of each channel in this number of bytes: exact for raw audio, or None if nothing tells it."""
         if self.is_raw or self.block_samples:
             return data_bytes * (self.block_samples or 1) / self.block_align
         if self.codec in (Codec.YAMAHA_ADPCM, Codec.G722):
             return 2 * data_bytes / self.channels
+        if self.codec is Codec.FLAC:
+            return None  # its byte rate is that of the samples
         (byte_rate,) = struct.unpack_from("<I", self.payload, 8)
         is_plausible = _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
         return self.sample_rate_hz * data_bytes / byte_rate if is_plausible else None

@@ -64,21 +64,22 @@ class WavInfo:
     def max_padding_samples(self) -> int:
         """The most samples that `audio_samples` takes off the end of compressed audio."""
         _, after = self.fmt.padding_samples
-        return after or 2 * self.fmt.frame_samples or self.fmt.block_samples or 0
+        return after or 2 * (self.fmt.frame_samples or self.fmt.block_samples or 0)
 
     def audio_samples(self, decoded: int) -> int:
         """Return how many of the `decoded` samples, counted from the first one of the audio, are no padding.
 
-        A `fact` chunk that differs by a block or more is wrong, as many are, and counts for nothing.
+        Encoders add up to one block, and some a whole one more. A `fact` chunk that differs by more is wrong, as many
+        are, and counts for nothing.
         """
         before, after = self.fmt.padding_samples
         if after or not self.fact_samples:
             return max(0, decoded - after)
         if self.fmt.frame_samples:
-            lengths = self.fact_samples, self.fact_samples - before
+            lengths: tuple[int, ...] = (self.fact_samples, self.fact_samples - before)
             padding = range(
                 MIN_MP3_PADDING_SAMPLES, MIN_MP3_PADDING_SAMPLES + self.fmt.frame_samples
             )
         else:
-            lengths, padding = (self.fact_samples, 0), range(self.fmt.block_samples or 0)
+            lengths, padding = (self.fact_samples,), range(2 * (self.fmt.block_samples or 0))
         return next((each for each in lengths if each > 0 and decoded - each in padding), decoded)

@@ -34,7 +34,7 @@ def detect_lone_channel(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Fmt
 
 def _is_one_curve(samples: tuple[int, ...]) -> bool:
     """Return True if a sample is nearer to both its neighbours than these are to each other, on average."""
-    left_to_right = sum(abs(b - a) for a, b in zip(samples[::2], samples[1::2]))
-    right_to_left = sum(abs(b - a) for a, b in zip(samples[1::2], samples[2::2]))
-    left_to_left = sum(abs(b - a) for a, b in zip(samples[::2], samples[2::2]))
+    left_to_right = sum(abs(b - a) for a, b in zip(samples[::2], samples[1::2], strict=False))
+    right_to_left = sum(abs(b - a) for a, b in zip(samples[1::2], samples[2::2], strict=False))
+    left_to_left = sum(abs(b - a) for a, b in zip(samples[::2], samples[2::2], strict=False))
     return max(left_to_right, right_to_left) < _SMOOTHER * left_to_left

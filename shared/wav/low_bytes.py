@@ -55,7 +55,10 @@ def _are_low(blocks: Iterable[bytes], *, big_endian: bool) -> bool:
         whole = block[: len(block) // 4 * 4]
         octets = [whole[index::4] for index in range(4)]
         low, _, third, top = octets[::-1] if big_endian else octets
-        if any(sign and not (sign == 0xFF and value & 0x80) for sign, value in zip(top, third)):
+        if any(
+            sign and not (sign == 0xFF and value & 0x80)
+            for sign, value in zip(top, third, strict=True)
+        ):
             return False
         has_low |= any(low)
     return has_low
@@ -81,5 +84,5 @@ def _integers(raw: bytes, width: int, *, big_endian: bool) -> list[int]:
 
 def _roughness(samples: list[int], channels: int) -> float:
     """Return the mean step from sample to sample, relative to the mean level."""
-    steps = sum(abs(b - a) for a, b in zip(samples, samples[channels:]))
+    steps = sum(abs(b - a) for a, b in zip(samples, samples[channels:], strict=False))
     return steps / (sum(map(abs, samples)) + 1)

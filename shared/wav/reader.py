@@ -39,10 +39,10 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     if container is None:
         raise NotAWav(describe_file(source.read(0, 512)))
     headers = list(islice(ChunkWalk(source, container), MAX_CHUNKS))
-    fmt_header = _find_fmt(source, container, headers)
+    declared_fmt = read_fmt(source, _find_fmt(source, container, headers))
     data = _find_data(source, container, headers)
     facts = _fact_samples(source, container, headers)
-    fmt = inspect_samples(source, data, read_fmt(source, fmt_header))
+    fmt = inspect_samples(source, data, declared_fmt)
     audio = collect_audio(source, headers, data, fmt)
     if not audio.data:
         is_cut_off = data.declared > data.size and not is_streaming_size(data.declared)

@@ -98,15 +98,14 @@ def test_ambisonic_files_are_read(tag: int) -> None:
         (wavs.fmt_payload(sample_rate_hz=999), "999 Hz"),
         (wavs.fmt_payload(sample_rate_hz=768_001), "768001 Hz"),
         (wavs.fmt_payload(channels=2, bits=20, block_align=4), "contradicts"),
-        (wavs.fmt_payload(channels=2, block_align=3), "contradicts"),
         (wavs.fmt_payload(bits=72), "contradicts"),
         (wavs.fmt_payload(bits=12, block_align=6), "contradicts"),
         (wavs.fmt_payload(bits=0), "contradicts"),
         (wavs.fmt_payload(codec="float", bits=16), "contradicts"),
-        (wavs.fmt_payload(codec="float", bits=32, block_align=8), "contradicts"),
-        (wavs.fmt_payload(tag=0x11, bits=4, block_align=4), "contradicts"),
+        (wavs.fmt_payload(tag=0x11, bits=4, block_align=4), "says IMA ADPCM, but blocks of 4"),
+        (wavs.fmt_payload(tag=2, bits=16, block_align=2), "says MS ADPCM, but blocks of 2 bytes"),
         (wavs.fmt_payload(tag=0x11, bits=16, block_align=512), "contradicts"),
-        (wavs.fmt_payload(tag=0x0161), r"WMA \(format tag 0x0161\)"),
+        (wavs.fmt_payload(tag=0x0163), r"WMA Lossless \(format tag 0x0163\)"),
         (wavs.fmt_payload(tag=0x4242), "0x4242"),
         (wavs.fmt_payload(tag=0xFFFE), "sub-format"),
         (wavs.fmt_payload(channel_mask=3)[:-1] + b"\0", "unknown sub-format"),
@@ -135,6 +134,12 @@ def test_every_allowed_rate_is_read(rate_hz: int, channels: int) -> None:
         ("mp2", 44100, Codec.MP2),
         ("libmp3lame", 44100, Codec.MP3),
         ("ac3", 44100, Codec.AC3),
+        ("eac3", 48000, Codec.EAC3),
+        ("dca", 48000, Codec.DTS),
+        ("flac", 44100, Codec.FLAC),
+        ("g723_1", 8000, Codec.G723_1),
+        ("wmav1", 44100, Codec.WMA_1),
+        ("wmav2", 44100, Codec.WMA_2),
     ],
 )
 def test_the_fmt_payload_decodes_compressed_audio(
@@ -143,7 +148,7 @@ def test_the_fmt_payload_decodes_compressed_audio(
     path, ffmpeg = tmp_path / "compressed.wav", imageio_ffmpeg.get_ffmpeg_exe()
     tone = wavs.build(wavs.sine(2 * rate_hz, sample_rate_hz=rate_hz), sample_rate_hz=rate_hz)
     subprocess.run(
-        [ffmpeg, "-v", "error", "-i", "-", "-c:a", encoder, path],
+        [ffmpeg, "-v", "error", "-i", "-", "-strict", "-2", "-c:a", encoder, path],
         input=tone,
         check=True,
     )
@@ -181,7 +186,7 @@ def test_the_fmt_payload_decodes_compressed_audio(
     values = np.frombuffer(decoded.stdout)
     assert len(values) == pytest.approx(2 * rate_hz, abs=4000)
     loudness = np.sqrt(np.mean(values[len(values) // 4 : -len(values) // 4] ** 2))
-    assert loudness == pytest.approx(0.5 / np.sqrt(2), rel=0.06)  # LAME scales by 0.95
+    assert loudness == pytest.approx(0.5 / np.sqrt(2), rel=0.08)  # LAME scales by 0.95
 
 
 def test_ima_adpcm_defaults_to_4_bits() -> None:
