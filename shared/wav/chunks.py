@@ -20,6 +20,7 @@ from shared.wav.container import W64_TAILS, Container, Source, container_at
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
+_WAVE_FMT, _WAVE_AT_BYTES = b"WAVEfmt ", 8
 # Data sizes of writers that cannot seek back: 0, or the maximum of 31, 32 or 64 bits, or a value near it.
 _STREAMING_SIZES = (
     *(range(1), range(0x7FFF0000, 0x80000001)),
@@ -146,18 +147,27 @@ class ChunkWalk:
         """Return the number of bytes of samples.
 
         A declared size of 0 followed by chunks means empty data. A size that a streaming writer left unset, or one
-        beyond the end of the file, means all bytes to the end. A plain RIFF declares data of 4 GiB or more modulo
-        2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
+        beyond the end of the file, means all bytes to the end or to another WAV. A plain RIFF declares data of 4 GiB
+        or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
         """
         if declared > present:
-            return present
+            return self._bytes_to_next_wav(offset, present)
         if declared == 0:
-            return 0 if self._chunks_follow(offset) else present
+            return 0 if self._chunks_follow(offset) else self._bytes_to_next_wav(offset, present)
         if self._rank(self._next_header(offset + declared)):
             return declared
         if is_streaming_size(declared):
-            return present
+            return self._bytes_to_next_wav(offset, present)
         return declared + ((present - declared) >> 32 << 32)
+
+    def _bytes_to_next_wav(self, offset: int, present: int) -> int:
+        """Return `present`, or less if another WAV is among these bytes: streams may be joined too."""
+        at: int | None = offset
+        while at is not None and (at := self._source.find(_WAVE_FMT, at)) is not None:
+            if container_at(self._source, at - _WAVE_AT_BYTES):
+                return at - _WAVE_AT_BYTES - offset
+            at += 1
+        return present
 
     def _chunks_follow(self, at: int) -> bool:
         """Return True if chunks start at `at`: their headers lead to a known id or exactly to the end."""

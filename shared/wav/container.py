@@ -12,6 +12,7 @@ from shared.wav.other_formats import describe_file
 
 _W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
+_SEARCHED_BYTES = 1 << 20
 W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 
 
@@ -28,6 +29,14 @@ class Source:
             return b""
         self.file.seek(offset)
         return self.file.read(min(count, self.size_bytes - offset))
+
+    def find(self, wanted: bytes, start: int) -> int | None:
+        """Return the offset of the first `wanted` bytes from `start` on."""
+        for at in range(start, self.size_bytes, _SEARCHED_BYTES):
+            found = self.read(at, _SEARCHED_BYTES + len(wanted) - 1).find(wanted)
+            if found >= 0:
+                return at + found
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class FmtChunk:
         return None
 
     def estimate_samples(self, data_bytes: int) -> float | None:
-        """Return the samples of each channel in this number of bytes: exact for raw audio, or None if nothing tells it."""
+        """Return the samples of each channel in the data: exact for raw audio, or None if nothing tells it."""
         if self.is_raw or self.block_samples:
             return data_bytes * (self.block_samples or 1) / self.block_align
         if self.codec in (Codec.YAMAHA_ADPCM, Codec.G722):

@@ -38,6 +38,16 @@ def test_joined_wavs_are_all_read(container: str, count: int, tags: list[wavs.Pi
     )
 
 
+@pytest.mark.parametrize("container", ["RIFF", "RIFX"])
+@pytest.mark.parametrize("declared", [0, wavs.STREAMING, 99_999_999])
+def test_joined_streams_are_all_read(container: str, declared: int) -> None:
+    samples = wavs.sine(700_000, 2)
+    wav = wavs.build(samples, container=container, declared=declared)
+    joined = wav + wavs.build(samples[:77], container=container) + wav
+    raw = wavs.encode(samples, big_endian=container == "RIFX")
+    assert audio_of(joined, read(joined)) == raw + raw[: 77 * 4] + raw
+
+
 def test_joined_wavs_with_other_headers_are_all_read() -> None:
     wav = wavs.build(wavs.sine(100, 2)) + wavs.build(wavs.sine(50, 2), container="RF64")
     wav += wavs.build(wavs.sine(30, 2), channel_mask=3)

@@ -66,8 +66,8 @@ def test_stereo_with_the_align_of_mono_stays_stereo(*, same: bool) -> None:
     assert (info.fmt.channels, info.samples) == (2, 5000)
 
 
-def padded_24(values: np.ndarray[tuple[int, ...], np.dtype[np.int64]], **fmt: int) -> bytes:
-    payload = wavs.fmt_payload(bits=24, block_align=4, **fmt)
+def padded_24(values: wavs.Samples) -> bytes:
+    payload = wavs.fmt_payload(bits=24, block_align=4)
     return wavs.wrap(
         [wavs.chunk(b"fmt ", payload), wavs.chunk(b"data", values.astype("<i4").tobytes())]
     )

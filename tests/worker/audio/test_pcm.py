@@ -205,7 +205,17 @@ def test_a_wrong_fact_counts_for_nothing(excess: int) -> None:
     assert decoded_by_ffmpeg(with_fact(file.getvalue(), len(whole) // 4 - excess))[0] == whole
 
 
-def mp3_in_wav(samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]], rate_hz: int) -> bytes:
+@pytest.mark.parametrize("channels", [1, 2])
+def test_xbox_adpcm_has_64_samples_in_a_block(channels: int) -> None:
+    fmt = wavs.fmt_payload(channels=channels, tag=0x69, bits=4, block_align=36 * channels)
+    blocks = 100 * (channels * struct.pack("<hBB", 9999, 0, 0) + bytes(32 * channels))
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt + b"\2\0\x40\0"), wavs.chunk(b"data", blocks)])
+    raw, info = decoded_by_ffmpeg(wav)
+    assert len(raw) == 4 * channels * 6400
+    assert info.duration_s == 6400 / 44100
+
+
+def mp3_in_wav(samples: wavs.Samples, rate_hz: int) -> bytes:
     wav = wavs.build(samples, sample_rate_hz=rate_hz)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "-", "-c:a", "libmp3lame"]
     made = subprocess.run(
