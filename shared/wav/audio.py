@@ -11,7 +11,7 @@ from shared.errors import BadWav
 from shared.wav.chunks import ChunkHeader, is_streaming_size
 from shared.wav.codecs import Codec
 from shared.wav.container import Source
-from shared.wav.fmt import MAX_FMT_BYTES, FmtChunk, parse_fmt
+from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk, parse_fmt
 from shared.wav.info import DataRange
 
 _COMPARED_BYTES = 64 * 1024
@@ -44,6 +44,7 @@ def collect_audio(
     warnings = [
         *(warning for header in used for warning in _size_warnings(header, fmt)),
         *_joined_warnings(used),
+        *_contradicting_fmt(source, headers, fmt),
         *(_left_out(source, headers, header) for header in others),
         *_stray_warnings(source, headers, first, fmt),
     ]
@@ -109,6 +110,23 @@ def _joined_warnings(used: Sequence[ChunkHeader]) -> Iterator[str]:
         yield f"The WAV has {len(used)} data chunks. All of them were converted, one after another."
 
 
+def _contradicting_fmt(
+    source: Source, headers: Sequence[ChunkHeader], fmt: FmtChunk
+) -> Iterator[str]:
+    """Report a second fmt chunk that no audio follows."""
+    wav = headers[0].container
+    payloads = {
+        source.read(each.offset, min(each.size, MIN_FMT_BYTES))
+        for each in headers
+        if each.id == b"fmt " and each.container == wav
+    }
+    if len(payloads) > 1:
+        yield (
+            f"The WAV has several fmt chunks that contradict each other. The first one was used: {fmt.codec.label}, "
+            f"{fmt.channels} channel(s), {fmt.sample_rate_hz} Hz."
+        )
+
+
 def _left_out(source: Source, headers: Sequence[ChunkHeader], data: ChunkHeader) -> str:
     fmt = _format(source, headers, data)
     samples = None if fmt is None else fmt.estimate_samples(data.size)
@@ -118,10 +136,15 @@ def _left_out(source: Source, headers: Sequence[ChunkHeader], data: ChunkHeader)
             "It was left out: upload it as a file of its own."
         )
     return (
-        f"The file holds a second recording, {fmt.codec} with {fmt.channels} channel(s) and {fmt.sample_rate_hz} Hz, "
+        f"The file holds a second recording, {fmt.codec.label} with {fmt.channels} channel(s) and {fmt.sample_rate_hz} Hz, "
         f"that cannot be joined to the first. Its {samples / fmt.sample_rate_hz:.2f} s were left out: "
         "upload it as a file of its own."
     )
+
+
+def _padded_end(header: ChunkHeader) -> int:
+    end = header.offset + header.size
+    return end + (header.container.start - end) % header.container.alignment
 
 
 def _stray_warnings(
@@ -130,10 +153,9 @@ def _stray_warnings(
     """Report bytes after the audio that are no chunk, unless they are zeros as some programs add."""
     after = [header for header in headers if header.offset >= first.offset]
     stray = next((header for header in after if not header.is_plausible), None)
-    last = after[-1]
-    at = last.offset + last.size if stray is None else stray.offset - stray.container.header_bytes
+    at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes
     count = source.size_bytes - at
-    if count <= fmt.block_align or not any(source.read(at, _COMPARED_BYTES)):
+    if count < fmt.block_align or not any(source.read(at, _COMPARED_BYTES)):
         return
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"

@@ -34,6 +34,40 @@ class Codec(StrEnum):
     WMA_PRO = "wmapro"
     XBOX_ADPCM = "adpcm_ima_xbox"
     XMA_2 = "xma2"
+    AAC = "aac"
+
+    @property
+    def label(self) -> str:
+        """The codec's name for the user."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Codec.PCM: "PCM",
+    Codec.FLOAT: "float",
+    Codec.ALAW: "A-law",
+    Codec.MULAW: "µ-law",
+    Codec.MS_ADPCM: "MS ADPCM",
+    Codec.IMA_ADPCM: "IMA ADPCM",
+    Codec.YAMAHA_ADPCM: "Yamaha ADPCM",
+    Codec.XBOX_ADPCM: "Xbox ADPCM",
+    Codec.G722: "G.722",
+    Codec.G726: "G.726",
+    Codec.G723_1: "G.723.1",
+    Codec.GSM: "GSM",
+    Codec.TRUESPEECH: "TrueSpeech",
+    Codec.MP2: "MP2",
+    Codec.MP3: "MP3",
+    Codec.AC3: "Dolby AC-3",
+    Codec.EAC3: "Dolby E-AC-3",
+    Codec.DTS: "DTS",
+    Codec.FLAC: "FLAC",
+    Codec.WMA_1: "WMA",
+    Codec.WMA_2: "WMA",
+    Codec.WMA_PRO: "WMA Pro",
+    Codec.XMA_2: "XMA2",
+    Codec.AAC: "AAC",
+}
 
 
 RAW_CODECS = frozenset({Codec.PCM, Codec.FLOAT, Codec.ALAW, Codec.MULAW})
@@ -59,6 +93,7 @@ MAX_CHANNELS_OF = {
     Codec.WMA_PRO: 8,
     Codec.XBOX_ADPCM: 2,
     Codec.XMA_2: 8,
+    Codec.AAC: 8,
 }
 EAC3_TAG = -1
 """E-AC-3 has a GUID and no format tag."""
@@ -84,10 +119,12 @@ _CODECS = {
     0x0161: Codec.WMA_2,
     0x0162: Codec.WMA_PRO,
     0x0166: Codec.XMA_2,
+    0x1600: Codec.AAC,
     0x2001: Codec.DTS,
     0xF1AC: Codec.FLAC,
 }
 _UNSUPPORTED = {
+    0x0008: "DTS",
     0x000A: "WMA Voice",
     0x0010: "OKI ADPCM",
     0x0014: "G.723 ADPCM",
@@ -98,8 +135,9 @@ _UNSUPPORTED = {
     0x00FF: "AAC",
     0x0130: "Sipro",
     0x0163: "WMA Lossless",
+    0x0165: "XMA",
+    0x0190: "DTS",
     0x0270: "ATRAC3",
-    0x1600: "AAC",
     0x674F: "Ogg Vorbis",
 }
 

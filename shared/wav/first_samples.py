@@ -19,7 +19,10 @@ from shared.wav.sound import first_sound
 
 _START_BYTES = 16 * 1024
 _UNKNOWN_DELAY = frozenset(
-    {Codec.AC3, Codec.EAC3, Codec.DTS, Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2}
+    {
+        *(Codec.AC3, Codec.EAC3, Codec.DTS, Codec.AAC, Codec.G723_1),
+        *(Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2),
+    }
 )
 _SHIFTED = (
     "The compressed audio ({}) does not say where it starts and ends, so the MP3 may be shifted, or be longer or "
@@ -38,7 +41,7 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             floats = detect_floats(source, data, fmt)
             return detect_low_bytes(source, data, detect_lone_channel(source, data, floats))
         case codec if codec in _UNKNOWN_DELAY:
-            return fmt.with_warning(_SHIFTED.format(codec))
+            return fmt.with_warning(_SHIFTED.format(codec.label))
     return fmt
 
 

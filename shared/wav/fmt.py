@@ -2,7 +2,8 @@
 
 In: the chunk's payload (at least 14 bytes) and its byte order. Out: a `FmtChunk`. Raises `BadWav` with the reason.
 Sources: Microsoft, "Multiple Channel Audio Data and WAVE Files" (WAVEFORMATEX, WAVEFORMATEXTENSIBLE). The
-GUIDs of ambisonic B-format files come from Richard Dobson; E-AC-3's is the one that ffmpeg writes.
+GUIDs of ambisonic B-format files come from Richard Dobson; those of AC-3 and E-AC-3 are the ones
+that ffmpeg writes.
 """
 
 import struct
@@ -24,7 +25,11 @@ _MIN_BYTE_RATE, _MAX_BYTE_RATE = 500, 80_000
 _EXTENSIBLE = 0xFFFE
 _MP3 = 0x0055
 _KS_GUID_TAIL = bytes.fromhex("0000 1000 8000 00aa00389b71")
-_EAC3_GUID = bytes.fromhex("af87fba7 022d fb42 a4d405cd93843bdd")
+_DOLBY_GUIDS = {
+    bytes.fromhex("2c806de0 46db cf11 b4d100805f6cbbea"): 0x2000,
+    bytes.fromhex("af87fba7 022d fb42 a4d405cd93843bdd"): EAC3_TAG,
+}
+_IEC61937_GUID_TAIL = bytes.fromhex("ea0c 1000 8000 00aa00389b71")
 _AMBISONIC_GUID_TAIL = bytes.fromhex("2107 d311 8644 c8c1ca000000")
 
 # Field widths in bytes after the first 18 bytes, for the tags whose fields are not all 16 bits wide.
@@ -113,7 +118,7 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> FmtChunk:
     if tag == _EXTENSIBLE:
         tag, mask, ambisonic = _parse_extension(fmt)
     codec = find_codec(tag)
-    _check_bounds(MAX_CHANNELS_OF.get(codec, MAX_CHANNELS), channels, rate_hz)
+    _check_bounds(codec, channels, rate_hz)
     declared, (block_align, bits) = block_align, repair_layout(codec, channels, block_align, bits)
     warning = layout_warning(channels, declared, block_align) if codec in RAW_CODECS else None
     if codec not in RAW_CODECS:
@@ -141,8 +146,12 @@ def _parse_extension(fmt: bytes) -> tuple[int, int, bool]:
             "The WAV uses WAVE_FORMAT_EXTENSIBLE but does not name its sub-format. Export it again."
         )
     mask, tag, tail = struct.unpack_from("<II12s", fmt, 20)
-    if fmt[24:40] == _EAC3_GUID:
-        return EAC3_TAG, mask, False
+    if fmt[24:40] in _DOLBY_GUIDS:
+        return _DOLBY_GUIDS[fmt[24:40]], mask, False
+    if fmt[28:40] == _IEC61937_GUID_TAIL:
+        raise BadWav(
+            "The WAV contains a Dolby or DTS stream for S/PDIF. Decode it to PCM and upload the result."
+        )
     if tail == _AMBISONIC_GUID_TAIL:
         return tag, 0, True
     if tail != _KS_GUID_TAIL:
@@ -150,11 +159,12 @@ def _parse_extension(fmt: bytes) -> tuple[int, int, bool]:
     return tag, mask, False
 
 
-def _check_bounds(max_channels: int, channels: int, rate_hz: int) -> None:
+def _check_bounds(codec: Codec, channels: int, rate_hz: int) -> None:
+    max_channels = MAX_CHANNELS_OF.get(codec, MAX_CHANNELS)
     if not 1 <= channels <= max_channels:
         allowed = "1" if max_channels == 1 else f"1 to {max_channels}"
         raise BadWav(
-            f"The WAV has {channels} channels, but its audio format supports {allowed}. "
+            f"The WAV has {channels} channels, but {codec.label} in a WAV has {allowed}. "
             f"Export it as PCM with 1 to {MAX_CHANNELS} channels."
         )
     if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:

@@ -11,14 +11,6 @@ from shared.wav.codecs import Codec
 
 _GSM_BLOCK_BYTES = 65
 _ADPCM_HEADER_BYTES = {Codec.IMA_ADPCM: 4, Codec.XBOX_ADPCM: 4, Codec.MS_ADPCM: 7}
-_NAMES = {
-    Codec.PCM: "PCM",
-    Codec.FLOAT: "float",
-    Codec.GSM: "GSM",
-    Codec.IMA_ADPCM: "IMA ADPCM",
-    Codec.XBOX_ADPCM: "Xbox ADPCM",
-    Codec.MS_ADPCM: "MS ADPCM",
-}
 
 
 def repair_layout(codec: Codec, channels: int, block_align: int, bits: int) -> tuple[int, int]:
@@ -68,6 +60,6 @@ def layout_warning(channels: int, declared: int, block_align: int) -> str | None
 
 def contradictory_layout(codec: Codec, channels: int, block_align: int, bits: int) -> BadWav:
     return BadWav(
-        f"The WAV's header contradicts itself: it says {_NAMES[codec]}, but blocks of {block_align} bytes for "
+        f"The WAV's header contradicts itself: it says {codec.label}, but blocks of {block_align} bytes for "
         f"{channels} channel(s) of {bits} bits. Export it again."
     )

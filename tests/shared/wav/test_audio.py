@@ -85,9 +85,9 @@ def test_samples_after_the_declared_end_are_reported(
     missing: int, bits: int, channels: int
 ) -> None:
     align = channels * bits // 8
-    if missing * align <= 8:
-        missing = 8
-    samples = wavs.sine(10_000, channels)[100:]
+    if align == 1:
+        missing *= 2  # a single byte is a pad
+    samples = wavs.sine(20_000, channels)[100:]
     wav = wavs.build(samples, bits=bits, declared=(len(samples) - missing) * align)
     info = read(wav)
     assert info.samples == len(samples) - missing
@@ -112,3 +112,12 @@ def test_a_harmless_tail_is_not_reported(tail: bytes) -> None:
 def test_chunks_after_the_audio_are_not_reported(chunk_id: bytes) -> None:
     noise = np.random.default_rng(1).bytes(1001)
     assert read(wavs.build(wavs.sine(100), after=[(chunk_id, noise)])).warnings == ()
+
+
+def test_fmt_chunks_that_contradict_each_other_are_reported() -> None:
+    second = (b"fmt ", wavs.fmt_payload(sample_rate_hz=48000))
+    info = read(wavs.build(wavs.sine(100), after=[second]))
+    assert info.fmt.sample_rate_hz == 44100
+    assert "The first one was used: PCM, 1 channel(s), 44100 Hz" in info.warnings[0]
+    same = (b"fmt ", wavs.fmt_payload())
+    assert read(wavs.build(wavs.sine(100), after=[same])).warnings == ()

@@ -13,6 +13,8 @@ from shared.errors import BadWav
 from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 
+SPDIF_GUID_TAIL = bytes.fromhex("ea0c 1000 8000 00aa00389b71")
+
 
 def read(wav: bytes) -> WavInfo:
     return read_wav(io.BytesIO(wav), len(wav))
@@ -86,7 +88,7 @@ def test_ambisonic_files_are_read(tag: int) -> None:
 @pytest.mark.parametrize(
     ("fmt", "reason"),
     [
-        (wavs.fmt_payload(channels=0, block_align=2), "0 channels"),
+        (wavs.fmt_payload(channels=0, block_align=2), "0 channels, but PCM in a WAV has 1 to 64"),
         (wavs.fmt_payload(channels=65), "65 channels"),
         (wavs.fmt_payload(tag=0x11, channels=3, bits=4, block_align=256), "3 channels"),
         (wavs.fmt_payload(tag=0x31, channels=2, bits=0, block_align=65), "2 channels"),
@@ -109,6 +111,7 @@ def test_ambisonic_files_are_read(tag: int) -> None:
         (wavs.fmt_payload(tag=0x4242), "0x4242"),
         (wavs.fmt_payload(tag=0xFFFE), "sub-format"),
         (wavs.fmt_payload(channel_mask=3)[:-1] + b"\0", "unknown sub-format"),
+        (wavs.fmt_payload(channel_mask=3)[:-12] + SPDIF_GUID_TAIL, "Dolby or DTS stream"),
     ],
 )
 def test_an_unsupported_fmt_is_refused(fmt: bytes, reason: str) -> None:
@@ -192,3 +195,15 @@ def test_the_fmt_payload_decodes_compressed_audio(
 def test_ima_adpcm_defaults_to_4_bits() -> None:
     info = read(wav_with(wavs.fmt_payload(tag=0x11, bits=0, block_align=256)))
     assert struct.unpack("<HH", info.fmt.payload[12:16]) == (256, 4)
+
+
+def test_adts_aac_is_decoded() -> None:
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "-"]
+    tone = wavs.build(wavs.sine(44100))
+    adts = subprocess.run(
+        [*ffmpeg, "-f", "adts", "-"], input=tone, check=True, capture_output=True
+    ).stdout
+    fmt = wavs.fmt_payload(tag=0x1600, bits=0, block_align=1) + bytes(2)
+    info = read(wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", adts)]))
+    assert (info.fmt.codec, len(info.warnings)) == (Codec.AAC, 1)
+    assert "does not say where it starts" in info.warnings[0]
