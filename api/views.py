@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -9,11 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.deps import AppSettings
+from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView
-from shared import db
+from api.schemas import Problem, RecordView, TargetView
+from shared import db, mp3_options
 from shared.db import ACTIVE, GONE, Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
+from shared.mp3_options import Target
 
 
 class Links:
@@ -28,8 +31,9 @@ class Links:
     def download(self, record_id: UUID, user_id: UUID) -> str:
         return f"{self._base}/record?id={record_id}&user_id={user_id}"
 
-    def page(self, before: UUID, limit: int) -> str:
-        return f"{self._base}/records?before={before}&limit={limit}"
+    def page(self, before: UUID, limit: int, filename: str | None) -> str:
+        only = "" if filename is None else f"&filename={quote(filename)}"
+        return f"{self._base}/records?before={before}&limit={limit}{only}"
 
 
 async def _links(request: Request, settings: AppSettings) -> Links:
@@ -70,6 +74,8 @@ def view_all(session: Session, records: Sequence[Record], links: Links) -> list[
             duration_s=record.duration_s,
             source_bytes=record.source_bytes,
             mp3_bytes=record.mp3_bytes,
+            options=_options(record),
+            target=_target(record),
             warnings=record.warnings,
             error=_error(record),
             created_at=record.created_at,
@@ -79,6 +85,26 @@ def view_all(session: Session, records: Sequence[Record], links: Links) -> list[
         )
         for record in records
     ]
+
+
+def _options(record: Record) -> RecordOptions:
+    # Not validated: another release may have had other limits.
+    stored = record.options | record.tags
+    known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}
+    return RecordOptions.model_construct(**known)
+
+
+def _target(record: Record) -> TargetView | None:
+    if record.target is None:
+        return None
+    target = mp3_options.from_stored(Target, record.target)
+    return TargetView(
+        mode="vbr" if target.bitrate_kbps is None else "cbr",
+        quality=target.quality,
+        bitrate_kbps=target.bitrate_kbps,
+        sample_rate_hz=target.sample_rate_hz,
+        channels=target.channels,
+    )
 
 
 def _error(record: Record) -> Problem | None:

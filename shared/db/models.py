@@ -47,7 +47,8 @@ PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
 ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
 FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
-HOLDS_FILENAME = text("status IN ('uploading', 'queued', 'converting', 'done')")
+HOLDS_FILENAME = text("status IN ('queued', 'converting', 'done')")
+UPLOADS_FILENAME = text("status = 'uploading'")
 UNFINISHED_JOB = (JobState.HELD, JobState.READY, JobState.RUNNING)
 
 
@@ -89,6 +90,14 @@ class Record(Base):
             unique=True,
             postgresql_where=HOLDS_FILENAME,
         ),
+        # Of its own, because an upload may replace the record that holds its filename.
+        Index(
+            "uq_records_upload_user_id_filename",
+            "user_id",
+            "filename",
+            unique=True,
+            postgresql_where=UPLOADS_FILENAME,
+        ),
         Index("ix_records_user_id_created_at_id", "user_id", "created_at", "id"),
         Index(
             "ix_records_pending",
@@ -119,6 +128,8 @@ class Record(Base):
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[float | None]
     mp3_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Space on the volume that the parts and the MP3 may need. 0 for a record that an older release accepted."""
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
@@ -140,11 +151,13 @@ class Job(Base):
     __table_args__ = (
         UniqueConstraint("record_id", "kind", "index"),
         Index("ix_jobs_ready", "queue", "id", "run_at", postgresql_where=text("state = 'ready'")),
-        Index("ix_jobs_running", "id", postgresql_where=text("state = 'running'")),
+        Index("ix_jobs_running", "user_id", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     record_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID]
+    """The record's, so that users can take turns."""
     kind: Mapped[str]
     index: Mapped[int] = mapped_column(server_default=text("0"))
     """Its place among the record's jobs of its kind."""
@@ -152,6 +165,8 @@ class Job(Base):
     samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     encoded_samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     queue: Mapped[str]
+    is_long: Mapped[bool] = mapped_column(server_default=text("false"))
+    """It occupies a worker's process for much longer than a segment does."""
     state: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
     """How many times it was claimed."""
