@@ -14,6 +14,11 @@ from shared.wav.container import Source
 from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk, parse_fmt
 from shared.wav.info import DataRange
 
+_MAX_SENTENCES = 5
+_LEFT_OUT = (
+    "The file holds another recording, which cannot be joined to the first: {} were left out. "
+    "Upload it as a file of its own."
+)
 _COMPARED_BYTES = 64 * 1024
 # Compressed audio whose blocks do not depend on each other.
 _INDEPENDENT_BLOCKS = frozenset({Codec.IMA_ADPCM, Codec.MS_ADPCM, Codec.GSM, Codec.XBOX_ADPCM})
@@ -23,6 +28,13 @@ _INDEPENDENT_BLOCKS = frozenset({Codec.IMA_ADPCM, Codec.MS_ADPCM, Codec.GSM, Cod
 class Audio:
     data: tuple[DataRange, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    data: ChunkHeader
+    fmt: FmtChunk | None
+    """Without warnings. None if it is missing or cannot be converted."""
 
 
 def read_fmt(source: Source, header: ChunkHeader) -> FmtChunk:
@@ -35,48 +47,49 @@ def collect_audio(
     source: Source, headers: Sequence[ChunkHeader], first: ChunkHeader, fmt: FmtChunk
 ) -> Audio:
     """Return the place of all audio that has the format of the `first` data chunk with samples."""
-    wanted = _format(source, headers, first)
-    data = [header for header in headers if header.id == b"data" and header.size]
-    same = [header for header in data if _is_joinable(source, headers, header, wanted, fmt)]
-    used = same if first in same else [first]
-    others = [header for header in data if header not in used]
-    ranges = [_whole_blocks(header, fmt, is_last=header is used[-1]) for header in used]
+    found = list(_find_recordings(source, headers))
+    wanted = next(each.fmt for each in found if each.data is first)
+    is_joinable = fmt.is_raw or fmt.codec in _INDEPENDENT_BLOCKS
+    used: list[_Recording] = []
+    others: list[_Recording] = []
+    for each in found:
+        is_same = is_joinable and _layout(each.fmt) == _layout(wanted)
+        (used if each.data is first or is_same else others).append(each)
+    ranges = [_whole_blocks(each.data, fmt, is_last=each is used[-1]) for each in used]
     warnings = [
-        *(warning for header in used for warning in _size_warnings(header, fmt)),
-        *_joined_warnings(used),
+        *_size_warnings([each.data for each in used], fmt),
+        *_joined_warnings([each.data for each in used]),
         *_contradicting_fmt(source, headers, fmt),
-        *(_left_out(source, headers, header) for header in others),
+        *_left_out(others),
         *_stray_warnings(source, headers, first, fmt),
     ]
     return Audio(tuple(part for part in ranges if part.size), tuple(warnings))
 
 
-def _format(source: Source, headers: Sequence[ChunkHeader], data: ChunkHeader) -> FmtChunk | None:
-    """Return the format of a data chunk, without warnings, or None if it cannot be converted."""
-    fmts = [each for each in headers if each.id == b"fmt " and each.container == data.container]
-    before = [each for each in fmts if each.offset < data.offset]
-    # The first fmt chunk describes the first audio, even if it comes later.
-    nearest = before[-1] if before else next(iter(fmts), None)
+def _find_recordings(source: Source, headers: Sequence[ChunkHeader]) -> Iterator[_Recording]:
+    """Yield every data chunk that has samples, with the format that the nearest fmt chunk before it gives."""
+    fmts: dict[int, FmtChunk | None] = {}  # by the start of the WAV
+    for header in headers:
+        # The first fmt chunk describes the first audio, even if it comes later.
+        if header.id == b"fmt ":
+            fmts.setdefault(header.container.start, _parse(source, header))
+    for header in headers:
+        if header.id == b"fmt ":
+            fmts[header.container.start] = _parse(source, header)
+        elif header.id == b"data" and header.size:
+            yield _Recording(header, fmts.get(header.container.start))
+
+
+def _parse(source: Source, header: ChunkHeader) -> FmtChunk | None:
     try:
-        return None if nearest is None else replace(read_fmt(source, nearest), warnings=())
+        return replace(read_fmt(source, header), warnings=())
     except BadWav:
         return None
 
 
-def _is_joinable(
-    source: Source,
-    headers: Sequence[ChunkHeader],
-    data: ChunkHeader,
-    wanted: FmtChunk | None,
-    fmt: FmtChunk,
-) -> bool:
-    if not fmt.is_raw and fmt.codec not in _INDEPENDENT_BLOCKS:
-        return False
-    found = _format(source, headers, data)
-    return found is not None and wanted is not None and _layout(found) == _layout(wanted)
-
-
-def _layout(fmt: FmtChunk) -> tuple[object, ...]:
+def _layout(fmt: FmtChunk | None) -> tuple[object, ...]:
+    if fmt is None:
+        return ()
     return fmt.codec, fmt.channels, fmt.sample_rate_hz, fmt.block_align, fmt.bits_per_sample
 
 
@@ -86,16 +99,17 @@ def _whole_blocks(data: ChunkHeader, fmt: FmtChunk, *, is_last: bool) -> DataRan
     return DataRange(data.offset, data.size // fmt.block_align * fmt.block_align)
 
 
-def _size_warnings(data: ChunkHeader, fmt: FmtChunk) -> Iterator[str]:
+def _size_warnings(used: Sequence[ChunkHeader], fmt: FmtChunk) -> Iterator[str]:
     block_align = fmt.block_align if fmt.is_raw else 1
-    if is_streaming_size(data.declared):
-        return
-    if data.declared // block_align > data.size // block_align:
+    declared = [data for data in used if not is_streaming_size(data.declared)]
+    shorter = [data for data in declared if data.declared // block_align > data.size // block_align]
+    if shorter:
+        missing = sum(data.declared - data.size for data in shorter)
         yield (
-            f"The audio data is {data.declared - data.size} bytes shorter than its header says. "
-            f"The {data.size} bytes that are present were converted."
+            f"The audio data is {missing} bytes shorter than its header says. "
+            f"The {sum(data.size for data in used)} bytes that are present were converted."
         )
-    if data.size > data.declared:
+    if any(data.size > data.declared for data in declared):
         yield "The audio data is longer than its header says. All of it was converted."
 
 
@@ -127,18 +141,26 @@ def _contradicting_fmt(
         )
 
 
-def _left_out(source: Source, headers: Sequence[ChunkHeader], data: ChunkHeader) -> str:
-    fmt = _format(source, headers, data)
-    samples = None if fmt is None else fmt.estimate_samples(data.size)
+def _left_out(others: Sequence[_Recording]) -> Iterator[str]:
+    """Yield a sentence for each format, because a file may hold thousands of recordings."""
+    by_format: dict[tuple[object, ...], list[_Recording]] = {}
+    for each in others:
+        by_format.setdefault(_layout(each.fmt), []).append(each)
+    groups = list(by_format.values())
+    for group in groups[:_MAX_SENTENCES]:
+        yield _LEFT_OUT.format(_describe(group[0].fmt, sum(each.data.size for each in group)))
+    rest = sum(each.data.size for group in groups[_MAX_SENTENCES:] for each in group)
+    if rest:
+        yield _LEFT_OUT.format(f"{rest} bytes in other formats")
+
+
+def _describe(fmt: FmtChunk | None, size: int) -> str:
+    samples = None if fmt is None else fmt.estimate_samples(size)
     if fmt is None or samples is None:
-        return (
-            f"The file holds a second recording of {data.size} bytes that cannot be joined to the first. "
-            "It was left out: upload it as a file of its own."
-        )
+        return f"{size} bytes of unknown length"
+    seconds = f"{samples / fmt.sample_rate_hz:.2f} s"
     return (
-        f"The file holds a second recording, {fmt.codec.label} with {fmt.channels} channel(s) and {fmt.sample_rate_hz} Hz, "
-        f"that cannot be joined to the first. Its {samples / fmt.sample_rate_hz:.2f} s were left out: "
-        "upload it as a file of its own."
+        f"{seconds} of {fmt.codec.label} with {fmt.channels} channel(s) and {fmt.sample_rate_hz} Hz"
     )
 
 

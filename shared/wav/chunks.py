@@ -20,7 +20,6 @@ from shared.wav.container import W64_TAILS, Container, Source, container_at
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
-_WAVE_FMT, _WAVE_AT_BYTES = b"WAVEfmt ", 8
 # Data sizes of writers that cannot seek back: 0, or the maximum of 31, 32 or 64 bits, or a value near it.
 _STREAMING_SIZES = (
     *(range(1), range(0x7FFF0000, 0x80000001)),
@@ -77,6 +76,8 @@ class ChunkWalk:
         while peeked := self._peek(at):
             if self._enter_next_wav(at):
                 at = self._container.body
+                # A header without a payload, so that a flood of WAVs counts as a flood of chunks.
+                yield ChunkHeader(b"RIFF", at, 0, 0, self._container, is_plausible=True)
                 continue
             chunk_id, declared = peeked
             offset = at + self._container.header_bytes
@@ -162,12 +163,8 @@ class ChunkWalk:
 
     def _bytes_to_next_wav(self, offset: int, present: int) -> int:
         """Return `present`, or less if another WAV is among these bytes: streams may be joined too."""
-        at: int | None = offset
-        while at is not None and (at := self._source.find(_WAVE_FMT, at)) is not None:
-            if container_at(self._source, at - _WAVE_AT_BYTES):
-                return at - _WAVE_AT_BYTES - offset
-            at += 1
-        return present
+        following = self._source.find_wav(offset)
+        return present if following is None else following - offset
 
     def _chunks_follow(self, at: int) -> bool:
         """Return True if chunks start at `at`: their headers lead to a known id or exactly to the end."""

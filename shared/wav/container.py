@@ -4,6 +4,7 @@ In: a seekable file, complete or still growing. Out: a `Container`. Raises only 
 `chunks.py` names the sources.
 """
 
+import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -13,6 +14,8 @@ from shared.wav.other_formats import describe_file
 _W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
 _SEARCHED_BYTES = 1 << 20
+_HEADER = re.compile(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE(?:fmt |ds64|JUNK|bext|LIST)", re.DOTALL)
+_HEADER_BYTES = 16
 W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 
 
@@ -30,12 +33,12 @@ class Source:
         self.file.seek(offset)
         return self.file.read(min(count, self.size_bytes - offset))
 
-    def find(self, wanted: bytes, start: int) -> int | None:
-        """Return the offset of the first `wanted` bytes from `start` on."""
+    def find_wav(self, start: int) -> int | None:
+        """Return the offset of the first RIFF, RIFX, RF64 or BW64 header from `start` on."""
         for at in range(start, self.size_bytes, _SEARCHED_BYTES):
-            found = self.read(at, _SEARCHED_BYTES + len(wanted) - 1).find(wanted)
-            if found >= 0:
-                return at + found
+            found = _HEADER.search(self.read(at, _SEARCHED_BYTES + _HEADER_BYTES - 1))
+            if found:
+                return at + found.start()
         return None
 
 
