@@ -33,7 +33,8 @@ export function showRecord(record, known = entryOf(record.id)) {
     isPermanent: false,
     path: link && downloadPath(link),
   };
-  if (known) return change(known, values);
+  // An entry that is uploaded again does not show the record that it replaces.
+  if (known) return known.id === id ? change(known, values) : known;
   // This page knows more about its own uploads than the service.
   return ownUpload(record) ?? addEntry(values);
 }

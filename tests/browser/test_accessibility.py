@@ -1,6 +1,7 @@
 """The page for people who use a screen reader, the keyboard alone, or reduced motion."""
 
 from pathlib import Path
+from typing import Literal
 
 import axe_playwright_python
 import pytest
@@ -11,6 +12,7 @@ from tests.browser.screenshots import SCENES
 from tests.browser.staged import every_state, stage
 from tests.conftest import User
 
+Scheme = Literal["light", "dark"]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 RUN = """async () => (await axe.run()).violations.map(
   ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).slice(0, 3).join(" | ")}`)"""
@@ -22,24 +24,23 @@ def violations(page: Page) -> list[str]:
     return found
 
 
-@pytest.fixture(params=["light", "dark"])
-def themed(request: pytest.FixtureRequest, page: Page) -> Page:
-    page.emulate_media(color_scheme=request.param, reduced_motion="reduce")
-    return page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_empty_page_has_no_violation(page: Page, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    assert violations(page) == []
 
 
-def test_the_empty_page_has_no_violation(themed: Page) -> None:
-    assert violations(themed) == []
-
-
-@pytest.mark.parametrize("width", [360, 1024, 2000])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(360, "light"), (1024, "light"), (1024, "dark"), (2000, "dark")]
+)
 @pytest.mark.parametrize("scene", SCENES)
-def test_no_state_has_a_violation(themed: Page, scene: str, width: int) -> None:
-    themed.set_viewport_size({"width": width, "height": 768})
-    stage(themed, every_state)
-    become_staged(themed)
-    SCENES[scene](themed)
-    assert violations(themed) == []
+def test_no_state_has_a_violation(page: Page, scene: str, width: int, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 768})
+    stage(page, every_state)
+    become_staged(page)
+    SCENES[scene](page)
+    assert violations(page) == []
 
 
 def test_the_keyboard_alone_is_enough(page: Page, wav: Path) -> None:

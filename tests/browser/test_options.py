@@ -116,8 +116,8 @@ def test_the_menu_says_when_the_source_is_gone(page: Page, user: User) -> None:
     expect(item).to_have_attribute("aria-disabled", "true")
 
 
-def test_a_finished_file_of_this_page_is_converted_again(page: Page, wav: Path) -> None:
-    page.set_input_files("#files", wav)
+def test_a_finished_file_of_this_page_is_converted_again(page: Page, wavs: list[Path]) -> None:
+    page.set_input_files("#files", wavs[0])
     row = page.locator("#records li")
     expect(row).to_have_class("done")
     page.locator("#records .more").click()
