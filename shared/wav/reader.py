@@ -115,6 +115,12 @@ def _find_data(source: Source, container: Container, headers: Sequence[ChunkHead
         raise BadWav(
             "The WAV stores its samples in a wavl list, which is not supported. Export it as a plain WAV."
         )
+    fmt = next((header for header in headers if header.id == b"fmt "), None)
+    if not data and fmt is not None and fmt.declared > MAX_FMT_BYTES:
+        raise BadWav(
+            f"The WAV's fmt chunk declares {fmt.declared} bytes, which is wrong, so its samples cannot be found. "
+            "Export it again."
+        )
     if not data and _is_cut_off(source, container, headers):
         raise BadWav(_CUT_OFF.format("before its samples"))
     if not data:

@@ -237,6 +237,7 @@ def test_a_file_cut_off_before_its_samples_says_so() -> None:
         ([wavs.chunk(b"data", bytes(20))], "no fmt chunk"),
         ([wavs.chunk(b"fmt ", wavs.fmt_payload())], "no data chunk"),
         ([wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"LIST", b"wavldata")], "wavl"),
+        ([wavs.chunk(b"fmt ", wavs.fmt_payload(), declared=9999)], "declares 9999 bytes"),
         ([wavs.chunk(b"fmt ", bytes(13)), wavs.chunk(b"data", bytes(20))], "too short"),
     ],
 )
