@@ -19,7 +19,7 @@ _LEFT_OUT = (
     "The file holds another recording, which cannot be joined to the first: {} were left out. "
     "Upload it as a file of its own."
 )
-_COMPARED_BYTES = 64 * 1024
+_COMPARED_BYTES = 1 << 20
 # Compressed audio whose blocks do not depend on each other.
 _INDEPENDENT_BLOCKS = frozenset({Codec.IMA_ADPCM, Codec.MS_ADPCM, Codec.GSM, Codec.XBOX_ADPCM})
 
@@ -164,6 +164,11 @@ def _describe(fmt: FmtChunk | None, size: int) -> str:
     )
 
 
+def _is_zero(source: Source, start: int) -> bool:
+    blocks = range(start, source.size_bytes, _COMPARED_BYTES)
+    return not any(source.read(at, _COMPARED_BYTES).strip(b"\0") for at in blocks)
+
+
 def _padded_end(header: ChunkHeader) -> int:
     end = header.offset + header.size
     return end + (header.container.start - end) % header.container.alignment
@@ -177,7 +182,7 @@ def _stray_warnings(
     stray = next((header for header in after if not header.is_plausible), None)
     at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes
     count = source.size_bytes - at
-    if count < fmt.block_align or not any(source.read(at, _COMPARED_BYTES)):
+    if count < fmt.block_align or _is_zero(source, at):
         return
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"

@@ -39,7 +39,7 @@ _MIN_FRAMES = 3
 def detect_stream(
     samples: bytes, *, sample_bytes: int, channels: int, big_endian: bool
 ) -> str | None:
-    """Return the name of the stream in these samples."""
+    """Return the name of the stream in these integers."""
     words = _upper_words(samples, sample_bytes, big_endian=big_endian)
     if name := _detect_preambles(words, channels):
         return name

@@ -5,6 +5,8 @@ compressed stream stored as PCM. Reads a few hundred KiB, after up to 16 MiB of 
 headers are known to be wrong at times.
 """
 
+import struct
+
 from shared.errors import BadWav
 from shared.wav import mpeg_streams
 from shared.wav.chunks import ChunkHeader
@@ -36,6 +38,8 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
         case Codec.MP2 | Codec.MP3:
             start = source.read(data.offset, min(data.size, _START_BYTES))
             return mpeg_streams.follow_frames(start, fmt)
+        case Codec.FLOAT if fmt.bits_per_sample == 32:
+            _refuse_disguised_stream(source, data, fmt)
         case Codec.PCM if fmt.bits_per_sample in (16, 24, 32):
             _refuse_disguised_stream(source, data, fmt)
             floats = detect_floats(source, data, fmt)
@@ -46,13 +50,23 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
 
 
 def _refuse_disguised_stream(source: Source, data: ChunkHeader, fmt: FmtChunk) -> None:
+    samples, sample_bytes = first_sound(source, data, WINDOW_BYTES), fmt.bits_per_sample // 8
+    big_endian = data.container.big_endian
+    if fmt.codec is Codec.FLOAT:  # as audio editors save a recording of a digital input
+        samples, sample_bytes = _to_integers(samples, big_endian=big_endian), 4
     name = detect_stream(
-        first_sound(source, data, WINDOW_BYTES),
-        sample_bytes=fmt.bits_per_sample // 8,
-        channels=fmt.channels,
-        big_endian=data.container.big_endian,
+        samples, sample_bytes=sample_bytes, channels=fmt.channels, big_endian=big_endian
     )
     if name:
         raise BadWav(
             f"The WAV contains {name} stored as PCM samples. Decode it to PCM and upload the result."
         )
+
+
+def _to_integers(floats: bytes, *, big_endian: bool) -> bytes:
+    """Return 32-bit integers of 32-bit floats. NaN and values above full scale become 0: no stream has them."""
+    order, count = ">" if big_endian else "<", len(floats) // 4
+    values = struct.unpack(f"{order}{count}f", floats[: 4 * count])
+    return struct.pack(
+        f"{order}{count}i", *(int(value * 2**31) if -1 <= value < 1 else 0 for value in values)
+    )

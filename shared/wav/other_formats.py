@@ -59,6 +59,7 @@ _TEXTS = (
     (b"[", "JSON"),
 )
 _WAV_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff")
+_MIN_HEADER_BYTES = 12
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -75,8 +76,12 @@ def describe_file(head: bytes) -> str:
     for name, advice in answers:
         if name:
             return f"This is {name}, not WAV. {advice}"
+    if head.startswith(_WAV_MAGICS) and len(head) < _MIN_HEADER_BYTES:
+        return (
+            "This WAV is cut off inside its header: the rest is missing. Copy or upload it again."
+        )
     if head.startswith(_WAV_MAGICS):
-        return "This starts like a WAV but its header is incomplete or not a WAV header. Export the file again."
+        return "This starts like a WAV, but its header is not a WAV header. Export the file again."
     return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
 
 

@@ -86,7 +86,7 @@ def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
 
 def _find_fmt(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> ChunkHeader:
     header = next((header for header in headers if header.id == b"fmt "), None)
-    if header is None and _is_shorter_than_declared(source, container):
+    if header is None and _is_cut_off(source, container, headers):
         raise BadWav(_CUT_OFF.format("before its fmt chunk"))
     if header is None:
         raise BadWav("The WAV has no fmt chunk, which describes its audio. Export it again.")
@@ -95,13 +95,17 @@ def _find_fmt(source: Source, container: Container, headers: Sequence[ChunkHeade
     return header
 
 
-def _is_shorter_than_declared(source: Source, container: Container) -> bool:
-    """Compare the file with the size in the RIFF header. W64 has it elsewhere, and counts as complete."""
-    raw = source.read(container.start + 4, 4)
+def _is_cut_off(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> bool:
+    """Return True if the last chunk, or the file itself, is shorter than its size says."""
+    if headers and headers[-1].declared > headers[-1].size:
+        return True
+    at, count = (16, 8) if container.name == "W64" else (4, 4)
+    raw = source.read(container.start + at, count)
     declared = int.from_bytes(raw, "big" if container.big_endian else "little")
-    if container.name == "W64" or is_streaming_size(declared):
-        return False
-    return source.size_bytes < container.start + 8 + declared
+    if is_streaming_size(declared):
+        return True  # nothing says where the file should end
+    header_bytes = 0 if container.name == "W64" else 8
+    return source.size_bytes < container.start + header_bytes + declared
 
 
 def _find_data(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> ChunkHeader:
@@ -111,7 +115,13 @@ def _find_data(source: Source, container: Container, headers: Sequence[ChunkHead
         raise BadWav(
             "The WAV stores its samples in a wavl list, which is not supported. Export it as a plain WAV."
         )
-    if not data and _is_shorter_than_declared(source, container):
+    fmt = next((header for header in headers if header.id == b"fmt "), None)
+    if not data and fmt is not None and fmt.declared > MAX_FMT_BYTES:
+        raise BadWav(
+            f"The WAV's fmt chunk declares {fmt.declared} bytes, which is wrong, so its samples cannot be found. "
+            "Export it again."
+        )
+    if not data and _is_cut_off(source, container, headers):
         raise BadWav(_CUT_OFF.format("before its samples"))
     if not data:
         raise BadWav(_NO_DATA)

@@ -112,6 +112,13 @@ def test_a_harmless_tail_is_not_reported(tail: bytes) -> None:
     assert read(wavs.build(wavs.sine(100, 2)) + tail).warnings == ()
 
 
+def test_a_declared_end_in_silence_is_reported() -> None:
+    silence = np.zeros((2_000_000, 1))
+    samples = np.concatenate([wavs.sine(100), silence, wavs.sine(100)])
+    info = read(wavs.build(samples, declared=2000))
+    assert (info.samples, len(info.warnings)) == (1000, 1)
+
+
 @pytest.mark.parametrize("chunk_id", [b"LIST", b"abcd", b"junk", b"minf"])
 def test_chunks_after_the_audio_are_not_reported(chunk_id: bytes) -> None:
     noise = np.random.default_rng(1).bytes(1001)

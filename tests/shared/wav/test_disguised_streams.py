@@ -86,6 +86,16 @@ def test_dolby_e_in_wide_words_is_refused(bits: int, container_bits: int, cut_sa
         read_wav(io.BytesIO(wav), len(wav))
 
 
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_a_stream_saved_as_floats_is_refused(*, big_endian: bool) -> None:
+    integers = np.frombuffer(through_ffmpeg("-c:a", "ac3", *SPDIF), "<i2")
+    samples = (integers / 32768).reshape(-1, 2)
+    container = "RIFX" if big_endian else "RIFF"
+    wav = wavs.build(samples, codec="float", bits=32, container=container)
+    with pytest.raises(BadWav, match="contains Dolby AC-3 stored as PCM"):
+        read_wav(io.BytesIO(wav), len(wav))
+
+
 def test_a_stream_on_two_of_six_channels_is_refused() -> None:
     six = np.zeros((19200, 6), "<i2")
     six[:, 2:4] = np.frombuffer(dolby_e(), "<i2").reshape(-1, 2)

@@ -60,7 +60,7 @@ def test_archives_are_named() -> None:
         (b"DTSHDHDR" + bytes(20), "DTS-HD"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "WebP image"),
         (b"RIFF\0\0\0\0QQQQ", "not a WAV header"),
-        (b"RIFF", "incomplete"),
+        (b"RIFF", "cut off inside its header"),
         (b"FORM\0\0\0\0AIFCFVER", "AIFF-C"),
         (b"\x89PNG\r\n\x1a\n" + bytes(20), "PNG"),
         (b"\xff\xd8\xff\xe0" + bytes(20), "JPEG"),
