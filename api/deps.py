@@ -53,7 +53,14 @@ async def _token(
     authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
 ) -> str | None:
     scheme, _, bearer = (authorization or "").partition(" ")
-    return token or token_header or (bearer.strip() if scheme.lower() == "bearer" else None)
+    if authorization and scheme.lower() != "bearer":
+        raise BadCredentials("The Authorization header must be `Bearer` and the token.")
+    sent = {each for each in (token, token_header, bearer.strip()) if each}
+    if len(sent) > 1:
+        raise BadCredentials(
+            "The request has different tokens. Send one, in the query or in a header."
+        )
+    return next(iter(sent), None)
 
 
 def _authenticate(
@@ -62,11 +69,16 @@ def _authenticate(
 ) -> UUID:
     """Return the id of the token's user. Raises BadCredentials."""
     if not token:
-        raise BadCredentials
+        raise BadCredentials(
+            "The request has no token. Send the one from POST /users as `token` in the query, or in the header "
+            "`Authorization: Bearer TOKEN`."
+        )
     # In a transaction of its own, because an upload may take hours and must not hold a connection.
     with db.transaction() as session:
         found = session.scalar(select(User.id).where(User.token_hash == hash_token(token)))
-    if found is None or (user_id is not None and user_id.lower() != str(found)):
+    if found is None:
+        raise BadCredentials("The token is unknown. Send it as POST /users returned it.")
+    if user_id is not None and user_id.lower() != str(found):
         raise BadCredentials
     return found
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import downloads, events, health, problems, records, users
 from api.changes import Changes
 from api.http import AccessLog, DrainRefusedBodies
+from api.parameters import check_query
 from shared import db, log
 from shared.settings import get_settings
 
@@ -40,6 +41,7 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
         # A redirect ignores the proxy's scheme and host, and repeats the token in its URL.
         redirect_slashes=False,
+        dependencies=[Depends(check_query)],
     )
     app.state.changes = Changes(db.get_engine())
     problems.install(app)

@@ -12,10 +12,10 @@ from api import views
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
 from api.http import Multipart, body_chunks
-from api.options import ConversionOptions, TagOptions
+from api.options import QueryOptions, UploadOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
-from api.upload import MAX_FORM_BYTES, Upload
+from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import RecordLinks
 from shared import db, errors, media
 from shared.db import GONE, Record, RecordStatus
@@ -25,6 +25,11 @@ router = APIRouter(tags=["records"])
 POLL_AFTER_S = 1
 WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
+FORM_PROPERTIES = {
+    # Before the file, as the form must have them.
+    **UploadOptions.model_json_schema(ref_template="{model}")["properties"],
+    PART_NAME: {"type": "string", "format": "binary"},
+}
 BODY = {
     "requestBody": {
         "required": True,
@@ -32,13 +37,15 @@ BODY = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["wav_file"],
-                    "properties": {"wav_file": {"type": "string", "format": "binary"}},
+                    "required": [PART_NAME],
+                    "properties": FORM_PROPERTIES,
                 }
             }
         },
     }
 }
+PLAIN_NAMES = re.compile("curl/|Mozilla/")
+"""User agents that never percent-encode filenames."""
 
 
 @router.post(
@@ -62,25 +69,32 @@ async def create_record(
     request: Request,
     response: Response,
     user_id: CurrentUser,
-    options: ConversionOptions,
-    tags: TagOptions,
+    options: QueryOptions,
     settings: AppSettings,
     links: RecordLinks,
 ) -> RecordAccepted:
-    """Upload a WAV as the form file `wav_file`. Answers once the file is stored safely; then poll `status_link`."""
-    form = Multipart(request.headers.get("content-type", ""))
+    """Upload a WAV as the form file `wav_file`. Answers once the file is stored safely; then poll `status_link`.
+
+    Options are query parameters, or form fields that come before the file.
+    """
+    is_plain = PLAIN_NAMES.match(request.headers.get("user-agent", ""))
+    form = Multipart(request.headers.get("content-type", ""), may_escape_names=not is_plain)
     await asyncio.to_thread(_check_content_length, request.headers.get("content-length"), settings)
-    upload = Upload(user_id, options, tags, settings)
+    upload = Upload(user_id, options, settings)
+    renewing = asyncio.create_task(upload.reservation.keep())
     try:
         await upload.receive(body_chunks(request, settings.upload_idle_timeout_s), form)
-        record_id = await asyncio.to_thread(upload.accept)
+        record_id = await upload.reservation.run(upload.accept)
     except BaseException:
         await asyncio.to_thread(upload.abort)
         raise
+    finally:
+        renewing.cancel()
     response.headers["Location"] = links.status(record_id)
     response.headers["Retry-After"] = str(POLL_AFTER_S)
     return RecordAccepted(
         id=record_id,
+        filename=upload.reservation.filename,
         status=RecordStatus.QUEUED,
         status_link=links.status(record_id),
         download_link=links.download(record_id, user_id),

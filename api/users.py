@@ -35,6 +35,10 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     try:
         return NewUser.model_validate_json(bytes(body))
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise errors.BadRequest(
+                f'The body is not valid JSON: {error.errors()[0]["ctx"]["error"]}. Send {{"name": "your name"}}.'
+            ) from error
         raise RequestValidationError(error.errors()) from error
 
 

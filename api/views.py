@@ -9,11 +9,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.deps import AppSettings
+from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView
-from shared import db
+from api.schemas import Problem, RecordView, TargetView
+from shared import db, mp3_options
 from shared.db import ACTIVE, GONE, Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
+from shared.mp3_options import Target
 
 
 class Links:
@@ -70,6 +72,8 @@ def view_all(session: Session, records: Sequence[Record], links: Links) -> list[
             duration_s=record.duration_s,
             source_bytes=record.source_bytes,
             mp3_bytes=record.mp3_bytes,
+            options=_options(record),
+            target=_target(record),
             warnings=record.warnings,
             error=_error(record),
             created_at=record.created_at,
@@ -79,6 +83,26 @@ def view_all(session: Session, records: Sequence[Record], links: Links) -> list[
         )
         for record in records
     ]
+
+
+def _options(record: Record) -> RecordOptions:
+    # Not validated: another release may have had other limits.
+    stored = record.options | record.tags
+    known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}
+    return RecordOptions.model_construct(**known)
+
+
+def _target(record: Record) -> TargetView | None:
+    if record.target is None:
+        return None
+    target = mp3_options.from_stored(Target, record.target)
+    return TargetView(
+        mode="vbr" if target.bitrate_kbps is None else "cbr",
+        quality=target.quality,
+        bitrate_kbps=target.bitrate_kbps,
+        sample_rate_hz=target.sample_rate_hz,
+        channels=target.channels,
+    )
 
 
 def _error(record: Record) -> Problem | None:

@@ -58,6 +58,30 @@ class FilenameTaken(Wav2mp3Error):
         self.record_id = record_id
 
 
+class StillUploading(FilenameTaken):
+    """Another upload of this filename is running. `renewals` grows while that upload makes progress."""
+
+    code = "still_uploading"
+    message = (
+        "A file with this name is still uploading. "
+        "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."
+    )
+
+    def __init__(self, record_id: UUID | None, renewals: int) -> None:
+        super().__init__(record_id=record_id)
+        self.renewals = renewals
+
+
+class UploadReplaced(Wav2mp3Error):
+    """The upload was silent for some seconds, and its row is gone."""
+
+    code = "upload_replaced"
+    message = (
+        "This upload paused for too long and lost its filename, probably to a newer upload of the same file. "
+        "Check your records before you upload it again."
+    )
+
+
 class TooManyPending(Wav2mp3Error):
     """The user has MAX_PENDING_RECORDS unfinished records."""
 
@@ -103,6 +127,13 @@ class BadOptions(Wav2mp3Error):
 
     code = "bad_options"
     message = "These conversion options cannot be combined. The allowed values are listed at /docs."
+
+
+class UnknownParameter(Wav2mp3Error):
+    """A query parameter or form field that the call does not have. Always raised with the known ones as `detail`."""
+
+    code = "unknown_parameter"
+    message = "A parameter is unknown. The calls and their parameters are described at /docs."
 
 
 class BadRequest(Wav2mp3Error):

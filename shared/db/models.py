@@ -47,7 +47,8 @@ PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
 ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
 FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
-HOLDS_FILENAME = text("status IN ('uploading', 'queued', 'converting', 'done')")
+HOLDS_FILENAME = text("status IN ('queued', 'converting', 'done')")
+UPLOADS_FILENAME = text("status = 'uploading'")
 UNFINISHED_JOB = (JobState.HELD, JobState.READY, JobState.RUNNING)
 
 
@@ -88,6 +89,14 @@ class Record(Base):
             "filename",
             unique=True,
             postgresql_where=HOLDS_FILENAME,
+        ),
+        # Of its own, because an upload may replace the record that holds its filename.
+        Index(
+            "uq_records_upload_user_id_filename",
+            "user_id",
+            "filename",
+            unique=True,
+            postgresql_where=UPLOADS_FILENAME,
         ),
         Index("ix_records_user_id_created_at_id", "user_id", "created_at", "id"),
         Index(

@@ -23,12 +23,13 @@ from shared.db.models import (
     HOLDS_FILENAME,
     PENDING,
     UNFINISHED_JOB,
+    UPLOADS_FILENAME,
     Job,
     JobState,
     Record,
     RecordStatus,
 )
-from shared.errors import FilenameTaken, TooManyPending, Wav2mp3Error
+from shared.errors import FilenameTaken, StillUploading, TooManyPending, Wav2mp3Error
 from shared.mp3_options import Options, Target
 
 CHANGES = "record_changes"
@@ -66,8 +67,13 @@ def reserve(
     tags: dict[str, str],
     *,
     max_pending: int,
+    replaces: bool = False,
 ) -> UUID:
-    """Create the record of an upload. Its filename is taken from now on. Raises FilenameTaken, TooManyPending."""
+    """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
+
+    A record that holds the filename already is kept for `replace` if `replaces`, and refuses the upload otherwise.
+    Raises FilenameTaken, StillUploading, TooManyPending.
+    """
     pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
     if session.scalars(pending).one() >= max_pending:
         raise TooManyPending
@@ -79,20 +85,42 @@ def reserve(
             options=asdict(options),
             tags=tags,
         )
-        .on_conflict_do_nothing(index_elements=["user_id", "filename"], index_where=HOLDS_FILENAME)
+        .on_conflict_do_nothing(
+            index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
+        )
         .returning(Record.id)
     )
+    # After the insert, which waits for an upload that is being accepted.
+    named = (Record.user_id == user_id, Record.filename == filename)
+    holder = session.scalar(select(Record.id).where(*named, HOLDS_FILENAME))
+    if holder is not None and not replaces:
+        raise FilenameTaken(record_id=holder)
     if record_id is None:
-        raise FilenameTaken(record_id=_holder_of(session, user_id, filename))
+        upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
+        raise StillUploading(*session.execute(upload).first() or (None, 0))
     return record_id
 
 
-def _holder_of(session: Session, user_id: UUID, filename: str) -> UUID | None:
-    return session.scalar(
-        select(Record.id).where(
-            Record.user_id == user_id, Record.filename == filename, HOLDS_FILENAME
-        )
+def filenames(session: Session, user_id: UUID, start: str) -> set[str]:
+    """Return the filenames that start with `start` and that an upload of the user cannot have."""
+    held = select(Record.filename).where(
+        Record.user_id == user_id,
+        Record.filename.startswith(start, autoescape=True),
+        or_(HOLDS_FILENAME, UPLOADS_FILENAME),
     )
+    return set(session.scalars(held))
+
+
+def replace(session: Session, user_id: UUID, filename: str) -> UUID | None:
+    """Delete the record that holds a filename, for an upload that is accepted in the same transaction."""
+    holder = session.scalar(
+        select(Record.id)
+        .where(Record.user_id == user_id, Record.filename == filename, HOLDS_FILENAME)
+        .with_for_update()
+    )
+    if holder is not None:
+        mark_gone(session, holder, RecordStatus.DELETED)
+    return holder
 
 
 def use_async_commit(session: Session) -> None:
@@ -109,6 +137,15 @@ def renew_upload(session: Session, record_id: UUID) -> bool:
     use_async_commit(session)
     uploading = Record.status == RecordStatus.UPLOADING
     return change(session, record_id, uploading, upload_renewals=Record.upload_renewals + 1)
+
+
+def remove_silent_upload(session: Session, record_id: UUID, renewals: int) -> bool:
+    """Remove an upload that still has as many renewals. Return False if it has more, or is over."""
+    silent = (Record.status == RecordStatus.UPLOADING, Record.upload_renewals == renewals)
+    removed = session.scalar(
+        delete(Record).where(Record.id == record_id, *silent).returning(Record.id)
+    )
+    return removed is not None
 
 
 def abort_upload(session: Session, record_id: UUID) -> bool:

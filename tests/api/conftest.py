@@ -44,6 +44,10 @@ class AnotherApi:
         created = self.client.post("/users", json={"name": "another"}).json()
         return User(self.client, created["id"], created["token"])
 
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         self.client.close()
         self._process.terminate()

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
+from api.options import RecordOptions
 from local.stack import Stack
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
 from tests.conftest import User
@@ -20,7 +21,7 @@ from tests.wavs import build, chunk, fmt_payload, wrap
 
 FIELDS = {
     "id", "status", "progress", "queue_position",
-    "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
+    "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "options", "target", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
 }  # fmt: skip
 
@@ -66,6 +67,8 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "duration_s": 0.1,
         "source_bytes": len(SHORT_WAV),
         "mp3_bytes": len(mp3.content),
+        "options": dict.fromkeys(RecordOptions.model_fields),
+        "target": {"mode": "vbr", "quality": 2, "bitrate_kbps": None, "sample_rate_hz": 44100, "channels": 1},
         "warnings": [],
         "error": None,
         "expires_at": None,
