@@ -10,6 +10,8 @@ from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
+_LFE = 0x8
+"""The bit of the LFE in a channel mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,35 @@ def choose_target(info: WavInfo, options: Options) -> Target:
 
 
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:
-    """Return the sentences that tell the user how the channels were mixed."""
-    if info.fmt.channels <= 2:
-        return []
-    layout = "stereo" if target.channels == 2 else "mono"
-    mixed = f"The {info.fmt.channels} channels were mixed to {layout}"
-    return [f"{mixed} and scaled so that nothing clips."]
+    """Return the sentences that tell the user how the channels were mixed and the sample rate changed."""
+    fmt = info.fmt
+    warnings = []
+    if fmt.channels > target.channels:
+        layout = "stereo" if target.channels == 2 else "mono"
+        mixed = f"The {fmt.channels} channels were mixed to {layout}"
+        warnings.append(f"{mixed} and scaled so that nothing clips.{_left_out(info, target)}")
+    if fmt.sample_rate_hz != target.sample_rate_hz:
+        warnings.append(
+            f"The sample rate was changed from {fmt.sample_rate_hz} to {target.sample_rate_hz} Hz."
+        )
+    return warnings
+
+
+def _left_out(info: WavInfo, target: Target) -> str:
+    fmt = info.fmt
+    if fmt.ambisonic:
+        used = "W and Y" if target.channels == 2 else "W"
+        return f" They are B-format: only {used} went into the MP3, and the others were left out."
+    if fmt.channels == 2:
+        return ""
+    if fmt.channel_mask == 0:
+        return " The WAV names no speakers, so every channel went to all sides alike."
+    if (
+        fmt.channel_mask & _LFE
+        and (place := (fmt.channel_mask & (_LFE - 1)).bit_count()) < fmt.channels
+    ):
+        return f" The LFE, channel {place + 1}, was left out."
+    return ""
 
 
 def _check_bitrate(bitrate_kbps: int | None, sample_rate_hz: int) -> None:

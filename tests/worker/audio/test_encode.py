@@ -192,6 +192,19 @@ def test_channels_that_ffmpeg_rejects_are_mixed(tmp_path: Path, channels: int, m
     )
 
 
+@pytest.mark.parametrize("mask", [None, 0])
+@pytest.mark.parametrize("channels", [6, 7, 8])
+def test_every_track_without_a_mask_is_heard(
+    tmp_path: Path, channels: int, mask: int | None
+) -> None:
+    samples = 0.2 * wavs.sine(44_100, channels)
+    voices = convert(tmp_path, wavs.build(samples, channel_mask=mask)).decoded()
+    for track in range(channels):
+        hz = 220 * (1 + track)  # whole periods, so that the tones do not leak into each other
+        tone = np.exp(-2j * np.pi * hz * np.arange(44_100) / 44_100)
+        assert np.abs(tone @ voices) * 2 / 44_100 == pytest.approx(0.1 / channels, rel=0.2)
+
+
 def test_b_format_is_not_mixed_as_speakers(tmp_path: Path) -> None:
     samples = sweep(20_000, 4, 44100) * [1, 0, 1, 0]
     wav = wavs.build(samples, channel_mask=0)
