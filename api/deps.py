@@ -53,9 +53,11 @@ async def _token(
     authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
 ) -> str | None:
     scheme, _, bearer = (authorization or "").partition(" ")
-    if authorization and scheme.lower() != "bearer":
+    # Another scheme may be meant for a proxy.
+    bearer = bearer.strip() if scheme.lower() == "bearer" else ""
+    sent = {each for each in (token, token_header, bearer) if each}
+    if authorization and not sent:
         raise BadCredentials("The Authorization header must be `Bearer` and the token.")
-    sent = {each for each in (token, token_header, bearer.strip()) if each}
     if len(sent) > 1:
         raise BadCredentials(
             "The request has different tokens. Send one, in the query or in a header."

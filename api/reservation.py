@@ -58,7 +58,7 @@ class Reservation:
         prefix = split_suffix(filename)[0][:MAX_PREFIX_CHARS]
         while self.record_id is None:
             with db.transaction() as session:
-                taken = db.records.filenames(session, self._user_id, prefix)
+                taken = db.uploads.filenames(session, self._user_id, prefix)
             numbered = (number_filename(filename, number) for number in count(2))
             free = next(name for name in chain([filename], numbered) if name not in taken)
             with suppress(FilenameTaken):  # by another upload, in this moment
@@ -84,7 +84,7 @@ class Reservation:
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
         with db.transaction() as session:
-            record_id = db.records.reserve(
+            record_id = db.uploads.reserve(
                 session,
                 self._user_id,
                 filename,
@@ -99,7 +99,7 @@ class Reservation:
         if record_id is None:
             return
         with db.transaction() as session:
-            removed = db.records.remove_silent_upload(session, record_id, renewals)
+            removed = db.uploads.remove_silent(session, record_id, renewals)
         if removed:
             log.info("silent upload replaced", record_id=str(record_id))
             files = media.record_files(self._settings.media_dir, self._user_id, record_id)
@@ -129,7 +129,7 @@ class Reservation:
     def _renew(self, record_id: UUID) -> None:
         try:
             with db.transaction() as session:
-                if not db.records.renew_upload(session, record_id):
+                if not db.uploads.renew(session, record_id):
                     self._error = self.explain_loss(session)
         except SQLAlchemyError as error:
             # The upload goes on: the next renewal may succeed, and so may `accept`.

@@ -164,7 +164,7 @@ class Upload:
         if record_id is None:
             return
         with db.transaction() as session:
-            was_aborted = db.records.abort_upload(session, record_id)
+            was_aborted = db.uploads.abort(session, record_id)
         # An accepted record keeps its source, even if something failed after the commit.
         if was_aborted and self._writer is not None:
             self._writer.abort()

@@ -55,8 +55,8 @@ def sweep_rows(settings: Settings, watches: Watches) -> None:
     _restart_without_encoder(settings)
     _publish_due()
     with db.transaction() as session:
-        abandoned = watches.uploads.unchanged(db.records.upload_leases(session))
-        ended = db.records.remove_abandoned_uploads(session, abandoned)
+        abandoned = watches.uploads.unchanged(db.uploads.leases(session))
+        ended = db.uploads.remove_abandoned(session, abandoned)
         ended += db.records.expire(session, BATCH)
         db.workers.remove_dead(session)
     # Last, because a volume may hang. The file sweep finds the files again whose rows say that they may go.

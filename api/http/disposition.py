@@ -16,11 +16,11 @@ from shared.errors import BadUpload
 
 MAX_FILENAME_CHARS = 500
 """PostgreSQL's index on (user_id, filename) holds at most 2.7 kB, and a character may take four bytes."""
-# C0, C1, line and paragraph separators, and bidirectional controls. Joiners are allowed: emoji, Persian and Hindi
-# need them.
-_CONTROLS = re.compile("[\\0-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]")
+# C0, C1, line and paragraph separators, bidirectional controls, and lone surrogates, which some charsets can encode.
+# Joiners are allowed: emoji, Persian and Hindi need them.
+_CONTROLS = re.compile("[\\0-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_EXTENDED = re.compile(r";\s*filename\*\s*=\s*([\w.:-]+)'[^']*'([^\s;]*)", re.IGNORECASE)
+_EXTENDED = re.compile(r";\s*filename\*\s*=\s*([\w.:-]+)'[^']*'([^;]*)", re.IGNORECASE)
 _WORD = r"=\?[\w*-]+\?[bq]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*", re.IGNORECASE)
 
@@ -46,7 +46,7 @@ def _decode_extended(disposition: str) -> str | None:
         return None
     charset, escaped = found.groups()
     with suppress(LookupError, UnicodeDecodeError):
-        return unquote_to_bytes(escaped).decode(charset)
+        return unquote_to_bytes(escaped.strip().encode("latin-1")).decode(charset)
     return None
 
 

@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, records, workers
+from shared.db import jobs, records, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -39,5 +39,6 @@ __all__ = [
     "jobs",
     "records",
     "transaction",
+    "uploads",
     "workers",
 ]

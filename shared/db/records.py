@@ -2,18 +2,17 @@
 
     uploading -> queued -> converting -> done | failed;  any of these -> deleted;  done | failed -> expired
 
-Functions take the session of a running transaction and do not commit. PostgreSQL's NOTIFY tells
-waiting clients about each change, on commit. `shared/db/jobs.py` changes the work on a record.
+Functions take the session of a running transaction and do not commit. PostgreSQL's NOTIFY tells waiting clients about
+each change, on commit. `shared/db/uploads.py` creates records, and `shared/db/jobs.py` changes the work on a record.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.db.models import (
@@ -21,16 +20,14 @@ from shared.db.models import (
     FINISHED,
     GONE,
     HOLDS_FILENAME,
-    PENDING,
     UNFINISHED_JOB,
-    UPLOADS_FILENAME,
     Job,
     JobState,
     Record,
     RecordStatus,
 )
-from shared.errors import FilenameTaken, StillUploading, TooManyPending, Wav2mp3Error
-from shared.mp3_options import Options, Target
+from shared.errors import Wav2mp3Error
+from shared.mp3_options import Target
 
 CHANGES = "record_changes"
 """The NOTIFY channel. Its payload is the id of the record that changed."""
@@ -59,58 +56,6 @@ def notify_change(
     return func.pg_notify(CHANGES, cast(record_id, Text))
 
 
-def reserve(
-    session: Session,
-    user_id: UUID,
-    filename: str,
-    options: Options,
-    tags: dict[str, str],
-    *,
-    max_pending: int,
-    replaces: bool = False,
-) -> UUID:
-    """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
-
-    A record that holds the filename already is kept for `replace` if `replaces`, and refuses the upload otherwise.
-    Raises FilenameTaken, StillUploading, TooManyPending.
-    """
-    pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
-    if session.scalars(pending).one() >= max_pending:
-        raise TooManyPending
-    record_id: UUID | None = session.scalar(
-        insert_or(Record)
-        .values(
-            user_id=user_id,
-            filename=filename,
-            options=asdict(options),
-            tags=tags,
-        )
-        .on_conflict_do_nothing(
-            index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
-        )
-        .returning(Record.id)
-    )
-    # After the insert, which waits for an upload that is being accepted.
-    named = (Record.user_id == user_id, Record.filename == filename)
-    holder = session.scalar(select(Record.id).where(*named, HOLDS_FILENAME))
-    if holder is not None and not replaces:
-        raise FilenameTaken(record_id=holder)
-    if record_id is None:
-        upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
-        raise StillUploading(*session.execute(upload).first() or (None, 0))
-    return record_id
-
-
-def filenames(session: Session, user_id: UUID, start: str) -> set[str]:
-    """Return the filenames that start with `start` and that an upload of the user cannot have."""
-    held = select(Record.filename).where(
-        Record.user_id == user_id,
-        Record.filename.startswith(start, autoescape=True),
-        or_(HOLDS_FILENAME, UPLOADS_FILENAME),
-    )
-    return set(session.scalars(held))
-
-
 def replace(session: Session, user_id: UUID, filename: str) -> UUID | None:
     """Delete the record that holds a filename, for an upload that is accepted in the same transaction."""
     holder = session.scalar(
@@ -130,29 +75,6 @@ def use_async_commit(session: Session) -> None:
     too, because transactions that notify are committed one after the other.
     """
     session.execute(text("SET LOCAL synchronous_commit = off"))
-
-
-def renew_upload(session: Session, record_id: UUID) -> bool:
-    """Renew the API's lease on an upload. Return False when the record is gone."""
-    use_async_commit(session)
-    uploading = Record.status == RecordStatus.UPLOADING
-    return change(session, record_id, uploading, upload_renewals=Record.upload_renewals + 1)
-
-
-def remove_silent_upload(session: Session, record_id: UUID, renewals: int) -> bool:
-    """Remove an upload that still has as many renewals. Return False if it has more, or is over."""
-    silent = (Record.status == RecordStatus.UPLOADING, Record.upload_renewals == renewals)
-    removed = session.scalar(
-        delete(Record).where(Record.id == record_id, *silent).returning(Record.id)
-    )
-    return removed is not None
-
-
-def abort_upload(session: Session, record_id: UUID) -> bool:
-    """Remove an incomplete upload; its filename is free again. Return False if it was accepted after all."""
-    this = Record.id == record_id
-    session.execute(delete(Record).where(this, Record.status == RecordStatus.UPLOADING))
-    return session.scalar(select(Record.id).where(this, Record.status.not_in(GONE))) is None
 
 
 def accept(
@@ -251,29 +173,6 @@ def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
             .with_for_update(skip_locked=True)
         )
     )
-
-
-def upload_leases(session: Session) -> dict[UUID, int]:
-    """Return the renewals of each upload that an API receives."""
-    uploading = Record.status == RecordStatus.UPLOADING
-    rows = session.execute(select(Record.id, Record.upload_renewals).where(uploading))
-    return dict(rows.all())
-
-
-def remove_abandoned_uploads(
-    session: Session, expired: Mapping[UUID, int]
-) -> list[tuple[UUID, UUID]]:
-    """Remove the uploads whose lease still is as in `expired`. Return the ids of their users and their own."""
-    abandoned = (
-        select(Record.id)
-        .where(
-            Record.status == RecordStatus.UPLOADING,
-            tuple_(Record.id, Record.upload_renewals).in_(list(expired.items())),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    removed = delete(Record).where(Record.id.in_(abandoned)).returning(Record.user_id, Record.id)
-    return [(user_id, record_id) for user_id, record_id in session.execute(removed)]
 
 
 def expire(session: Session, limit: int) -> list[tuple[UUID, UUID]]:

@@ -37,7 +37,8 @@ def test_an_invalid_name_is_refused(client: httpx.Client, body: str) -> None:
 
 @pytest.mark.parametrize("body", ["", "name=x", '{"name": "a"'])
 def test_invalid_json_is_explained(client: httpx.Client, body: str) -> None:
-    detail = refused(client.post("/users", content=body), 422, "bad_request")
+    answer = client.post("/users", content=body, headers={"Content-Type": "application/json"})
+    detail = refused(answer, 422, "bad_request")
     assert detail.startswith("The body is not valid JSON: ")
 
 

@@ -163,7 +163,7 @@ def test_an_abandoned_upload_leaves_nothing() -> None:
     _write(_files(record_id).source, _files(alive).source)
     watches = _watches(lease_s=0.1)
     _sweep(watches)
-    assert db_call(db.records.renew_upload, alive)
+    assert db_call(db.uploads.renew, alive)
     time.sleep(0.1)
     _sweep(watches)
     assert _volume() == {_files(alive).source}

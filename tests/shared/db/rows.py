@@ -38,7 +38,7 @@ def add_user() -> UUID:
 
 
 def reserve(session: Session, user_id: UUID, filename: str = "a.wav") -> UUID:
-    return db.records.reserve(session, user_id, filename, Options(quality=2), {}, max_pending=100)
+    return db.uploads.reserve(session, user_id, filename, Options(quality=2), {}, max_pending=100)
 
 
 def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGMENTS) -> list[int]:

@@ -76,7 +76,7 @@ def test_a_failed_record_frees_its_filename() -> None:
 def test_an_aborted_upload_frees_its_filename() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    assert db_call(db.records.abort_upload, record_id)
+    assert db_call(db.uploads.abort, record_id)
     db_call(rows.reserve, user_id)
     with db.transaction() as session:
         assert session.get(Record, record_id) is None
@@ -86,7 +86,7 @@ def test_pending_records_are_limited() -> None:
     user_id = rows.add_user()
 
     def reserve(session: Session, name: str) -> UUID:
-        return db.records.reserve(session, user_id, name, Options(), {}, max_pending=2)
+        return db.uploads.reserve(session, user_id, name, Options(), {}, max_pending=2)
 
     done, failed = db_call(reserve, "done"), db_call(reserve, "failed")
     db_call(rows.accept, failed)
@@ -115,26 +115,26 @@ def test_a_finished_upload_is_neither_accepted_nor_renewed(move: str) -> None:
     over: dict[str, Callable[[Session], object]] = {
         "accept": lambda session: rows.accept(session, record_id),
         "delete": lambda session: db.records.mark_gone(session, record_id, RecordStatus.DELETED),
-        "abort": lambda session: db.records.abort_upload(session, record_id),
+        "abort": lambda session: db.uploads.abort(session, record_id),
     }
-    assert db_call(db.records.renew_upload, record_id)
+    assert db_call(db.uploads.renew, record_id)
     db_call(over[move])
     before = _jobs()
-    assert not db_call(db.records.renew_upload, record_id)
+    assert not db_call(db.uploads.renew, record_id)
     assert db_call(rows.accept, record_id) == []
     assert _jobs() == before
 
 
 def test_an_accepted_upload_is_not_aborted() -> None:
     record_id, _ = rows.add_record()
-    assert not db_call(db.records.abort_upload, record_id)
+    assert not db_call(db.uploads.abort, record_id)
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
 
 def test_a_deleted_upload_counts_as_aborted() -> None:
     record_id = db_call(rows.reserve, rows.add_user())
     db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
-    assert db_call(db.records.abort_upload, record_id)
+    assert db_call(db.uploads.abort, record_id)
     assert rows.record(record_id).status == RecordStatus.DELETED
 
 
@@ -264,10 +264,10 @@ def test_an_abandoned_upload_is_removed() -> None:
     abandoned = db_call(rows.reserve, user_id, "a.wav")
     alive = db_call(rows.reserve, user_id, "b.wav")
     accepted, _ = rows.add_record()
-    seen = db_call(db.records.upload_leases)
+    seen = db_call(db.uploads.leases)
     assert set(seen) == {abandoned, alive}
-    assert db_call(db.records.renew_upload, alive)
-    assert db_call(db.records.remove_abandoned_uploads, seen) == [(user_id, abandoned)]
+    assert db_call(db.uploads.renew, alive)
+    assert db_call(db.uploads.remove_abandoned, seen) == [(user_id, abandoned)]
     with db.transaction() as session:
         assert {record.id for record in session.query(Record)} == {alive, accepted}
 
@@ -275,10 +275,10 @@ def test_an_abandoned_upload_is_removed() -> None:
 def test_an_upload_accepted_now_is_not_removed() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    seen = db_call(db.records.upload_leases)
+    seen = db_call(db.uploads.leases)
     with db.transaction() as session:
         assert rows.accept(session, record_id)
-        removed = rows.start(lambda other: db.records.remove_abandoned_uploads(other, seen))
+        removed = rows.start(lambda other: db.uploads.remove_abandoned(other, seen))
         assert removed.result() == []
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
