@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from shared.errors import BadOptions
-from shared.mp3_options import Options, check_options
+from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, check_options
 from shared.mpeg import SAMPLE_RATES_HZ
 
 
@@ -51,6 +51,13 @@ class RecordOptions(Tags):
     sample_rate_hz: int | None = Field(
         None,
         description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible.",
+    )
+    gain_db: float | None = Field(
+        None,
+        ge=MIN_GAIN_DB,
+        le=MAX_GAIN_DB,
+        allow_inf_nan=False,
+        description="Gain in dB, such as -6.0 for a recording that peaks above full scale. Default: 0.",
     )
 
 

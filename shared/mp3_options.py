@@ -9,6 +9,8 @@ from shared.mpeg import SAMPLE_RATES_HZ, FrameFormat
 from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
+MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
+"""The lowest one suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
 _LFE = 0x8
 """The bit of the LFE in a channel mask."""
@@ -22,6 +24,7 @@ class Options:
     bitrate_kbps: int | None = None
     channels: int | None = None
     sample_rate_hz: int | None = None
+    gain_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Target:
     channels: int
     quality: int | None
     bitrate_kbps: int | None
+    gain_db: float = 0.0
 
     @property
     def samples_per_frame(self) -> int:
@@ -102,6 +106,7 @@ def choose_target(info: WavInfo, options: Options) -> Target:
         channels=options.channels or min(info.fmt.channels, 2),
         quality=quality,
         bitrate_kbps=options.bitrate_kbps,
+        gain_db=options.gain_db or 0.0,
     )
 
 

@@ -8,6 +8,7 @@ the media volume is not an attempt: the job waits until the volume is back.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,16 @@ from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
-from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, own_core, write_part
+from worker.audio import (
+    Encoded,
+    Limits,
+    Segment,
+    encoder_fingerprint,
+    encoder_name,
+    own_core,
+    peak_warnings,
+    write_part,
+)
 from worker.lease import Lease
 from worker.mp3 import write_mp3
 
@@ -90,8 +100,8 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
         segment = Segment(*_read(source, claim), claim.sample_range)
         limits = _limits(segment, lease, settings)
         with media.publishing(files.part(claim.job_id, claim.attempt)) as part:
-            samples = write_part(source, segment, part, limits, report)
-    return _finish_encode(claim, samples, settings)
+            encoded = write_part(source, segment, part, limits, report)
+    return _finish_encode(claim, encoded, settings)
 
 
 def _limits(segment: Segment, lease: Lease, settings: Settings) -> Limits:
@@ -107,9 +117,9 @@ def _is_the_only_worker() -> bool:
         return len(db.workers.alive(session, "main")) == 1
 
 
-def _finish_encode(claim: Claim, samples: int, settings: Settings) -> Claim | None:
+def _finish_encode(claim: Claim, encoded: Encoded, settings: Settings) -> Claim | None:
     with db.transaction() as session:
-        if not db.jobs.finish_encode(session, claim, samples=samples):
+        if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
         assembly = None if released else db.jobs.release_assembly(session, claim.record_id)
@@ -148,6 +158,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
+            warnings=peak_warnings((segment.peak_db for segment in segments), target),
         )
     if not done:
         raise LeaseLost
