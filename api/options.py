@@ -59,6 +59,16 @@ class RecordOptions(Tags):
         allow_inf_nan=False,
         description="Gain in dB, such as -6.0 for a recording that peaks above full scale. Default: 0.",
     )
+    tag_charset: str | None = Field(
+        None,
+        min_length=1,
+        max_length=40,
+        pattern=r"^[A-Za-z0-9_.:-]+$",
+        description="Charset of the WAV's metadata, such as `cp1251` or `shift_jis`. Default: guessed.",
+    )
+    id3_version: Literal["2.3", "2.4"] | None = Field(
+        None, description="`2.3` (UTF-16) for Windows and car radios. Default: 2.4 (UTF-8)."
+    )
 
 
 class UploadOptions(RecordOptions):

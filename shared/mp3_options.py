@@ -9,6 +9,7 @@ from shared.mpeg import SAMPLE_RATES_HZ, FrameFormat
 from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
+DEFAULT_ID3_VERSION = "2.4"
 MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
 """The lowest one suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
@@ -25,6 +26,8 @@ class Options:
     channels: int | None = None
     sample_rate_hz: int | None = None
     gain_db: float | None = None
+    tag_charset: str | None = None
+    id3_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ def best_sample_rate_hz(source_rate_hz: int) -> int:
 
 def check_options(options: Options) -> None:
     """Raise BadOptions if no source allows these options."""
+    if options.tag_charset and not _is_charset(options.tag_charset):
+        raise BadOptions(
+            f"tag_charset is unknown: {options.tag_charset[:40]!r}. Send a name such as utf-8, cp1251 or shift_jis."
+        )
     if options.quality is not None and options.bitrate_kbps is not None:
         allowed = bitrates_kbps(options.sample_rate_hz or SAMPLE_RATES_HZ[-1])
         raise BadOptions(
@@ -140,6 +147,13 @@ def _left_out(info: WavInfo, target: Target) -> str:
     ):
         return f" The LFE, channel {place + 1}, was left out."
     return ""
+
+
+def _is_charset(name: str) -> bool:
+    try:
+        return isinstance(b"a".decode(name), str)
+    except (LookupError, ValueError):
+        return False
 
 
 def _check_bitrate(bitrate_kbps: int | None, sample_rate_hz: int) -> None:

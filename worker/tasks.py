@@ -149,7 +149,10 @@ def _assemble(claim: Claim, settings: Settings) -> None:
         with media.publishing(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
             joined = [*parts.values()]
-            write_mp3(source, info, target, samples, joined, claim.tags, encoder, mp3, lease.check)
+            notes = write_mp3(
+                *(source, info, target, samples, joined, claim.options, claim.tags, encoder, mp3),
+                lease.check,
+            )
             mp3_bytes = mp3.tell()
     with db.transaction() as session:
         done = db.jobs.finish_assembly(
@@ -158,7 +161,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
-            warnings=peak_warnings((segment.peak_db for segment in segments), target),
+            warnings=[*peak_warnings((each.peak_db for each in segments), target), *notes],
         )
     if not done:
         raise LeaseLost

@@ -69,7 +69,9 @@ def convert(
                 samples += encoded.samples
                 peaks_db.append(encoded.peak_db)
         with mp3.open("wb") as out:
-            write_mp3(source, info, target, samples, parts, {}, ENCODER, out, limits.check)
+            write_mp3(
+                source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
+            )
     return Conversion(mp3, parts, info, target, peaks_db)
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
@@ -28,7 +29,7 @@ def store(
     filename: str = "a.wav",
     user_id: UUID | None = None,
     in_flight: int = 32,
-    **asked: int,
+    **asked: Any,
 ) -> tuple[RecordFiles, list[int]]:
     """Store a queued record with its source. Return its files and the ids of its ready encode jobs."""
     user_id = user_id or rows.add_user()
