@@ -61,7 +61,6 @@ class FilenameTaken(Wav2mp3Error):
 class StillUploading(FilenameTaken):
     """Another upload of this filename is running. `renewals` grows while that upload makes progress."""
 
-    code = "still_uploading"
     message = (
         "A file with this name is still uploading. "
         "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."
@@ -195,6 +194,28 @@ class EncodeFailed(Wav2mp3Error):
 class StorageUnavailable(Wav2mp3Error):
     code = "storage_unavailable"
     message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
+
+
+class TooLong(Wav2mp3Error):
+    code = "too_long"
+    message = "The recording is longer than this service converts."
+
+    def __init__(self, duration_s: float, max_duration_s: float) -> None:
+        super().__init__(
+            f"The recording lasts {duration_s / 3600:.1f} hours; this service converts up to"
+            f" {max_duration_s / 3600:.1f}. Split it, or ask the operator to raise MAX_DURATION_S."
+        )
+
+
+class Mp3TooLarge(Wav2mp3Error):
+    code = "mp3_too_large"
+    message = "The MP3 would be larger than this service makes."
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"The MP3 could have more than {max_bytes / 1e6:.0f} MB, the most that this service makes of it."
+            " Ask for a lower bitrate_kbps or sample_rate_hz, or split the recording."
+        )
 
 
 class SourceLost(Wav2mp3Error):

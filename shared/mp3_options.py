@@ -117,6 +117,12 @@ def choose_target(info: WavInfo, options: Options) -> Target:
     )
 
 
+def max_mp3_bytes(target: Target, duration_s: float) -> int:
+    """Return the size of the audio at the highest bitrate that the target allows. VBR uses less."""
+    bitrate_kbps = target.bitrate_kbps or max(bitrates_kbps(target.sample_rate_hz))
+    return round(125 * bitrate_kbps * duration_s)
+
+
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:
     """Return the sentences that tell the user how the channels were mixed and the sample rate changed."""
     fmt = info.fmt

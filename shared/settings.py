@@ -30,6 +30,10 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(64 * 2**30, gt=0)
     """Maximum size of an upload in bytes. Larger uploads are refused with 413."""
+    max_duration_s: float = Field(48 * 3600, gt=0)
+    """Maximum duration of a recording in seconds. Longer ones are refused with 422."""
+    max_mp3_bytes: int = Field(8 * 2**30, gt=0)
+    """Maximum size of an MP3 in bytes, estimated before encoding. Larger ones are refused with 422."""
     min_free_bytes: int = Field(256 * 2**20, ge=0)
     """Bytes that uploads must leave free on the media volume. Other uploads are refused with 507."""
     max_pending_records: int = Field(1000, gt=0)

@@ -6,7 +6,7 @@ the media volume is not an attempt: the job waits until the volume is back.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,15 @@ from sqlalchemy.orm import Session
 
 from shared import db, media, queue, wav
 from shared.db import JobKind
-from shared.errors import BadWav, EncodeFailed, LeaseLost, NotAWav, SourceLost, Wav2mp3Error
+from shared.errors import (
+    BadWav,
+    EncodeFailed,
+    LeaseLost,
+    Mp3TooLarge,
+    NotAWav,
+    SourceLost,
+    Wav2mp3Error,
+)
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
@@ -45,7 +53,7 @@ MIN_TIMEOUT_S = 60
 STORAGE_PAUSE_S = 5
 """A job waits this much longer after each error of the media volume."""
 
-FINAL_ERRORS = (BadWav, NotAWav, SourceLost)
+FINAL_ERRORS = (BadWav, Mp3TooLarge, NotAWav, SourceLost)
 """Another attempt would end the same way."""
 
 log = structlog.get_logger(__name__)
@@ -54,10 +62,21 @@ log = structlog.get_logger(__name__)
 @app.task(name=queue.RUN_JOB)
 def run_job(job_id: str) -> None:
     settings = get_settings()
-    with db.transaction() as session:
-        claim = _claim(session, int(job_id), settings)
+    claim = _claim_fairly(int(job_id), settings)
     while claim is not None:
         claim = _run(claim, settings)
+
+
+def _claim_fairly(job_id: int, settings: Settings) -> Claim | None:
+    """Claim this job, or that of a user whose turn it is. Then publish this one again."""
+    with db.transaction() as session:
+        fairer = db.turns.fairer_job(session, job_id)
+        claim = _claim(session, fairer, settings) if fairer else None
+        if claim is None:
+            return _claim(session, job_id, settings)
+        waiting = session.get_one(db.Job, job_id)
+    queue.publish(job_id, waiting.queue)
+    return claim
 
 
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
@@ -98,18 +117,24 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
 
     with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
         segment = Segment(*_read(source, claim), claim.sample_range)
-        limits = _limits(segment, lease, settings)
         with media.publishing(files.part(claim.job_id, claim.attempt)) as part:
+
+            def check() -> None:
+                lease.check()
+                if claim.max_part_bytes and part.tell() > claim.max_part_bytes:
+                    raise Mp3TooLarge(claim.max_part_bytes)
+
+            limits = _limits(segment, check, settings)
             encoded = write_part(source, segment, part, limits, report)
     return _finish_encode(claim, encoded, settings)
 
 
-def _limits(segment: Segment, lease: Lease, settings: Settings) -> Limits:
+def _limits(segment: Segment, check: Callable[[], None], settings: Settings) -> Limits:
     timeout_s = MIN_TIMEOUT_S + segment.sample_range.samples / segment.info.fmt.sample_rate_hz
     source_samples = segment.info.samples
     is_split = source_samples is not None and segment.sample_range.samples < source_samples
     core = own_core() if is_split and _is_the_only_worker() else None
-    return Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
+    return Limits(settings.ffmpeg_memory_bytes, timeout_s, check, core)
 
 
 def _is_the_only_worker() -> bool:

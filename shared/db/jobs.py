@@ -11,28 +11,24 @@ Functions take the session of a running transaction and do not commit. A functio
 locks the record first, so that no two of them can deadlock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     and_,
-    case,
-    delete,
     func,
     insert,
     or_,
     select,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.orm import Session
 
-from shared.db import records, workers
+from shared.db import records
 from shared.db.models import (
     ACTIVE,
     UNFINISHED_JOB,
@@ -41,7 +37,6 @@ from shared.db.models import (
     JobState,
     Record,
     RecordStatus,
-    Worker,
 )
 from shared.mp3_options import Options, Target, from_stored
 from shared.segmentation import SampleRange
@@ -50,8 +45,6 @@ DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 STORAGE = "storage"
 MAX_PAUSE_S = 60
 """The longest that `requeue` may pause a job."""
-ENCODER_GONE_AFTER_S = 30
-"""A worker that restarts is back sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +58,7 @@ class Claim:
     record_id: UUID
     user_id: UUID
     source_bytes: int
+    max_part_bytes: int | None
     encoder: str
     sample_range: SampleRange
     options: Options
@@ -85,21 +79,25 @@ class EncodedSegment:
 def create(
     session: Session,
     record_id: UUID,
+    user_id: UUID,
     sample_ranges: Sequence[SampleRange],
     *,
     queue: str,
     assemble_queue: str,
     in_flight: int,
+    is_long: bool = False,
 ) -> list[int]:
     """Create the jobs of a record. Return the ids of the encode jobs that are ready, in order."""
     encode = [
         {
             "record_id": record_id,
+            "user_id": user_id,
             "kind": JobKind.ENCODE,
             "index": index,
             "start_sample": sample_range.start_sample,
             "samples": sample_range.samples,
             "queue": queue,
+            "is_long": is_long,
             "state": JobState.READY if index < in_flight else JobState.HELD,
         }
         for index, sample_range in enumerate(sample_ranges)
@@ -109,6 +107,7 @@ def create(
     session.add(
         Job(
             record_id=record_id,
+            user_id=user_id,
             kind=JobKind.ASSEMBLE,
             queue=assemble_queue,
             state=JobState.HELD,
@@ -167,6 +166,7 @@ def _claim(
         record_id=record.id,
         user_id=record.user_id,
         source_bytes=record.source_bytes or 0,
+        max_part_bytes=record.reserved_bytes or None,
         encoder=record.encoder or encoder,
         sample_range=SampleRange(job.start_sample, job.samples),
         options=from_stored(Options, record.options),
@@ -214,37 +214,6 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
         run_at=records.from_now(pause_s),
         waiting_for=STORAGE,
         storage_waits=Job.storage_waits + 1,
-    )
-
-
-def end_storage_waits(session: Session) -> list[int]:
-    """Let the jobs run now that wait for the media volume. Return their ids."""
-    return list(
-        session.scalars(
-            update(Job)
-            .where(Job.state == JobState.READY, Job.waiting_for == STORAGE)
-            .values(run_at=func.now())
-            .returning(Job.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-
-
-def any_waits_for_storage(session: Session) -> bool:
-    waiting = select(Job.id).where(Job.state == JobState.READY, Job.waiting_for == STORAGE)
-    return session.scalars(select(waiting.exists())).one()
-
-
-def end_impossible_pauses(session: Session) -> None:
-    """Let the jobs run now that would wait longer than any pause: the database's clock was set back."""
-    session.execute(
-        update(Job)
-        .where(
-            Job.state == JobState.READY,
-            Job.run_at > func.now() + timedelta(seconds=2 * MAX_PAUSE_S),
-        )
-        .values(run_at=func.now())
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -346,97 +315,6 @@ def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bo
         .execution_options(synchronize_session=False)
     )
     return True
-
-
-def leases(session: Session) -> dict[int, tuple[int, int]]:
-    """Return the attempt and the renewals of each running job."""
-    running = select(Job.id, Job.attempt, Job.renewals).where(Job.state == JobState.RUNNING)
-    return {job_id: (attempt, renewals) for job_id, attempt, renewals in session.execute(running)}
-
-
-def requeue_expired(
-    session: Session, expired: Mapping[int, tuple[int, int]], retry_queue: Mapping[str, str]
-) -> list[int]:
-    """Make jobs ready whose lease still is as in `expired`, each on the queue that `retry_queue` names for its own.
-
-    Return their ids.
-    """
-    leases = [(job_id, *lease) for job_id, lease in expired.items()]
-    unchanged = (
-        select(Job.id)
-        .where(
-            Job.state == JobState.RUNNING,
-            tuple_(Job.id, Job.attempt, Job.renewals).in_(leases),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    queue = case(dict(retry_queue), value=Job.queue, else_=Job.queue)
-    return list(
-        session.scalars(
-            update(Job)
-            .where(Job.id.in_(unchanged))
-            .values(state=JobState.READY, run_at=func.now(), queue=queue)
-            .returning(Job.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-
-
-def due(session: Session, queue: str, limit: int) -> list[int]:
-    """Return the ids of the jobs that should be on a queue now, oldest first."""
-    ready = select(Job.id).where(Job.queue == queue, DUE)
-    return list(session.scalars(ready.order_by(Job.id).limit(limit)))
-
-
-def records_without_encoder(session: Session, limit: int) -> list[Record]:
-    """Lock and return the records whose encoder runs on no worker any more, while another encoder does."""
-    seen = select(Worker.name).where(
-        Worker.role == "main", workers.seen_within(ENCODER_GONE_AFTER_S)
-    )
-    waiting = select(Job.id).where(
-        Job.record_id == Record.id, Job.kind == JobKind.ENCODE, Job.state == JobState.READY
-    )
-    started = select(Job.id).where(
-        Job.record_id == Record.id,
-        Job.kind == JobKind.ENCODE,
-        Job.state.in_((JobState.RUNNING, JobState.DONE)),
-    )
-    return list(
-        session.scalars(
-            select(Record)
-            .where(
-                Record.status == RecordStatus.CONVERTING,
-                seen.where(Worker.encoder != Record.encoder).exists(),
-                ~seen.where(Worker.encoder == Record.encoder).exists(),
-                waiting.exists(),
-                started.exists(),
-            )
-            .limit(limit)
-            .with_for_update(of=Record, skip_locked=True, key_share=True)
-        )
-    )
-
-
-def restart_encoding(session: Session, record: Record, *, in_flight: int) -> None:
-    """Replace the jobs of a record with new ones, which any encoder may take.
-
-    New ids make new part names, so no part of the old encoder can become part of the MP3.
-    """
-    encode = Job.record_id == record.id, Job.kind == JobKind.ENCODE
-    first = session.scalars(select(Job).where(*encode).order_by(Job.index)).all()
-    assemble_queue = session.scalars(
-        select(Job.queue).where(Job.record_id == record.id, Job.kind == JobKind.ASSEMBLE)
-    ).one()
-    session.execute(delete(Job).where(Job.record_id == record.id))
-    record.encoder = None
-    create(
-        session,
-        record.id,
-        [SampleRange(job.start_sample, job.samples) for job in first],
-        queue=first[0].queue,
-        assemble_queue=assemble_queue,
-        in_flight=in_flight,
-    )
 
 
 def _lock_record(session: Session, held: Claim) -> None:

@@ -128,6 +128,8 @@ class Record(Base):
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[float | None]
     mp3_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Space on the volume that the parts and the MP3 may need. 0 for a record that an older release accepted."""
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
@@ -149,11 +151,13 @@ class Job(Base):
     __table_args__ = (
         UniqueConstraint("record_id", "kind", "index"),
         Index("ix_jobs_ready", "queue", "id", "run_at", postgresql_where=text("state = 'ready'")),
-        Index("ix_jobs_running", "id", postgresql_where=text("state = 'running'")),
+        Index("ix_jobs_running", "user_id", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     record_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID]
+    """The record's, so that users can take turns."""
     kind: Mapped[str]
     index: Mapped[int] = mapped_column(server_default=text("0"))
     """Its place among the record's jobs of its kind."""
@@ -161,6 +165,8 @@ class Job(Base):
     samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     encoded_samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     queue: Mapped[str]
+    is_long: Mapped[bool] = mapped_column(server_default=text("false"))
+    """It occupies a worker's process for much longer than a segment does."""
     state: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
     """How many times it was claimed."""

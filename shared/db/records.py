@@ -85,6 +85,7 @@ def accept(
     source_bytes: int,
     duration_s: float | None,
     target: Target,
+    reserved_bytes: int,
     warnings: Iterable[str],
 ) -> bool:
     """Queue a record whose source is complete and durable. Return False if the record is gone.
@@ -99,8 +100,15 @@ def accept(
         source_bytes=source_bytes,
         duration_s=duration_s,
         target=asdict(target),
+        reserved_bytes=reserved_bytes,
         warnings=list(warnings),
     )
+
+
+def reserved_bytes(session: Session) -> int:
+    """Return the bytes that the conversions of all unfinished records may still need."""
+    total = select(func.coalesce(func.sum(Record.reserved_bytes), 0))
+    return int(session.scalars(total.where(Record.status.in_(ACTIVE))).one())
 
 
 def finish(

@@ -102,3 +102,13 @@ def test_the_size_limit_excludes_the_form(small: AnotherApi) -> None:
         connection.begin(user, ("Content-Length", len(body)))
         connection.send(body)
         assert connection.answer().status_code == 202
+
+
+def test_a_recording_that_is_too_long_is_refused(start_api: StartApi) -> None:
+    user = start_api({"MAX_DURATION_S": "0.001"}).user()
+    refused(user.upload(SHORT_WAV), 422, "too_long")
+
+
+def test_an_mp3_that_would_be_too_large_is_refused(start_api: StartApi) -> None:
+    user = start_api({"MAX_MP3_BYTES": "1000"}).user()
+    refused(user.upload(SHORT_WAV, bitrate_kbps=320), 422, "mp3_too_large")

@@ -8,6 +8,7 @@ from shared.mp3_options import (
     bitrates_kbps,
     check_options,
     choose_target,
+    max_mp3_bytes,
     mix_warnings,
 )
 from shared.mpeg import SAMPLE_RATES_HZ
@@ -125,3 +126,16 @@ def test_bitrates_are_those_of_the_standards(
 ) -> None:
     allowed = bitrates_kbps(rate_hz)
     assert (allowed[0], allowed[-1], len(allowed)) == (least, most, count)
+
+
+@pytest.mark.parametrize(
+    ("target", "most_kbps"),
+    [
+        (Target(48000, 2, None, 128), 128),
+        (Target(44100, 2, 2, None), 320),
+        (Target(22050, 1, 2, None), 160),
+        (Target(8000, 1, 9, None), 64),
+    ],
+)
+def test_the_largest_mp3_has_the_highest_bitrate(target: Target, most_kbps: int) -> None:
+    assert max_mp3_bytes(target, 10) == most_kbps * 1250

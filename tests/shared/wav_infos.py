@@ -1,6 +1,6 @@
 """Results of the WAV reader, made without files."""
 
-from shared.wav import Codec, FmtChunk, WavInfo
+from shared.wav import Codec, DataRange, FmtChunk, WavInfo
 
 
 def wav_info(
@@ -25,8 +25,7 @@ def wav_info(
             ambisonic=ambisonic,
         ),
         big_endian=False,
-        data_offset=44,
-        data_bytes=data_bytes,
+        data=(DataRange(44, data_bytes),),
         samples=samples,
         chunks=(),
         warnings=(),

@@ -1,4 +1,4 @@
-"""Tasks in this process, on a real database, volume and ffmpeg: what they leave behind, however they end."""
+"""Tasks in this process, on a real database, volume and ffmpeg: their rows and files after success and failure."""
 
 import io
 import subprocess
@@ -206,7 +206,7 @@ def test_an_uncommitted_failure_keeps_the_source(wav: bytes) -> None:
 
 @contextmanager
 def _no_record_can_fail() -> Iterator[None]:
-    """Whoever commits a failed record is refused, as when the connection breaks at that moment."""
+    """Refuse each commit that fails a record, as a broken connection does."""
     with db.transaction() as session:
         session.execute(
             text(
@@ -326,7 +326,7 @@ def test_parts_of_an_abandoned_plan_are_never_joined(wav: bytes) -> None:
         part.write_bytes(b"the bytes of another encoder")
     with db.transaction() as session:
         record = session.get_one(db.Record, restarted.record_id)
-        db.jobs.restart_encoding(session, record, in_flight=32)
+        db.sweeping.restart_encoding(session, record, in_flight=32)
     for job_id in db_call(rows.encode_jobs, restarted.record_id):
         tasks.run_job(str(job_id))
     assert restarted.mp3.read_bytes() == straight.mp3.read_bytes()
@@ -368,3 +368,23 @@ def test_the_options_of_the_tag_are_applied() -> None:
     assert files.mp3.read_bytes().startswith(b"ID3\x03")
     assert str(ID3(files.mp3)["TIT2"]) == "Утро"
     assert rows.record(files.record_id).warnings == []
+
+
+def test_a_task_runs_the_job_of_the_user_whose_turn_it_is(wav: bytes) -> None:
+    _, (running, *_) = stored.store(wav)
+    _, (hinted, *_) = stored.store(wav, user_id=rows.job(running).user_id, filename="b.wav")
+    rows.claim(running, encoder=encoder_fingerprint())
+    _, (single, *_) = stored.store(wav)
+    with queue.connect() as redis:
+        redis.flushall()
+    tasks.run_job(str(hinted))
+    assert rows.job(single).state == JobState.DONE
+    assert rows.job(hinted).state == JobState.READY
+    assert queue.length(queue.SEGMENTS) == 1
+
+
+def test_a_part_larger_than_reserved_fails_its_record() -> None:
+    files, (job_id,) = stored.store(build(sine(60 * 44100)), bitrate_kbps=320, reserved_bytes=1000)
+    tasks.run_job(str(job_id))
+    record = rows.record(files.record_id)
+    assert (record.status, record.error_code) == (RecordStatus.FAILED, "mp3_too_large")

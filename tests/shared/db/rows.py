@@ -49,6 +49,7 @@ def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGME
         source_bytes=4 * SAMPLES,
         duration_s=1.0,
         target=TARGET,
+        reserved_bytes=0,
         warnings=[],
     )
     if not accepted:
@@ -56,6 +57,7 @@ def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGME
     db.jobs.create(
         session,
         record_id,
+        session.get_one(Record, record_id).user_id,
         [SampleRange(index * SAMPLES, SAMPLES) for index in range(count)],
         queue=queue,
         assemble_queue=RETRY_QUEUE[CLIPS],
@@ -98,7 +100,7 @@ def try_claim(session: Session, job_id: int, encoder: str = ENCODER) -> Claim | 
 def expire_leases() -> list[int]:
     """Requeue every running job, as the sweeper does when no lease was renewed."""
     with db.transaction() as session:
-        return db.jobs.requeue_expired(session, db.jobs.leases(session), RETRY_QUEUE)
+        return db.sweeping.requeue_expired(session, db.sweeping.leases(session), RETRY_QUEUE)
 
 
 def finish(session: Session, held: Claim) -> bool:
