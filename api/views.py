@@ -104,6 +104,7 @@ def _target(record: Record) -> TargetView | None:
         bitrate_kbps=target.bitrate_kbps,
         sample_rate_hz=target.sample_rate_hz,
         channels=target.channels,
+        gain_db=target.gain_db,
     )
 
 

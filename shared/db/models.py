@@ -178,6 +178,8 @@ class Job(Base):
     """How many of its attempts ended with an error of the media volume. They do not count against MAX_ATTEMPTS."""
     renewals: Mapped[int] = mapped_column(server_default=text("0"))
     """Grows while its worker holds the lease."""
+    peak_db: Mapped[float | None]
+    """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
 
 
 class Worker(Base):

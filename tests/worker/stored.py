@@ -3,6 +3,7 @@
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
@@ -30,7 +31,7 @@ def store(
     user_id: UUID | None = None,
     in_flight: int = 32,
     reserved_bytes: int = 0,
-    **asked: int,
+    **asked: Any,
 ) -> tuple[RecordFiles, list[int]]:
     """Store a queued record with its source. Return its files and the ids of its ready encode jobs."""
     user_id = user_id or rows.add_user()

@@ -138,7 +138,9 @@ def test_missing_parts_are_refused(tmp_path: Path) -> None:
     info, target = converted.info, converted.target
     for parts in (converted.parts[:-1], [*converted.parts, converted.parts[0]]):
         with (tmp_path / "out.mp3").open("wb") as mp3, pytest.raises(EncodeFailed):
-            write_mp3(mp3, info, target, 8 * 44100, parts, {}, ENCODER, mp3, lambda: None)
+            write_mp3(
+                mp3, info, target, 8 * 44100, parts, Options(), {}, ENCODER, mp3, lambda: None
+            )
 
 
 def test_a_lost_lease_stops_assembling(tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_a_lost_lease_stops_assembling(tmp_path: Path) -> None:
     with source.open("rb") as file, (tmp_path / "out.mp3").open("wb") as mp3:
         info, target = converted.info, converted.target
         with pytest.raises(LeaseLost):
-            write_mp3(file, info, target, 44100, converted.parts, {}, ENCODER, mp3, cancel)
+            write_mp3(
+                file, info, target, 44100, converted.parts, Options(), {}, ENCODER, mp3, cancel
+            )
 
 
 def peak_kib(folder: Path, seconds: int, *options: str) -> int:

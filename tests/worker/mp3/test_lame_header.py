@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mutagen.mp3 import MP3, BitrateMode
 
@@ -263,6 +263,7 @@ def test_any_parts_get_a_header_or_are_refused(
             try:
                 summary = summarise(paths)
                 samples = summary.frames * parts.samples_per_frame - 576 - padding
+                assume(not parts.frames or samples > 46)  # a lead-in makes shorter ones longer
                 header = header_frame(summary, samples, quality, NAME)
             except EncodeFailed:
                 assert not parts.frames or not 529 <= padding <= 4095
