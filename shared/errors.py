@@ -143,7 +143,7 @@ class UserStorageFull(Wav2mp3Error):
     """With this upload, the user would store more than MAX_STORED_BYTES."""
 
     code = "user_storage_full"
-    message = "There is no room for this file among your records. Delete records that you no longer need, then upload again."
+    message = "Your records leave no room for this file. Delete records that you no longer need, then upload again."
 
 
 class ServiceStorageFull(Wav2mp3Error):
