@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, quotas, records, uploads, workers
+from shared.db import jobs, quotas, records, sweeping, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -39,7 +39,9 @@ __all__ = [
     "jobs",
     "quotas",
     "records",
+    "sweeping",
     "transaction",
+    "turns",
     "uploads",
     "workers",
 ]
