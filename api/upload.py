@@ -27,6 +27,8 @@ MAX_FORM_BYTES = 64 * 2**10
 FIRST_SLICE_BYTES = 64 * 2**10
 """Enough to recognise most files that are not WAVs, and small enough to refuse a slow client soon."""
 SLICE_BYTES = 2**20
+PADDING_BYTES = 64 * 2**10
+"""More than the frames that the encoder adds before and after the audio."""
 CLIP_SEGMENTS = 2
 """A record is a clip if it is one segment of at most this many times SEGMENT_S."""
 
@@ -185,7 +187,7 @@ class Upload:
         mp3_bytes = mp3_options.max_mp3_bytes(target, duration_s)
         if mp3_bytes > self._settings.max_mp3_bytes:
             raise Mp3TooLarge(self._settings.max_mp3_bytes)
-        return 2 * mp3_bytes  # the parts and the MP3 made of them
+        return 2 * (mp3_bytes + PADDING_BYTES)  # the parts and the MP3 made of them
 
     def abort(self) -> None:
         record_id = self.reservation.record_id
