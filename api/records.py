@@ -54,6 +54,7 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
     openapi_extra=BODY,
     responses=responses(
         errors.BadCredentials,
+        errors.TooManyBadCredentials,
         errors.UploadTimeout,
         errors.FilenameTaken,
         errors.RecordGone,
@@ -151,7 +152,7 @@ def _parse_wait_s(prefer: str | None) -> float:
     return min(float(wait[1]), MAX_WAIT_S) if wait else 0
 
 
-@router.get("/records", responses=responses(errors.BadCredentials))
+@router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
 def list_records(
     user_id: CurrentUser,
     session: DbSession,
@@ -181,7 +182,12 @@ def list_records(
 @router.delete(
     "/records/{record_id}",
     status_code=204,
-    responses=responses(errors.BadCredentials, errors.RecordNotFound, errors.RecordGone),
+    responses=responses(
+        errors.BadCredentials,
+        errors.TooManyBadCredentials,
+        errors.RecordNotFound,
+        errors.RecordGone,
+    ),
 )
 def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""

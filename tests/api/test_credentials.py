@@ -93,6 +93,12 @@ def test_every_call_is_tested(client: httpx.Client) -> None:
     assert described == PROTECTED | OF_ONE_RECORD | OPEN
 
 
+def test_refusals_of_credentials_are_described(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for method, path in PROTECTED:
+        assert {"401", "429"} <= paths[path][method.lower()]["responses"].keys()
+
+
 @pytest.mark.parametrize("call", sorted(PROTECTED))
 def test_missing_credentials_are_refused(call: tuple[str, str], send: Send) -> None:
     answer = send(call, {})
