@@ -1,6 +1,6 @@
 """Results of the WAV reader, made without files."""
 
-from shared.wav import Codec, FmtChunk, WavInfo
+from shared.wav import Codec, DataRange, FmtChunk, WavInfo
 
 
 def wav_info(
@@ -18,8 +18,7 @@ def wav_info(
             payload=bytes(16),
         ),
         big_endian=False,
-        data_offset=44,
-        data_bytes=data_bytes,
+        data=(DataRange(44, data_bytes),),
         samples=samples,
         chunks=(),
         warnings=(),
