@@ -39,6 +39,11 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.Mp3TooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SourceLost: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyPendingInAll: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyNewUsers: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyBadCredentials: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UserStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.ServiceStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -50,6 +55,7 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.RecordNotReady: {"Retry-After": "5"},
     errors.StillUploading: {"Retry-After": "5"},
     errors.TooManyPending: {"Retry-After": "30"},
+    errors.TooManyPendingInAll: {"Retry-After": "30"},
     errors.Unavailable: {"Retry-After": "5"},
     errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
@@ -117,6 +123,8 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.NotReady):
         body = NotReadyProblem(**body.model_dump(), **error.components)
     headers = dict(HEADERS.get(type(error), {}))
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
     return problem_response(body, headers)

@@ -54,6 +54,7 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
     openapi_extra=BODY,
     responses=responses(
         errors.BadCredentials,
+        errors.TooManyBadCredentials,
         errors.UploadTimeout,
         errors.FilenameTaken,
         errors.RecordGone,
@@ -63,7 +64,10 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
         errors.TooLong,
         errors.Mp3TooLarge,
         errors.TooManyPending,
+        errors.TooManyPendingInAll,
         errors.NoSpace,
+        errors.UserStorageFull,
+        errors.ServiceStorageFull,
         errors.StorageUnavailable,
     ),
 )
@@ -81,8 +85,10 @@ async def create_record(
     """
     is_plain = PLAIN_NAMES.match(request.headers.get("user-agent", ""))
     form = Multipart(request.headers.get("content-type", ""), may_escape_names=not is_plain)
-    await asyncio.to_thread(_check_content_length, request.headers.get("content-length"), settings)
-    upload = Upload(user_id, options, settings)
+    # A lower bound, so that no upload is refused for the bytes of its form.
+    announced_bytes = max(int(request.headers.get("content-length", 0)) - MAX_FORM_BYTES, 0)
+    await asyncio.to_thread(_check_room, user_id, announced_bytes, settings)
+    upload = Upload(user_id, options, announced_bytes, settings)
     renewing = asyncio.create_task(upload.reservation.keep())
     try:
         await upload.receive(body_chunks(request, settings.upload_idle_timeout_s), form)
@@ -103,17 +109,20 @@ async def create_record(
     )
 
 
-def _check_content_length(content_length: str | None, settings: AppSettings) -> None:
-    size_bytes = int(content_length or 0)
-    if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
+def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> None:
+    """Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull."""
+    if announced_bytes > settings.max_upload_bytes:
         raise errors.UploadTooLarge
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
     try:
         free_bytes = media.free_bytes(settings.media_dir)
     except OSError as error:
         raise errors.StorageUnavailable from error
-    if free_bytes - 2 * size_bytes < settings.min_free_bytes:
+    if free_bytes - 2 * announced_bytes < settings.min_free_bytes:
         raise errors.NoSpace
+    if settings.max_stored_bytes is not None or settings.max_stored_bytes_in_all is not None:
+        with db.transaction() as session:
+            db.quotas.check_stored(session, user_id, settings, announced_bytes)
 
 
 @router.get("/records/{record_id}", responses=responses(errors.RecordNotFound, errors.RecordGone))
@@ -143,7 +152,7 @@ def _parse_wait_s(prefer: str | None) -> float:
     return min(float(wait[1]), MAX_WAIT_S) if wait else 0
 
 
-@router.get("/records", responses=responses(errors.BadCredentials))
+@router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
 def list_records(
     user_id: CurrentUser,
     session: DbSession,
@@ -173,7 +182,12 @@ def list_records(
 @router.delete(
     "/records/{record_id}",
     status_code=204,
-    responses=responses(errors.BadCredentials, errors.RecordNotFound, errors.RecordGone),
+    responses=responses(
+        errors.BadCredentials,
+        errors.TooManyBadCredentials,
+        errors.RecordNotFound,
+        errors.RecordGone,
+    ),
 )
 def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""

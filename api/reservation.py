@@ -39,8 +39,9 @@ log = structlog.get_logger(__name__)
 class Reservation:
     """The row of one upload. Call `reserve` once, and run `keep` as a task until the upload ends."""
 
-    def __init__(self, user_id: UUID, settings: Settings) -> None:
+    def __init__(self, user_id: UUID, announced_bytes: int, settings: Settings) -> None:
         self._user_id = user_id
+        self._announced_bytes = announced_bytes
         self._settings = settings
         self._has_progress = False
         self._error: Wav2mp3Error | None = None
@@ -48,7 +49,7 @@ class Reservation:
         self.filename = ""
 
     async def reserve(self, filename: str, options: UploadOptions) -> None:
-        """Raises FilenameTaken, StillUploading, TooManyPending, BadOptions."""
+        """Raises FilenameTaken, StillUploading, BadOptions, and the errors of `db.quotas`."""
         if options.if_exists == "rename":
             await asyncio.to_thread(self._insert_free_name, filename, options)
         else:
@@ -90,7 +91,8 @@ class Reservation:
                 filename,
                 options.conversion(),
                 options.tags(),
-                max_pending=self._settings.max_pending_records,
+                self._settings,
+                announced_bytes=self._announced_bytes,
                 replaces=options.if_exists == "replace",
             )
         self.record_id, self.filename = record_id, filename

@@ -36,14 +36,16 @@ CLIP_SEGMENTS = 2
 class Upload:
     """One upload of one user. Call `receive`, then `accept`; if either raises, call `abort`."""
 
-    def __init__(self, user_id: UUID, options: UploadOptions, settings: Settings) -> None:
+    def __init__(
+        self, user_id: UUID, options: UploadOptions, announced_bytes: int, settings: Settings
+    ) -> None:
         self._user_id = user_id
         self._options = options
         self._settings = settings
         self._fields: list[tuple[str, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
-        self.reservation = Reservation(user_id, settings)
+        self.reservation = Reservation(user_id, announced_bytes, settings)
 
     async def receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
@@ -129,8 +131,10 @@ class Upload:
         is_clip = len(sample_ranges) == 1 and is_short
         job_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:
+            db.quotas.lock_stored(session, self._user_id, self._settings)
             replaced = self._replace(session)
             self._accept_record(session, record_id, info, target)
+            db.quotas.check_stored(session, self._user_id, self._settings)
             ready = db.jobs.create(
                 session,
                 record_id,

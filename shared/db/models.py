@@ -129,7 +129,8 @@ class Record(Base):
     duration_s: Mapped[float | None]
     mp3_bytes: Mapped[int | None] = mapped_column(BigInteger)
     reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    """Space on the volume that the parts and the MP3 may need. 0 for a record that an older release accepted."""
+    """Space on the volume that the record still needs: while it is uploading, for the announced source; then for its
+    parts and MP3. 0 for a record that an older release accepted."""
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]

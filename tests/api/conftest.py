@@ -44,6 +44,9 @@ class AnotherApi:
         created = self.client.post("/users", json={"name": "another"}).json()
         return User(self.client, created["id"], created["token"])
 
+    def log(self) -> str:
+        return Path(self._log.name).read_text()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -38,7 +38,7 @@ def store(
     options = Options(**asked)
     info = read_wav(BytesIO(wav), len(wav))
     with db.transaction() as session:
-        record_id = db.uploads.reserve(session, user_id, filename, options, {}, max_pending=100)
+        record_id = db.uploads.reserve(session, user_id, filename, options, {}, get_settings())
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         with media.publishing(files.source) as source:
             source.write(wav)
