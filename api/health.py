@@ -22,6 +22,10 @@ router = APIRouter(tags=["health"])
 
 log = structlog.get_logger(__name__)
 
+SWEEPS_MISSED = 10
+LEAST_SWEEPER_SILENCE_S = 30
+"""A shorter silence may be a slow sweep or a restart."""
+
 
 @router.get("/health/live")
 def live() -> dict[str, str]:
@@ -31,12 +35,13 @@ def live() -> dict[str, str]:
 
 @router.get("/health/ready", responses=responses(NotReady))
 def ready() -> Components:
-    """Check PostgreSQL, Redis, the media volume and that at least one worker is alive."""
+    """Check PostgreSQL, Redis, the media volume, the sweeper and that at least one worker is alive."""
     checks = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
         "volume": _check_volume,
         "workers": _check_workers,
+        "sweeper": _check_sweeper,
     }
     states = {name: _run_check(name, check) for name, check in checks.items()}
     if set(states.values()) != {"ok"}:
@@ -77,6 +82,14 @@ def _check_workers() -> None:
             raise RuntimeError("no worker is alive")
 
 
+def _check_sweeper() -> None:
+    with db.transaction() as session:
+        silence_s = db.workers.seconds_since_seen(session, "sweeper")
+    limit_s = max(SWEEPS_MISSED * get_settings().sweep_interval_s, LEAST_SWEEPER_SILENCE_S)
+    if silence_s is None or silence_s > limit_s:
+        raise RuntimeError(f"the last sweep was {silence_s} s ago")
+
+
 class _Gauges(Collector):
     """Reads the database at each request, so that all API processes report the same values."""
 
@@ -91,6 +104,7 @@ class _Gauges(Collector):
                 .group_by(Job.state)
             ).all()
             alive = len(db.workers.alive(session, "main"))
+            silence_s = db.workers.seconds_since_seen(session, "sweeper")
         records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
         for status, count in by_status:
             records.add_metric([status], count)
@@ -98,6 +112,10 @@ class _Gauges(Collector):
         for state, count in by_state:
             jobs.add_metric([state], count)
         yield from (records, jobs, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+        if silence_s is not None:
+            yield GaugeMetricFamily(
+                "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s
+            )
         free_bytes = media.free_bytes(get_settings().media_dir)
         yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
 

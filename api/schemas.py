@@ -53,6 +53,7 @@ class Components(BaseModel):
     redis: str
     volume: str
     workers: str
+    sweeper: str
 
 
 class NotReadyProblem(Problem, Components):

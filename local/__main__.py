@@ -1,7 +1,7 @@
-"""`python -m local start|stop|ready`: the embedded stack from the command line.
+"""Controls the embedded stack: `python -m local start|stop|ready`.
 
-API_PORT, FLOWER_PORT and DATA_DIR come from the environment, else from `.env`, whose other lines
-are settings of the services.
+API_PORT, FLOWER_PORT and DATA_DIR come from the environment, else from `.env`. The other lines of
+`.env` are settings of the services.
 """
 
 import os
@@ -23,22 +23,22 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"The embedded stack cannot be used: {error}.", file=sys.stderr)
+        print(f"The embedded stack does not work: {error}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
 def configured_stack() -> Stack:
-    written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
-    chosen = written | {name: value for name, value in os.environ.items() if value}
-    ports = _port(chosen.get("API_PORT", "8000")), _port(chosen.get("FLOWER_PORT", "5555"))
-    return Stack(Path(chosen.get("DATA_DIR", ROOT / ".local")), *ports, written)
+    settings = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
+    variables = settings | {name: value for name, value in os.environ.items() if value}
+    ports = _port(variables.get("API_PORT", "8000")), _port(variables.get("FLOWER_PORT", "5555"))
+    return Stack(Path(variables.get("DATA_DIR", ROOT / ".local")), *ports, settings)
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 2**16:
-        raise StackError(f"{text} is no port: choose a number from 1 to 65535.")
+        raise StackError(f"{text} is not a port. Choose a number from 1 to 65535.")
     return int(text)
 
 

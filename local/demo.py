@@ -1,6 +1,7 @@
-"""`python -m local.demo [song.wav]`: what a client does, against the stack that answers on API_PORT.
+"""A client of the service that answers on API_PORT: `python -m local.demo [song.wav]`.
 
-Makes a user, uploads the WAV (or one of its own), polls until it is converted, saves the MP3 here.
+Creates a user, uploads the WAV or a generated one, polls until it is converted, and saves the MP3
+in the current folder.
 """
 
 import sys
@@ -22,40 +23,35 @@ TIMEOUT = httpx.Timeout(10, read=60)
 
 
 class DemoError(Exception):
-    """Why there is no MP3, as a sentence."""
+    """Its message is a sentence that says why there is no MP3."""
 
 
 def main() -> int:
     try:
-        stack = configured_stack()
-        # the proxies of the caller's shell do not lead to this machine
-        with httpx.Client(base_url=stack.api_url, timeout=TIMEOUT, trust_env=False) as client:
-            link = _convert(client, " ".join(sys.argv[1:]))
+        api_url = configured_stack().api_url
+        # Without trust_env, because a proxy of the caller's shell cannot reach this machine.
+        with httpx.Client(base_url=api_url, timeout=TIMEOUT, trust_env=False) as client:
+            _convert(client, " ".join(sys.argv[1:]))
     except (DemoError, StackError) as error:
         print(error, file=sys.stderr)
         return 1
     except httpx.HTTPError as error:
-        print(f"The service does not answer as it should: {error}", file=sys.stderr)
+        print(f"The service does not answer: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    print(f"Link    {link}")
-    print(f"Page    {stack.api_url}/\nAPI     {stack.api_url}/docs")
-    user, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
-    print(f"Flower  {stack.flower_url}/ (user {user}, password {password})")
     return 0
 
 
-def _convert(client: httpx.Client, chosen: str) -> str:
+def _convert(client: httpx.Client, wav_path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        wav = Path(chosen).expanduser() if chosen else Path(folder, "demo.wav")
-        if not chosen:
+        wav = Path(wav_path).expanduser() if wav_path else Path(folder, "demo.wav")
+        if not wav_path:
             write_arpeggio(wav)
-        record = _follow(client, _upload(client, wav))
-    link = str(record["download_link"])
-    mp3 = _download(client, link, wav.stem)
+        record = _poll(client, _upload(client, wav))
+    mp3 = _download(client, record["download_link"], wav.stem)
     print(f"Saved   {mp3.name} ({record['duration_s']:.1f} s, {_size(mp3)})")
-    return link
+    print(f"Link    {record['download_link']}")
 
 
 def _upload(client: httpx.Client, wav: Path) -> str:
@@ -68,24 +64,24 @@ def _upload(client: httpx.Client, wav: Path) -> str:
 
 
 def _post(client: httpx.Client, name: str, file: BinaryIO) -> str:
-    user = _answer(client.post("/users", json={"name": "demo"}))
+    user = _json(client.post("/users", json={"name": "demo"}))
     accepted = client.post(
         "/record",
         params={"user_id": user["id"], "token": user["token"]},
         files={"wav_file": (name, file, "audio/wav")},
     )
-    return str(_answer(accepted)["status_link"])
+    return str(_json(accepted)["status_link"])
 
 
-def _follow(client: httpx.Client, status_link: str) -> dict[str, Any]:
-    show = _Line()
+def _poll(client: httpx.Client, status_link: str) -> dict[str, Any]:
+    status = _StatusLine()
     while True:
-        record = _answer(client.get(status_link))
-        show(f"{_bar(record['progress'])} {record['status']}")
+        record = _json(client.get(status_link))
+        status.show(f"{_bar(record['progress'])} {record['status']}")
         if record["status"] not in ("uploading", "queued", "converting"):
             break
         time.sleep(POLL_EVERY_S)
-    show.end()
+    status.end()
     if record["status"] != "done":
         raise DemoError((record["error"] or {}).get("detail", f"The record is {record['status']}."))
     return record
@@ -96,14 +92,14 @@ def _bar(progress: float) -> str:
     return f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {progress:4.0%}"
 
 
-class _Line:
-    """A line that changes in place on a terminal, and a line for each change elsewhere."""
+class _StatusLine:
+    """One line that is overwritten on a terminal. Elsewhere each change is a new line."""
 
     def __init__(self) -> None:
         self._shown = ""
         self._in_place = sys.stdout.isatty()
 
-    def __call__(self, text: str) -> None:
+    def show(self, text: str) -> None:
         if text != self._shown:
             padded = text.ljust(len(self._shown))
             print(
@@ -128,7 +124,7 @@ def _download(client: httpx.Client, link: str, stem: str) -> Path:
         try:
             if response.is_error:
                 response.read()
-                _answer(response)
+                _json(response)
             for block in response.iter_bytes():
                 file.write(block)
         except BaseException:
@@ -147,7 +143,8 @@ def _new_file(stem: str) -> BinaryIO:
     raise AssertionError
 
 
-def _answer(response: httpx.Response) -> dict[str, Any]:
+def _json(response: httpx.Response) -> dict[str, Any]:
+    """Return the body of the response. Raises DemoError with the service's own sentence."""
     try:
         answer: dict[str, Any] = response.json()
     except ValueError:

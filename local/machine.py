@@ -1,4 +1,4 @@
-"""What the embedded stack asks of the machine: ports, owners, and that nothing of it is left running."""
+"""Ports, folder owners and processes of the machine that the embedded stack runs on."""
 
 import os
 import socket
@@ -11,24 +11,23 @@ from typing import Any
 
 import psutil
 
-
-class StackError(Exception):
-    """What went wrong, as a sentence for the person at the terminal."""
-
-
 LAST_LINES = 20
 _HOST = "127.0.0.1"
 
 
-def answers(port: int) -> bool:
+class StackError(Exception):
+    """Its message is a sentence for the person at the terminal."""
+
+
+def is_answering(port: int) -> bool:
     with socket.socket() as client:
         client.settimeout(1)
         return client.connect_ex((_HOST, port)) == 0
 
 
 def is_free(port: int) -> bool:
-    # both, because macOS lets a second program bind what another has bound for all addresses
-    if answers(port):
+    # Two checks, because macOS lets a program bind a port that another one has bound on all addresses.
+    if is_answering(port):
         return False
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,9 +45,9 @@ def free_port() -> int:
         return port
 
 
-def end_leftovers(runtime_dir: Path) -> bool:
-    """Ends every process whose environment names this `RUNTIME_DIR`. Says whether there was one."""
-    leftovers = [process for process in psutil.process_iter() if _is_of(process, runtime_dir)]
+def stop_leftovers(runtime_dir: Path) -> bool:
+    """Stop every process whose environment names this RUNTIME_DIR. Return True if there was one."""
+    leftovers = [each for each in psutil.process_iter() if _belongs_to(each, runtime_dir)]
     for process in leftovers:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -60,22 +59,22 @@ def end_leftovers(runtime_dir: Path) -> bool:
     return bool(leftovers)
 
 
-def _is_of(process: psutil.Process, runtime_dir: Path) -> bool:
+def _belongs_to(process: psutil.Process, runtime_dir: Path) -> bool:
     if process.pid == os.getpid():
         return False
     try:
         return bool(process.environ().get("RUNTIME_DIR") == str(runtime_dir))
     except (psutil.Error, OSError):
-        return False  # another user's, or just gone
+        return False  # It belongs to another user, or has just ended.
 
 
 def check_owner(folder: Path) -> None:
     if os.path.lexists(folder) and folder.lstat().st_uid != os.geteuid():
-        raise StackError(f"{folder} belongs to another user: choose another DATA_DIR.")
+        raise StackError(f"{folder} belongs to another user. Choose another DATA_DIR.")
 
 
 def run(command: Sequence[str], **options: Any) -> None:
-    """`options` are those of `subprocess.run`. What a failed command wrote last is the error."""
+    """Run a command, with the options of `subprocess.run`. If it fails, its last lines are the error."""
     done = subprocess.run(
         command, stdout=PIPE, stderr=STDOUT, text=True, errors="replace", check=False, **options
     )

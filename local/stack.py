@@ -1,14 +1,11 @@
 """The whole service on this machine, without Docker and without root: PostgreSQL, Valkey, workers, API.
 
-supervisord runs it all as local/supervisord.conf says. A stack is known by its data directory:
-the same directory finds a running stack again and keeps every record; another directory and
-other ports make a second stack beside the first.
+supervisord runs all processes, configured by local/supervisord.conf. A data directory identifies
+a stack: the same directory finds the running stack again and keeps every record. Another
+directory with other ports is a second stack beside the first.
 """
 
 import fcntl
-import hashlib
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,65 +14,42 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
-from xmlrpc.client import ServerProxy
 
 import httpx
-from supervisor.xmlrpc import SupervisorTransport
 
 from local import postgres
-from local.environment import ROOT, environment, fingerprint
+from local.environment import ROOT, environment, fingerprint, runtime_dir
 from local.machine import (
     StackError,
-    answers,
     check_owner,
-    end_leftovers,
     free_port,
+    is_answering,
     is_free,
     last_lines,
     run,
+    stop_leftovers,
 )
+from local.supervisor import supervisor_at
 
-MAX_SOCKET_PATH_BYTES = 103
-PLAIN = re.compile(r"[\w@+,./-]+", re.ASCII)
-# the same for everyone, whatever TMPDIR says, and short
-RUNTIME_ROOT = Path("/tmp")  # noqa: S108 - the folder below it is private, and its owner is checked
-STOP_TIMEOUT_S = 90  # more than all `stopwaitsecs` of supervisord.conf but PostgreSQL's worst case
-# what /health/ready calls it, and whose log tells more
-PROGRAM_OF_PART = {
+STOP_TIMEOUT_S = 90
+"""More than the sum of `stopwaitsecs` in supervisord.conf, without PostgreSQL's worst case."""
+
+PROGRAM_OF_COMPONENT = {
     "postgresql": "postgres",
     "redis": "valkey",
     "volume": "api",
     "workers": "worker",
+    "sweeper": "sweeper",
 }
+"""For each component in /health/ready, the program whose log says more."""
+
 FAILED_STATES = ("BACKOFF", "FATAL", "EXITED")
-
-
-class _ClosingTransport(SupervisorTransport):  # type: ignore[misc]  # it has no types
-    """Closes its socket after each call, so that none is left open when a proxy is dropped."""
-
-    def request(self, *arguments: Any, **options: Any) -> Any:
-        try:
-            return super().request(*arguments, **options)
-        finally:
-            self.close()
-
-
-def _runtime_dir(data_dir: Path) -> Path:
-    """For sockets: in the data directory, where their paths are short enough and supervisord.conf can hold them.
-
-    Only else in a place that many systems clear of what is some days old.
-    """
-    inside = data_dir / "run"
-    longest = inside / "postgres" / ".s.PGSQL.5432"
-    if len(os.fsencode(longest)) <= MAX_SOCKET_PATH_BYTES and PLAIN.fullmatch(str(inside)):
-        return inside
-    return RUNTIME_ROOT / f"wav2mp3-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]}"
 
 
 class Stack:
     """One stack. `settings` are environment variables for its services, such as `{"LEASE_S": "3"}`.
 
-    `environment` is what its services see: a test that wants their settings takes it from there.
+    The attribute `environment` has all variables of its services, for tests that need them.
     """
 
     def __init__(
@@ -88,7 +62,7 @@ class Stack:
         self.data_dir = data_dir.resolve()
         self.api_port = api_port
         self.flower_port = flower_port
-        self.runtime_dir = _runtime_dir(self.data_dir)
+        self.runtime_dir = runtime_dir(self.data_dir)
         self.api_url = f"http://127.0.0.1:{api_port}"
         self.flower_url = f"http://127.0.0.1:{flower_port}"
         self.environment = environment(
@@ -108,9 +82,7 @@ class Stack:
 
     @property
     def supervisor(self) -> Any:
-        """supervisord's XML-RPC interface, such as `stack.supervisor.stopProcess("worker")`."""
-        transport = _ClosingTransport(serverurl=f"unix://{self.runtime_dir}/supervisor.sock")
-        return ServerProxy("http://localhost", transport=transport).supervisor
+        return supervisor_at(self.runtime_dir / "supervisor.sock")
 
     def pid(self, program: str) -> int:
         return int(self.supervisor.getProcessInfo(program)["pid"])
@@ -128,32 +100,35 @@ class Stack:
             return False
 
     def start(self, timeout_s: float = 120) -> None:
-        """Returns when the service is ready. One that runs other code or settings is restarted."""
+        """Return when the service is ready. Restart a running one if its code or settings differ."""
         deadline = time.monotonic() + timeout_s
-        with self._alone():
-            version = fingerprint(self.environment)
-            runs_already = self._runs(version)
+        with self._locked():
+            identifier = f"{self.api_port} {self.flower_port} {fingerprint(self.environment)}"
+            running = self._running_identifier()
+            if running:
+                self._check_ports(running)
+            must_boot = running != identifier
             try:
-                if not runs_already:
-                    self._boot(version)
+                if must_boot:
+                    self._boot(identifier)
                 self._wait_for(self._postgres_answers, deadline)
                 self._run_module("alembic", "upgrade", "head")
                 self.supervisor.startAllProcesses(False)
                 self._wait_for(self._everything_answers, deadline)
             except BaseException:
-                if not runs_already:
+                if must_boot:
                     self._shut_down()
                 raise
 
     def stop(self) -> bool:
-        """Says whether there was something to stop."""
+        """Return True if there was something to stop."""
         if not self.data_dir.exists() and not self.runtime_dir.exists():
             return False
-        with self._alone():
+        with self._locked():
             return self._shut_down()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.data_dir, self.runtime_dir):
             check_owner(folder)
@@ -161,26 +136,35 @@ class Stack:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _runs(self, version: str) -> bool:
+    def _running_identifier(self) -> str | None:
+        """Return the identifier of the running stack, unless its data were deleted."""
         if not self.is_running() or not (self.data_dir / "postgres").exists():
-            return False
-        return bool(self.supervisor.getIdentification() == version)
+            return None
+        return str(self.supervisor.getIdentification())
 
-    def _boot(self, version: str) -> None:
-        # what a crash left, what runs otherwise, or what ran when its data was deleted
+    def _check_ports(self, running: str) -> None:
+        ports = running.split()[:-1]  # An older release has none in its identifier.
+        if ports and ports != [str(self.api_port), str(self.flower_port)]:
+            raise StackError(
+                f"The service with its data in {self.data_dir} already runs with"
+                f" API_PORT={ports[0]} FLOWER_PORT={ports[1]}. To change its ports, stop it first"
+                " with `make down`. To run a second service, choose another DATA_DIR."
+            )
+
+    def _boot(self, identifier: str) -> None:
+        # Stops what a crash left, a stack with other settings, or one whose data were deleted.
         self._shut_down()
         for name, port in (("API_PORT", self.api_port), ("FLOWER_PORT", self.flower_port)):
             if not is_free(port):
                 free = next(other for other in range(port + 1, 2**16) if is_free(other))
                 raise StackError(
-                    f"Port {port} is taken by another program: choose a free one, such as"
-                    f" {name}={free}."
+                    f"Another program uses port {port}. Choose a free one, for example {name}={free}."
                 )
         self._make_folders()
         self._run_module(
             "supervisor.supervisord",
             "--configuration=local/supervisord.conf",
-            f"--identifier={version}",
+            f"--identifier={identifier}",
         )
 
     def _make_folders(self) -> None:
@@ -191,12 +175,12 @@ class Stack:
         postgres.prepare(self.data_dir / "postgres", self.runtime_dir / "postgres")
 
     def _postgres_answers(self) -> bool:
-        asked = [str(postgres.BIN_DIR / "pg_isready"), "--quiet", "--host"]
-        asked.append(f"{self.runtime_dir}/postgres")
-        return subprocess.run(asked, env=self.environment, check=False).returncode == 0
+        command = [str(postgres.BIN_DIR / "pg_isready"), "--quiet", "--host"]
+        command.append(f"{self.runtime_dir}/postgres")
+        return subprocess.run(command, env=self.environment, check=False).returncode == 0
 
     def _everything_answers(self) -> bool:
-        return self.is_ready() and answers(self.flower_port)
+        return self.is_ready() and is_answering(self.flower_port)
 
     def _wait_for(self, condition: Callable[[], bool], deadline: float) -> None:
         while not condition():
@@ -204,7 +188,9 @@ class Stack:
             failed = [each["name"] for each in programs if each["statename"] in FAILED_STATES]
             if failed:
                 raise StackError(
-                    "\n".join([f"{', '.join(failed)} did not start.", *map(self._log_end, failed)])
+                    "\n".join(
+                        [f"{', '.join(failed)} did not start.", *map(self._end_of_log, failed)]
+                    )
                 )
             if time.monotonic() > deadline:
                 raise StackError(self._why_not_ready())
@@ -215,27 +201,31 @@ class Stack:
 
     def _why_not_ready(self) -> str:
         try:
-            parts = httpx.get(f"{self.api_url}/health/ready", trust_env=False).json()
-            late = [program for part, program in PROGRAM_OF_PART.items() if parts.get(part) != "ok"]
-            late = late or ["flower"]
+            states = httpx.get(f"{self.api_url}/health/ready", trust_env=False).json()
+            programs = [
+                program
+                for component, program in PROGRAM_OF_COMPONENT.items()
+                if states.get(component) != "ok"
+            ]
         except (httpx.HTTPError, ValueError):
-            late = ["api"]
-        names = ", ".join(late)
-        return "\n".join([f"Not ready in time: {names}.", *map(self._log_end, late)])
+            programs = ["api"]
+        programs = programs or ["flower"]
+        names = ", ".join(programs)
+        return "\n".join([f"Not ready in time: {names}.", *map(self._end_of_log, programs)])
 
-    def _log_end(self, program: str) -> str:
+    def _end_of_log(self, program: str) -> str:
         log = self.data_dir / "logs" / f"{program}.log"
         text = log.read_text(errors="replace") if log.exists() else ""
         return f"The last lines of {log}:\n{last_lines(text)}"
 
     def _shut_down(self) -> bool:
-        ran = self.is_running()
-        if ran:
+        was_running = self.is_running()
+        if was_running:
             self.supervisor.shutdown()
             deadline = time.monotonic() + STOP_TIMEOUT_S
             while (self.runtime_dir / "supervisord.pid").exists() and time.monotonic() < deadline:
                 time.sleep(0.1)
-        left = end_leftovers(self.runtime_dir)
+        had_leftovers = stop_leftovers(self.runtime_dir)
         if self.runtime_dir.exists():
             shutil.rmtree(self.runtime_dir)
-        return ran or left
+        return was_running or had_leftovers

@@ -32,8 +32,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # Celery logs each task twice and each sweep once. Our own tasks log more detail, and Flower shows the rest.
-    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+    # Celery logs each task twice. Our own tasks log more detail, and Flower shows the rest.
+    for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # uvicorn's own handlers write plain text. Without them its records reach the JSON handler of the root logger.
     for name in ("uvicorn", "uvicorn.error"):

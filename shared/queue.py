@@ -1,11 +1,10 @@
-"""The task queue: Celery on Redis. A task carries an id and is only a hint that there is work; the rows are the truth.
+"""The task queue: Celery on Redis. A task carries an id and only hints that there is work; the rows are the truth.
 
-So nothing here tries to make delivery reliable: a message may be lost or come twice, and publishing may fail. Claims in
-the database keep work from being done twice, and the sweeper publishes again what was lost.
+Nothing here tries to make delivery reliable: a task may be lost or arrive twice, and publishing may fail. A claim in
+the database prevents double work, and the sweeper publishes lost tasks again.
 
-Queues: `clips` for short records, so that none waits behind a long recording's segments, and `segments` for those; for
-what a dead worker left of either, `clips-again` and `segments-again`. Workers look at those first, and at clips before
-segments. One process takes clips alone. `sweep` is the sweeper's own.
+Queues: `clips` for short records, so that they never wait for a long recording, and `segments` for long ones. Each has
+a retry queue for work that a dead worker left. `python -m worker` says which process reads which queues.
 """
 
 from typing import Any
@@ -21,16 +20,13 @@ CLIPS = "clips"
 SEGMENTS = "segments"
 RETRY_QUEUE = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
 BY_PRIORITY = (*RETRY_QUEUE.values(), *RETRY_QUEUE)
-SWEEP = "sweep"
+"""Retried jobs first, and short records before long ones."""
 
 RUN_JOB = "run_job"
-SWEEP_ROWS = "sweep_rows"
-SWEEP_FILES = "sweep_files"
 
-SWEEP_FILES_INTERVAL_S = 3600
 SOCKET_TIMEOUT_S = 2
 VISIBILITY_TIMEOUT_S = 24 * 3600
-"""Redelivery is the sweeper's business, so Redis waits longer than any task may take."""
+"""Longer than any task: the sweeper repeats lost tasks, so Redis must not."""
 
 
 app = Celery("wav2mp3")
@@ -38,17 +34,16 @@ app = Celery("wav2mp3")
 
 @app.add_defaults
 def _configuration() -> dict[str, Any]:
-    settings = get_settings()
     return {
-        "broker_url": settings.redis_url.get_secret_value(),
+        "broker_url": get_settings().redis_url.get_secret_value(),
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
         "task_default_queue": SEGMENTS,
         "task_publish_retry": False,
         "worker_send_task_events": True,
-        # a task is acknowledged when it begins, and none is taken before a process is free: Celery 5.7 exits when Redis
-        # goes away while it holds messages that are not acknowledged
+        # A task is acknowledged when it starts, and fetched only when a process is free: Celery 5.7 exits if Redis goes
+        # away while it holds unacknowledged messages.
         "task_acks_late": False,
         "worker_disable_prefetch": True,
         "worker_prefetch_multiplier": 1,
@@ -63,22 +58,9 @@ def _configuration() -> dict[str, Any]:
             "socket_timeout": SOCKET_TIMEOUT_S,
             "socket_connect_timeout": SOCKET_TIMEOUT_S,
             "health_check_interval": 10,
-            # of a first connection: who publishes does not wait, and a worker has retries of its own
+            # Applies to the first connection only: publishers must not block, and workers retry on their own.
             "max_retries": 0,
         },
-        "beat_schedule": {
-            SWEEP_ROWS: _every(settings.sweep_interval_s, SWEEP_ROWS, SWEEP),
-            # its time grows with the volume, so it is ordinary work: the sweeper of rows must never wait for it
-            SWEEP_FILES: _every(SWEEP_FILES_INTERVAL_S, SWEEP_FILES, SEGMENTS),
-        },
-    }
-
-
-def _every(interval_s: float, task: str, queue: str) -> dict[str, Any]:
-    return {
-        "task": task,
-        "schedule": interval_s,
-        "options": {"queue": queue, "expires": interval_s},
     }
 
 
@@ -88,7 +70,7 @@ def _configure_logging(**_: object) -> None:
 
 
 def publish(job_id: int, queue: str) -> bool:
-    """Publish a task that runs a job. Return False when Redis does not take it: then the sweeper publishes it later."""
+    """Publish a task that runs a job. Return False if Redis does not take it; the sweeper publishes it later."""
     try:
         app.send_task(RUN_JOB, args=[str(job_id)], queue=queue)
     except OperationalError:
@@ -97,7 +79,7 @@ def publish(job_id: int, queue: str) -> bool:
 
 
 def length(queue: str) -> int:
-    """How many tasks wait on a queue. Raises redis.RedisError."""
+    """Return the number of tasks on a queue. Raises redis.RedisError."""
     with connect() as redis:
         return int(redis.llen(queue))
 

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Seconds after which a job goes to another worker if its lease has not been renewed."""
     max_attempts: int = Field(10, gt=0)
     """Maximum attempts per job; after the last one the record fails."""
+    worker_concurrency: int | None = Field(None, gt=0)
+    """Number of segments that a worker encodes at a time. Unset: one for each processor."""
     sweep_interval_s: float = Field(3, gt=0)
     """Seconds between two runs of the sweeper, which repairs what a crash left behind."""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)

@@ -1,28 +1,66 @@
-"""What `make` and the embedded stack do before anything runs."""
+"""The embedded stack and the `make` targets that need no installation, run as commands."""
 
+import ast
 import os
+import re
 import shutil
 import stat
 import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from local.arpeggio import write_arpeggio
+from local.machine import free_port
 from local.stack import Stack
 from tests.conftest import ROOT
+from tests.wavs import build, sine
+from tests.worker.mp3.mp3_material import decode
 
+MAKE = shutil.which("make") or "make"
 SECRETS = {"FLOWER_BASIC_AUTH", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs a module of `local` in an empty folder, with these variables."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def make(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [MAKE, *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 @pytest.mark.parametrize("begun", ["", "RETENTION_H=24", "REDIS_PASSWORD=\nAPI_PORT=8001\n"])
-def test_an_env_that_somebody_began_is_completed_once_and_kept(tmp_path: Path, begun: str) -> None:
+def test_make_completes_an_env_file_once(tmp_path: Path, begun: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     env = tmp_path / ".env"
     env.write_text(begun)
-    make = [shutil.which("make") or "make", "env"]
     written = []
     for _ in range(2):
-        subprocess.run(make, cwd=tmp_path, check=True)
+        make(tmp_path, "env")
         written.append(env.read_text())
     assert written[0] == written[1]
     assert set(begun.split()) <= set(written[0].split())
@@ -32,10 +70,124 @@ def test_an_env_that_somebody_began_is_completed_once_and_kept(tmp_path: Path, b
     assert stat.S_IMODE(env.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
 
 
+@pytest.mark.parametrize("target", ["down", "logs"])
+def test_before_any_start_make_says_so_and_installs_nothing(tmp_path: Path, target: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    assert "never started here" in make(tmp_path, target)
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
+
+
+def test_make_demo_saves_an_mp3_and_prints_the_links_once(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "local").symlink_to(ROOT / "local")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    # `--old-file`: do not install.
+    said = make(tmp_path, "--old-file=.venv/runtime", "demo", *_ports(stack))
+    assert len(decode(tmp_path / "demo.mp3", 2)) == 10 * 44_100
+    assert said.count(f"{stack.api_url}/\n") == said.count("Flower ") == 1
+
+
+def _ports(stack: Stack) -> list[str]:
+    return [f"API_PORT={stack.api_port}", f"FLOWER_PORT={stack.flower_port}"]
+
+
+def test_the_demo_converts_a_file_and_overwrites_none(
+    stack: Stack, run: Run, tmp_path: Path
+) -> None:
+    song = tmp_path / "my song.wav"
+    song.write_bytes(build(sine(44_100)))
+    for name in ("my song.mp3", "my song-2.mp3"):
+        done = run("local.demo", song.name, API_PORT=str(stack.api_port))
+        assert f"Saved   {name} (1.0 s" in done.stdout, done.stderr
+        assert len(decode(tmp_path / name, 1)) == 44_100
+
+
+def test_the_demo_repeats_the_services_own_sentence(stack: Stack, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(b"OggS" + bytes(100))
+    done = run("local.demo", "song.wav", API_PORT=str(stack.api_port))
+    assert done.returncode == 1
+    assert done.stderr.startswith("This is Ogg")
+
+
+@pytest.mark.parametrize(
+    ("file", "port", "sentence"),
+    [
+        ("missing.wav", None, "missing.wav cannot be read: No such file or directory."),
+        ("", "0", "0 is not a port. Choose a number from 1 to 65535."),
+        ("", "1", "The service does not answer"),
+    ],
+)
+def test_the_demo_explains_why_it_failed(
+    stack: Stack, run: Run, file: str, port: str | None, sentence: str
+) -> None:
+    done = run("local.demo", file, API_PORT=port or str(stack.api_port))
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_arpeggio_is_audible_and_not_clipped(tmp_path: Path) -> None:
+    write_arpeggio(tmp_path / "a.wav")
+    samples, rate_hz = soundfile.read(tmp_path / "a.wav")
+    assert (samples.shape, rate_hz) == ((441_000, 2), 44_100)
+    assert 0.2 < np.abs(samples).max() < 0.99
+
+
+def test_a_running_stack_is_not_moved_to_other_ports(stack: Stack, run: Run) -> None:
+    process_id = stack.pid("api")
+    done = run("local", "start", API_PORT=str(free_port()), DATA_DIR=str(stack.data_dir))
+    assert done.returncode == 1
+    assert f"already runs with {' '.join(_ports(stack))}" in done.stderr
+    assert "make down" in done.stderr
+    assert stack.pid("api") == process_id
+
+
+def test_only_a_running_service_is_ready(stack: Stack, run: Run) -> None:
+    assert run("local", "ready", API_PORT=str(stack.api_port)).returncode == 0
+    assert run("local", "ready", API_PORT=str(free_port())).returncode == 1
+
+
+def test_stopping_a_stopped_stack_succeeds(run: Run, tmp_path: Path) -> None:
+    done = run("local", "stop", DATA_DIR=str(tmp_path / "data"))
+    assert (done.returncode, done.stdout) == (0, "The embedded stack was not running.\n")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_taken_port_is_refused_with_a_free_one(stack: Stack, run: Run, tmp_path: Path) -> None:
+    data_dir = str(tmp_path / "data")
+    done = run("local", "start", API_PORT=str(stack.api_port), DATA_DIR=data_dir)
+    assert done.returncode == 1
+    assert f"Another program uses port {stack.api_port}." in done.stderr
+    assert re.search(r"for example API_PORT=\d+", done.stderr)
+
+
+def test_local_imports_runtime_packages_only() -> None:
+    """`make demo` and `make run-local` install no other group."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    required = [*project["project"]["dependencies"], *groups["local"]]
+    names = {re.split(r"[\[>=;]", each)[0] for each in required}
+    distributions = packages_distributions()
+    imported = {name for path in (ROOT / "local").glob("*.py") for name in _imports(path)}
+    used = {distributions[name][0] for name in imported if name in distributions}
+    assert {"httpx", "psutil", "supervisor"} <= used <= names
+
+
+def _imports(path: Path) -> set[str]:
+    """The first part of the name of each module that a file imports."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module.partition(".")[0])
+    return modules
+
+
 @pytest.mark.parametrize(
     ("data_dir", "is_inside"), [("data", True), ("a" * 120, False), ("with blanks", False)]
 )
-def test_sockets_are_where_their_paths_fit(data_dir: str, is_inside: bool) -> None:
+def test_socket_paths_are_short_and_safe(data_dir: str, is_inside: bool) -> None:
     stack = Stack(Path("/srv", data_dir))
     assert (stack.data_dir in stack.runtime_dir.parents) == is_inside
     assert len(os.fsencode(stack.runtime_dir / "postgres" / ".s.PGSQL.5432")) <= 103

@@ -43,16 +43,6 @@ def run_job(job_id: str) -> None:
         claim = _run(claim, settings)
 
 
-@app.task(name=queue.SWEEP_ROWS, send_events=False)
-def sweep_rows() -> None:
-    sweep.sweep_rows(get_settings())
-
-
-@app.task(name=queue.SWEEP_FILES, send_events=False)
-def sweep_files() -> None:
-    sweep.sweep_files(get_settings())
-
-
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
     return db.jobs.claim(
         session,

@@ -15,14 +15,6 @@ from tests.api.wire import eventually
 from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
 from tests.conftest import ROOT, TIMEOUT_S, User
 
-UVICORN = [
-    "-m",
-    "uvicorn",
-    "api.main:app",
-    "--no-access-log",
-    "--http",
-    "api.http.protocol:Protocol",
-]
 StartApi = Callable[[dict[str, str]], "AnotherApi"]
 
 
@@ -34,7 +26,7 @@ class AnotherApi:
         self.url = f"http://127.0.0.1:{port}"
         self._log = log.open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, *UVICORN, "--port", str(port)],
+            [sys.executable, "-m", "api", "--port", str(port)],
             cwd=ROOT,
             env=stack.environment | settings,
             stdout=self._log,

@@ -2,10 +2,13 @@ from uuid import uuid4
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import create_engine, text
 
 from local.stack import Stack
 from tests.api.wire import SHORT_WAV, eventually, refused
 from tests.conftest import User
+
+COMPONENTS = {"postgresql", "redis", "volume", "workers", "sweeper"}
 
 
 def test_a_live_process_answers(client: httpx.Client) -> None:
@@ -17,14 +20,14 @@ def test_a_live_process_answers(client: httpx.Client) -> None:
 def test_readiness_lists_every_component(client: httpx.Client) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert set(answer.json()) == {"postgresql", "redis", "volume", "workers"}
+    assert set(answer.json()) == COMPONENTS
     assert set(answer.json().values()) == {"ok"}
 
 
 def test_openapi_describes_the_not_ready_answer(client: httpx.Client) -> None:
     answers = client.get("/openapi.json").json()["paths"]["/health/ready"]["get"]["responses"]
     described = answers["503"]["content"]["application/problem+json"]["schema"]["properties"]
-    assert set(described) >= {"code", "detail", "postgresql", "redis", "volume", "workers"}
+    assert set(described) >= {"code", "detail", *COMPONENTS}
 
 
 def test_uploads_are_accepted_without_redis(stack: Stack, user: User) -> None:
@@ -67,6 +70,29 @@ def test_metrics_report_the_current_state(client: httpx.Client, user: User) -> N
     assert after["wav2mp3_records"]["done"] == before["wav2mp3_records"].get("done", 0) + 2
     assert after["wav2mp3_workers"][""] >= 1
     assert after["wav2mp3_media_free_bytes"][""] > 10**6
+
+
+def test_without_sweeps_the_service_is_not_ready(stack: Stack, client: httpx.Client) -> None:
+    stack.supervisor.stopProcess("sweeper")
+    try:
+        _make_last_sweep_older(stack)
+        answer = client.get("/health/ready")
+        silence_s = _metrics(client)["wav2mp3_seconds_since_sweep"][""]
+    finally:
+        stack.supervisor.startProcess("sweeper")
+    refused(answer, 503, "not_ready")
+    assert {name for name in COMPONENTS if answer.json()[name] != "ok"} == {"sweeper"}
+    assert silence_s > 60
+    eventually(stack.is_ready)
+    assert _metrics(client)["wav2mp3_seconds_since_sweep"][""] < 60
+
+
+def _make_last_sweep_older(stack: Stack) -> None:
+    engine = create_engine(stack.environment["DATABASE_URL"])
+    with engine.begin() as connection:
+        older = "UPDATE workers SET seen_at = seen_at - interval '2 min' WHERE role = 'sweeper'"
+        connection.execute(text(older))
+    engine.dispose()
 
 
 def _metrics(client: httpx.Client) -> dict[str, dict[str, float]]:

@@ -1,11 +1,12 @@
-"""What the composed stack promises beyond its API: who runs, what can be reached, what stays. Seen through `docker`.
+"""The containers of the composed stack: their users, limits, networks and images, and what survives a restart.
 
-SERVICE_URL and COMPOSE_PROJECT_NAME name a stack that runs; without them these tests are skipped. The last ones stop
-it and start it again.
+SERVICE_URL and COMPOSE_PROJECT_NAME name a running stack; without them these tests are skipped. The last ones stop it
+and start it again.
 """
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -22,21 +23,21 @@ from tests.conftest import ROOT, User
 from tests.wavs import build, sine
 
 DOCKER = shutil.which("docker") or "docker"
+MAKEFILE = (ROOT / "Makefile").read_text()
 PROJECT = os.environ.get("COMPOSE_PROJECT_NAME", "")
 TIMEOUT_S = 180
+READY_TIMEOUT_S = int(re.findall(r"^READY_TIMEOUT_S = (\d+)$", MAKEFILE, re.MULTILINE)[0])
 
 BASE_IMAGE = "python:3.13-slim-trixie"
-MOST_ADDED_BYTES = 300_000_000
-OURS = ("api", "worker", "clips", "beat", "flower")
+MAX_ADDED_BYTES = 300_000_000
+OURS = ("api", "worker", "clips", "sweeper", "flower")
 SERVICES = (*OURS, "db", "redis")
 PUBLISHED = ("api", "flower")
 SECRETS = {"POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "FLOWER_BASIC_AUTH": "c:d"}
-OF_THE_STACK = {"DATABASE_URL", "REDIS_URL", "MEDIA_DIR"}
+SET_BY_COMPOSE = {"DATABASE_URL", "REDIS_URL", "MEDIA_DIR"}
 
 if not (PROJECT and os.environ.get("SERVICE_URL")):
-    pytest.skip(
-        "SERVICE_URL and COMPOSE_PROJECT_NAME name no composed stack", allow_module_level=True
-    )
+    pytest.skip("SERVICE_URL and COMPOSE_PROJECT_NAME do not name a stack", allow_module_level=True)
 
 of_services = partial(pytest.mark.parametrize, "service")
 
@@ -73,9 +74,9 @@ def environment_of(service: str) -> dict[str, str]:
 
 @pytest.fixture
 def host_address() -> Iterator[str]:
-    """Where a container with a way out reaches this machine, as bash spells an address."""
-    only = "{{(index .IPAM.Config 0).Gateway}}"
-    gateway = docker("network", "inspect", f"{PROJECT}_frontend", "--format", only).strip()
+    """An address of this machine, as bash spells it, that a container with a route out reaches."""
+    template = "{{(index .IPAM.Config 0).Gateway}}"
+    gateway = docker("network", "inspect", f"{PROJECT}_frontend", "--format", template).strip()
     with socket.create_server(("0.0.0.0", 0)) as listener:
         yield f"/dev/tcp/{gateway}/{listener.getsockname()[1]}"
 
@@ -110,9 +111,11 @@ def test_the_root_file_system_is_read_only(service: str) -> None:
 
 
 @of_services(SERVICES)
-def test_every_service_is_watched_limited_and_started_again(service: str) -> None:
+def test_every_service_is_checked_limited_and_restarted(service: str) -> None:
     for container in containers(service):
         found = inspected(container)
+        # A container that becomes unhealthy earlier would end the wait of `make run-docker`.
+        assert found["Config"]["Healthcheck"]["StartPeriod"] >= READY_TIMEOUT_S * 1e9
         assert found["State"]["Health"]["Status"] == "healthy"
         assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
         assert found["HostConfig"]["Memory"] > 0
@@ -129,17 +132,17 @@ def test_only_the_api_and_flower_have_ports_on_the_host(service: str) -> None:
             assert {host["HostIp"] for host in published} == {"127.0.0.1"}
 
 
-@of_services(("worker", "clips", "beat", "db", "redis"))
-def test_what_runs_ffmpeg_or_keeps_data_has_no_way_out(service: str, host_address: str) -> None:
-    assert reaches("api", host_address), "else this test could not tell"
+@of_services(("worker", "clips", "sweeper", "db", "redis"))
+def test_workers_and_databases_have_no_route_out(service: str, host_address: str) -> None:
+    assert reaches("api", host_address), "the address must be reachable for a service with a route"
     assert not reaches(service, host_address)
 
 
 @of_services(("api", "worker"))
-def test_an_image_holds_its_own_folder_and_the_shared_one_only(service: str) -> None:
+def test_an_image_contains_only_its_own_code(service: str) -> None:
     image = inspected(containers(service)[0])["Image"]
-    held = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/app").split()
-    assert set(held) == {".venv", "pyproject.toml", "shared", service}
+    contents = docker("run", "--rm", "--entrypoint", "ls", image, "-A", "/app").split()
+    assert set(contents) == {".venv", "pyproject.toml", "shared", service}
 
 
 @of_services(("api", "worker"))
@@ -148,50 +151,50 @@ def test_an_image_adds_little_to_its_base(service: str) -> None:
     base_bytes, image_bytes = (
         json.loads(docker("image", "inspect", name))[0]["Size"] for name in (BASE_IMAGE, image)
     )
-    assert 0 < image_bytes - base_bytes < MOST_ADDED_BYTES
+    assert 0 < image_bytes - base_bytes < MAX_ADDED_BYTES
 
 
 def test_every_setting_reaches_the_services() -> None:
-    names = {name.upper() for name in Settings.model_fields} - OF_THE_STACK
+    names = {name.upper() for name in Settings.model_fields} - SET_BY_COMPOSE
     chosen = {name: f"chosen {name}" for name in names}
     config = docker("compose", "config", "--format", "json", env=os.environ | chosen)
     for service in (*OURS, "migrate"):
         environment = json.loads(config)["services"][service]["environment"]
         assert {name: environment.get(name) for name in names} == chosen
-        assert environment.keys() >= OF_THE_STACK
+        assert environment.keys() >= SET_BY_COMPOSE
 
 
 @pytest.mark.parametrize("missing", SECRETS)
-def test_without_a_secret_nothing_starts_and_the_reason_is_told(missing: str) -> None:
+def test_a_missing_secret_stops_the_start_with_a_reason(missing: str) -> None:
     check = ("compose", "--env-file", os.devnull, "config", "--quiet")
     docker(*check, env=os.environ | SECRETS)
-    told = run(*check, env=os.environ | SECRETS | {missing: ""})
-    assert told.returncode != 0
-    assert f"{missing} is missing" in told.stderr
-    assert "make run-docker" in told.stderr
+    refused = run(*check, env=os.environ | SECRETS | {missing: ""})
+    assert refused.returncode != 0
+    assert f"{missing} is missing" in refused.stderr
+    assert "make run-docker" in refused.stderr
 
 
-def test_flowers_password_is_known_to_flower_alone() -> None:
-    knowing = [service for service in SERVICES if "FLOWER_BASIC_AUTH" in environment_of(service)]
-    assert knowing == ["flower"]
+def test_only_flower_gets_its_password() -> None:
+    having = [service for service in SERVICES if "FLOWER_BASIC_AUTH" in environment_of(service)]
+    assert having == ["flower"]
 
 
-def test_flower_lists_workers_and_tasks_to_whoever_has_the_password(user: User) -> None:
+def test_flower_lists_workers_and_tasks_after_login(user: User) -> None:
     user.convert(build(sine(44100)))
     port = docker("port", containers("flower")[0], "5555").strip()
-    visitor, _, password = environment_of("flower")["FLOWER_BASIC_AUTH"].partition(":")
-    with httpx.Client(base_url=f"http://{port}", trust_env=False) as anyone:
-        assert anyone.get("/workers").status_code == 401
-        assert anyone.get("/api/tasks").status_code == 401
-        known = httpx.BasicAuth(visitor, password)
-        page = anyone.get("/workers", auth=known).text
-        for name in ("worker", "clips", "beat"):
-            assert all(f"{name}@{container}" in page for container in containers(name))
-        tasks = anyone.get("/api/tasks", auth=known).json().values()
-        assert "encode_segment" in {task["name"] for task in tasks}
+    name, _, password = environment_of("flower")["FLOWER_BASIC_AUTH"].partition(":")
+    with httpx.Client(base_url=f"http://{port}", trust_env=False) as browser:
+        assert browser.get("/workers").status_code == 401
+        assert browser.get("/api/tasks").status_code == 401
+        login = httpx.BasicAuth(name, password)
+        page = browser.get("/workers", auth=login).text
+        for service, role in (("worker", "main"), ("clips", "clips")):
+            assert all(f"{role}@{container}" in page for container in containers(service))
+        tasks = browser.get("/api/tasks", auth=login).json().values()
+        assert "run_job" in {task["name"] for task in tasks}
 
 
-def test_killed_workers_cost_a_record_nothing_but_time(user: User) -> None:
+def test_a_record_survives_killed_workers(user: User) -> None:
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, (300 * 44100, 2))
     wav = build(noise)
     undisturbed = user.convert(wav)

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,12 +70,6 @@ class Service:
         """The program and its children die at once; returns when the supervisor has started it anew."""
         pid = self.stack.pid(program)
         os.killpg(pid, signal.SIGKILL)
-        until(lambda: self._runs_anew(program, pid), RESTARTED_WITHIN_S)
-
-    def end(self, program: str, one_of: Callable[[psutil.Process], psutil.Process]) -> None:
-        """Only one of the program's processes dies; returns when the supervisor has started the program anew."""
-        pid = self.stack.pid(program)
-        one_of(psutil.Process(pid)).kill()
         until(lambda: self._runs_anew(program, pid), RESTARTED_WITHIN_S)
 
     def _runs_anew(self, program: str, pid: int) -> bool:

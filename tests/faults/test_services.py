@@ -40,24 +40,12 @@ def test_wiping_valkey_and_killing_the_sweeper_loses_nothing(service: Service, c
     record_ids, frozen = _more_than_the_slots(service, clip)
     assert service.redis.llen("clips") == len(record_ids) - SLOTS
     service.redis.flushall()
-    service.kill("beat")
+    service.kill("sweeper")
     for ffmpeg in frozen:
         ffmpeg.resume()
     for record_id in record_ids:
         service.assert_converted(record_id, CLIP_SAMPLES)
         assert service.attempts(record_id) == [1]
-
-
-def test_a_scheduler_that_dies_alone_takes_its_worker_with_it_and_both_begin_anew(
-    service: Service,
-) -> None:
-    service.end("beat", lambda beat: beat.children()[0])
-
-
-def test_a_scheduler_does_not_outlive_its_worker(service: Service) -> None:
-    (scheduler,) = psutil.Process(service.stack.pid("beat")).children()
-    service.end("beat", lambda beat: beat)
-    until(lambda: not scheduler.is_running(), RESTARTED_WITHIN_S)
 
 
 def test_a_task_that_is_delivered_several_times_runs_once(service: Service, clip: bytes) -> None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 
-from shared.queue import BY_PRIORITY
 from tests.conftest import ROOT
 from tests.faults.conftest import CLIP_SAMPLES, GONE_WITHIN_S, Service
 from tests.worker.stored import until
@@ -19,12 +18,11 @@ from tests.worker.stored import until
 @pytest.fixture
 def second_worker(service: Service) -> Iterator[None]:
     """Another machine's worker."""
-    command = [sys.executable, "-m", "celery", "-A", "worker.tasks", "worker", "--concurrency", "1"]
-    command += ["--queues", ",".join(BY_PRIORITY), "--hostname", "second@%h"]
+    command = [sys.executable, "-m", "worker", "main", "--name", "second"]
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=service.stack.environment,
+        env=service.stack.environment | {"WORKER_CONCURRENCY": "1"},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:

@@ -1,6 +1,8 @@
 """One slot or four, in whatever order and from whichever worker: the same bytes. Real Celery workers encode here."""
 
+import os
 import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,13 +37,12 @@ def wav() -> bytes:
 @contextmanager
 def worker(name: str, slots: int) -> Iterator[psutil.Process]:
     """As the service starts it, on the test's own database, queue and volume."""
-    command = [sys.executable, "-m", "celery", "-A", "worker.tasks", "worker"]
-    command += ["--queues", queue.SEGMENTS, "--concurrency", str(slots)]
-    command += ["--hostname", f"{name}@test", "--without-gossip", "--without-mingle"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=-3, stderr=-3) as popen:
+    command = [sys.executable, "-m", "worker", "main", "--name", name]
+    environment = os.environ | {"WORKER_CONCURRENCY": str(slots)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=-3, stderr=-3) as popen:
         process = psutil.Process(popen.pid)
         try:
-            until(lambda: _is_ready(f"{name}@test"), DONE_WITHIN_S)
+            until(lambda: _is_ready(name), DONE_WITHIN_S)
             yield process
         finally:  # at once, since a worker that is asked to end waits for an ffmpeg that is suspended
             for each in [process, *process.children(recursive=True)]:
@@ -51,7 +52,7 @@ def worker(name: str, slots: int) -> Iterator[psutil.Process]:
 def _is_ready(name: str) -> bool:
     """Before, its ffmpeg is one that is only asked for its version."""
     with db.transaction() as session:
-        return name in db.workers.alive(session, "main")
+        return f"{name}@{socket.gethostname()}" in db.workers.alive(session, "main")
 
 
 def publish(job_ids: list[int]) -> None:

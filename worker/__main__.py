@@ -1,0 +1,64 @@
+"""Starts one process of the worker's code: `python -m worker main|clips|sweeper|flower`.
+
+`main` and `clips` are Celery workers. `main` takes every job, WORKER_CONCURRENCY at a time. `clips` is one process that
+takes short recordings only, so that they never wait, even while long CBR recordings occupy every process of `main`.
+"""
+
+from argparse import ArgumentParser
+
+from shared.queue import BY_PRIORITY, CLIPS, RETRY_QUEUE
+from shared.settings import get_settings
+from worker import sweeper, tasks
+
+QUEUES = {"main": BY_PRIORITY, "clips": (RETRY_QUEUE[CLIPS], CLIPS)}
+MAX_FLOWER_TASKS = 10_000
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    match options.role:
+        case "main":
+            # "auto" is Celery's word for the processors that this process may use.
+            _start_worker("main", options.name, str(get_settings().worker_concurrency or "auto"))
+        case "clips":
+            _start_worker("clips", options.name, "1")
+        case "sweeper":
+            sweeper.run()
+        case "flower":
+            _start_flower(options.host, options.port)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="python -m worker", description="Start a process of wav2mp3.")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    for role, takes in (("main", "every job"), ("clips", "short recordings only")):
+        worker = roles.add_parser(role, help=f"a Celery worker that takes {takes}")
+        worker.add_argument("--name", default=role, help="unique among the workers of this host")
+    roles.add_parser("sweeper", help="repairs what a crash left behind, and deletes old files")
+    flower = roles.add_parser("flower", help="shows workers and tasks on a web page")
+    flower.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    flower.add_argument("--port", default=5555, type=int)
+    return parser
+
+
+def _start_worker(role: str, name: str, concurrency: str) -> None:
+    tasks.app.worker_main(
+        [
+            "worker",
+            f"--queues={','.join(QUEUES[role])}",
+            f"--hostname={name}@%h",
+            f"--concurrency={concurrency}",
+            "--without-gossip",
+            "--without-mingle",
+        ]
+    )
+
+
+def _start_flower(host: str, port: int) -> None:
+    tasks.app.start(
+        ["flower", f"--address={host}", f"--port={port}", f"--max-tasks={MAX_FLOWER_TASKS}"]
+    )
+
+
+if __name__ == "__main__":
+    main()

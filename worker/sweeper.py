@@ -1,0 +1,120 @@
+"""The sweeper process: sweeps the rows every `SWEEP_INTERVAL_S` seconds and the files every hour.
+
+One sweeper works at a time: the one that holds an advisory lock of the database. The others wait for the lock. It
+belongs to a connection of its own, so a sweeper that dies, hangs or is cut off loses it. All intervals are measured by
+a monotonic clock, because a wall clock may be set back.
+"""
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import NoReturn
+
+import structlog
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import db
+from shared import log as logs
+from shared.settings import Settings, get_settings
+from worker import heartbeat, sweep
+
+LOCK_KEY = 0x7761763273776570
+"""Any number that nothing else in this database uses as the key of an advisory lock."""
+
+LOCK_IDLE_S = 30
+"""PostgreSQL ends the lock's connection when its sweeper has not asked for so long."""
+
+FILES_INTERVAL_S = 3600
+TICK_S = 1
+
+log = structlog.get_logger(__name__)
+
+
+def run() -> NoReturn:
+    settings = get_settings()
+    logs.configure(settings.log_level)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Every step of a sweep survives a crash, so it may stop anywhere.
+        signal.signal(number, lambda *_: sys.exit())
+    sweeper = Sweeper(settings)
+    while True:
+        try:
+            with lock_connection() as lock:
+                while True:
+                    if is_locked(lock):
+                        sweeper.sweep_due()
+                    _pause(settings)
+        except SQLAlchemyError as error:
+            log.warning("lock lost or not reachable", error=type(error).__name__)
+            _pause(settings)
+
+
+@contextmanager
+def lock_connection() -> Iterator[Connection]:
+    with db.get_engine().connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        # The pool must not get it back: the lock would stay with it.
+        connection.detach()
+        connection.exec_driver_sql(f"SET idle_session_timeout = '{LOCK_IDLE_S}s'")
+        yield connection
+
+
+def is_locked(lock: Connection) -> bool:
+    """Take the lock if it is free. Return True if this connection holds it, however often it asks."""
+    return bool(lock.scalar(select(func.pg_try_advisory_lock(LOCK_KEY))))
+
+
+class Sweeper:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._name = f"sweeper@{socket.gethostname()}"
+        self._rows = _Timer(settings.sweep_interval_s)
+        self._files = _Timer(FILES_INTERVAL_S)
+        self._sweeping_files = Thread()
+
+    def sweep_due(self) -> None:
+        if self._rows.is_due():
+            self._sweep_rows()
+        # In a thread, because it may take minutes on a large volume.
+        if not self._sweeping_files.is_alive() and self._files.is_due():
+            self._sweeping_files = Thread(target=self._sweep_files, daemon=True)
+            self._sweeping_files.start()
+
+    def _sweep_rows(self) -> None:
+        try:
+            sweep.sweep_rows(self._settings)
+            with db.transaction() as session:
+                db.workers.report_alive(session, self._name, role="sweeper")
+        except Exception:
+            log.exception("sweep of the rows failed")
+
+    def _sweep_files(self) -> None:
+        try:
+            sweep.sweep_files(self._settings)
+        except Exception:
+            log.exception("sweep of the files failed")
+
+
+class _Timer:
+    """Due at once, and then every `interval_s`."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._due_at_s = time.monotonic()
+
+    def is_due(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._due_at_s:
+            return False
+        self._due_at_s = now_s + self._interval_s
+        return True
+
+
+def _pause(settings: Settings) -> None:
+    heartbeat.touch()
+    time.sleep(min(TICK_S, settings.sweep_interval_s))
