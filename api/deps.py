@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.changes import Changes
+from api.http import BodyLimits, Waiting
 from shared import db
 from shared.db import User
 from shared.errors import BadCredentials
@@ -34,11 +35,23 @@ AppSettings = Annotated[Settings, Depends(_settings)]
 
 
 async def _changes(request: Request) -> Changes:
-    changes: Changes = request.app.state.changes
+    changes: Changes = request.state.changes
     return changes
 
 
 RecordChanges = Annotated[Changes, Depends(_changes)]
+
+
+async def _waiting(request: Request) -> Waiting:
+    waiting: Waiting = request.state.waiting
+    return waiting
+
+
+WaitingRequests = Annotated[Waiting, Depends(_waiting)]
+
+
+def body_limits(settings: Settings) -> BodyLimits:
+    return BodyLimits(settings.upload_idle_timeout_s, settings.min_upload_bytes_per_s)
 
 
 def hash_token(token: str) -> bytes:

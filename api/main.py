@@ -1,4 +1,4 @@
-"""Builds the API: `uvicorn api.main:app`."""
+"""Builds the API. `python -m api` starts it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,19 +15,35 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import downloads, events, health, problems, records, users
 from api.changes import Changes
-from api.http import AccessLog, DrainRefusedBodies
+from api.http import (
+    AccessLog,
+    AnswerCancelled,
+    DrainRefusedBodies,
+    SecurityHeaders,
+    Shares,
+    Stopping,
+    Waiting,
+)
+from api.snapshot_reader import SnapshotReader
 from shared import db, log
+from shared.errors import ShuttingDown
 from shared.settings import get_settings
 
 THREADS = 40
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    async with app.state.changes.listen():
-        yield
+    settings = get_settings()
+    stopping = Stopping()
+    waiting = Waiting(stopping, Shares(settings.max_waiting, settings.max_share_per_address))
+    reader = SnapshotReader(db.get_engine())
+    changes = Changes(db.get_engine(), reader)
+    async with changes.listen():
+        yield {"changes": changes, "stopping": stopping, "waiting": waiting}
+    await reader.close()
 
 
 def create_app() -> FastAPI:
@@ -41,7 +57,6 @@ def create_app() -> FastAPI:
         # A redirect ignores the proxy's scheme and host, and repeats the token in its URL.
         redirect_slashes=False,
     )
-    app.state.changes = Changes(db.get_engine())
     problems.install(app)
     for resource in (users, records, downloads, events, health):
         app.include_router(resource.router)
@@ -82,4 +97,11 @@ def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
 
 
 # These wrap the whole application, so that they see the answers to unexpected errors too.
-app = AccessLog(DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())))
+app = AccessLog(
+    SecurityHeaders(
+        AnswerCancelled(
+            DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())),
+            problems.answer(ShuttingDown()),
+        )
+    )
+)

@@ -1,18 +1,16 @@
-"""Turns rows into the records that users see, with their links."""
+"""Turns snapshots into the records that users see, with their links."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
-from shared import db
-from shared.db import GONE, Job, JobKind, JobState, Record, RecordStatus
+from api.snapshots import Snapshot
+from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 
 
@@ -49,82 +47,27 @@ def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Reco
     return record
 
 
-def load(record_id: UUID, links: Links) -> RecordView:
-    """Read a record in a transaction of its own. Raises RecordNotFound, RecordGone."""
-    with db.transaction() as session:
-        return view_all(session, [find(session, record_id)], links)[0]
-
-
-def view_all(session: Session, records: Sequence[Record], links: Links) -> list[RecordView]:
-    progress = _progress(session, records)
-    positions = _queue_positions(session, records)
-    return [
-        RecordView(
-            id=record.id,
-            status=RecordStatus(record.status),
-            progress=1.0 if record.status == RecordStatus.DONE else progress.get(record.id, 0.0),
-            queue_position=positions.get(record.id),
-            filename=record.filename,
-            duration_s=record.duration_s,
-            source_bytes=record.source_bytes,
-            mp3_bytes=record.mp3_bytes,
-            warnings=record.warnings,
-            error=_error(record),
-            created_at=record.created_at,
-            finished_at=record.finished_at,
-            expires_at=record.expires_at,
-            download_link=_download_link(record, links),
-        )
-        for record in records
-    ]
-
-
-def _error(record: Record) -> Problem | None:
-    return problem(record.error_code, record.error_detail or "") if record.error_code else None
-
-
-def _download_link(record: Record, links: Links) -> str | None:
-    is_done = record.status == RecordStatus.DONE
-    return links.download(record.id, record.user_id) if is_done else None
-
-
-def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
-    """Return the encoded fraction of each record that has started but is not done."""
-    begun = [
-        record.id
-        for record in records
-        if record.status in (RecordStatus.CONVERTING, RecordStatus.FAILED)
-    ]
-    if not begun:
-        return {}
-    sums = session.execute(
-        select(Job.record_id, func.sum(Job.encoded_samples), func.sum(Job.samples))
-        .where(Job.record_id.in_(begun), Job.kind == JobKind.ENCODE)
-        .group_by(Job.record_id)
+def view(snapshot: Snapshot, links: Links) -> RecordView:
+    is_done = snapshot.status == RecordStatus.DONE
+    return RecordView(
+        id=snapshot.id,
+        status=RecordStatus(snapshot.status),
+        progress=1.0 if is_done else round(min(snapshot.encoded or 0.0, 1.0), 4),
+        queue_position=snapshot.queue_position,
+        filename=snapshot.filename,
+        duration_s=snapshot.duration_s,
+        source_bytes=snapshot.source_bytes,
+        mp3_bytes=snapshot.mp3_bytes,
+        warnings=snapshot.warnings,
+        error=_error(snapshot),
+        created_at=snapshot.created_at,
+        finished_at=snapshot.finished_at,
+        expires_at=snapshot.expires_at,
+        download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
     )
-    return {
-        record_id: round(min(float(encoded / samples), 1.0), 4)
-        for record_id, encoded, samples in sums
-        if samples
-    }
 
 
-def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, int]:
-    """Return the position of each waiting record in its queue, by the order in which they were accepted."""
-    waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
-    if not waiting:
-        return {}
-    other = aliased(Job)
-    is_first = (
-        other.kind == JobKind.ENCODE,
-        other.index == 0,
-        other.state == JobState.READY,
-        other.attempt == 0,
-    )
-    up_to_this = select(func.count()).where(*is_first, other.queue == Job.queue, other.id <= Job.id)
-    found = session.execute(
-        select(Job.record_id, up_to_this.scalar_subquery()).where(
-            Job.record_id.in_(waiting), Job.kind == JobKind.ENCODE, Job.index == 0
-        )
-    )
-    return dict(found.tuples().all())
+def _error(snapshot: Snapshot) -> Problem | None:
+    if snapshot.error_code is None:
+        return None
+    return problem(snapshot.error_code, snapshot.error_detail or "")
