@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.snapshot_reader import SnapshotReader
 from api.snapshots import Snapshot
 from shared import db
-from shared.errors import RecordNotFound, Unavailable
+from shared.errors import RecordNotFound, Wav2mp3Error
 
 RECHECK_S = 2.0
 RECONNECT_S = 1.0
@@ -114,8 +114,7 @@ class Changes:
     async def _refresh(self, ids: Iterable[UUID]) -> None:
         try:
             found = await self._reader.load_all(ids)
-        except (SQLAlchemyError, Unavailable) as error:
-            log.warning("watched records not read", error=type(error).__name__)
+        except Wav2mp3Error:  # The reader has logged it.
             return
         for record_id, snapshot in found.items():
             if record_id in self._watches:

@@ -24,7 +24,7 @@ from shared import db, errors
 
 router = APIRouter(tags=["records"])
 
-HEARTBEAT_S = 15.0
+HEARTBEAT_S = 10.0
 HEARTBEAT = ": heartbeat\n\n"
 """A comment. Clients ignore it; proxies and the network see that the connection is in use."""
 # X-Accel-Buffering tells nginx not to buffer the events.

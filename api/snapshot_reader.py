@@ -10,17 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection, Engine, bindparam
 from sqlalchemy.exc import DBAPIError
 
+from api.problems import from_database_error
 from api.snapshots import SNAPSHOTS, Snapshot, read
 from shared.db import Record
-from shared.errors import Unavailable
+from shared.errors import Unavailable, Wav2mp3Error
 
 MAX_BATCH = 500
 TIMEOUT_S = 20.0
 """Longer than the connection and its statement may take. PostgreSQL itself may have been stopped."""
 BY_ID = SNAPSHOTS.where(Record.id.in_(bindparam("ids", expanding=True)))
+
+Answer = Snapshot | Wav2mp3Error | None
+log = structlog.get_logger(__name__)
 
 
 class SnapshotReader:
@@ -28,7 +33,7 @@ class SnapshotReader:
         self._engine = engine
         self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, "snapshots")
-        self._asked: dict[UUID, asyncio.Future[Snapshot | None]] = {}
+        self._asked: dict[UUID, asyncio.Future[Answer]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     async def load(self, record_id: UUID) -> Snapshot | None:
@@ -42,9 +47,9 @@ class SnapshotReader:
         _, missing = await asyncio.wait(asked.values(), timeout=TIMEOUT_S)
         if missing:
             raise Unavailable
-        return {record_id: future.result() for record_id, future in asked.items()}
+        return {record_id: _found(future.result()) for record_id, future in asked.items()}
 
-    def _ask(self, record_id: UUID) -> "asyncio.Future[Snapshot | None]":
+    def _ask(self, record_id: UUID) -> asyncio.Future[Answer]:
         found = self._asked.get(record_id)
         if found is None:
             found = self._asked[record_id] = asyncio.get_running_loop().create_future()
@@ -68,14 +73,14 @@ class SnapshotReader:
         finally:
             self._reading = None
 
-    async def _answer(self, batch: dict[UUID, asyncio.Future[Snapshot | None]]) -> None:
+    async def _answer(self, batch: dict[UUID, asyncio.Future[Answer]]) -> None:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.run_in_executor(self._thread, self._read, tuple(batch))
-        except Exception as error:  # noqa: BLE001 -- each request raises it
+        except Exception as error:
+            log.exception("records not read", count=len(batch))
             for future in batch.values():
-                future.set_exception(error)
-                future.exception()  # Nobody may wait any more, which asyncio would report.
+                future.set_result(from_database_error(error))
             return
         by_id = {each.id: each for each in found}
         for record_id, future in batch.items():
@@ -105,3 +110,10 @@ class SnapshotReader:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
+
+
+def _found(answer: Answer) -> Snapshot | None:
+    if isinstance(answer, Wav2mp3Error):
+        # Each request raises an error of its own: a shared one would collect the tracebacks of all.
+        raise type(answer)(answer.detail)
+    return answer

@@ -78,4 +78,4 @@ def _queue_positions(connection: Connection, waiting: Sequence[UUID]) -> dict[UU
     found = connection.execute(
         select(queued.c.record_id, queued.c.position).where(queued.c.record_id.in_(waiting))
     )
-    return dict(found.tuples().all())
+    return {row.record_id: row.position for row in found}

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from local.machine import free_port
@@ -44,10 +45,20 @@ class AnotherApi:
         created = self.client.post("/users", json={"name": "another"}).json()
         return User(self.client, created["id"], created["token"])
 
+    def descriptors(self) -> int:
+        """Return the number of open files and connections."""
+        return psutil.Process(self._process.pid).num_fds()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait(self) -> int:
+        return self._process.wait(TIMEOUT_S)
+
     def stop(self) -> None:
         self.client.close()
-        self._process.terminate()
-        self._process.wait()
+        self.terminate()
+        self.wait()
         self._log.close()
 
 
