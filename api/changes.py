@@ -7,7 +7,7 @@ announces. While the database is unreachable, clients keep waiting.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 from uuid import UUID
 
@@ -16,7 +16,9 @@ import psycopg2.extensions
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 
+from api.http import Waiting
 from api.snapshot_reader import SnapshotReader
 from api.snapshots import Snapshot
 from shared import db
@@ -57,7 +59,8 @@ class Watch:
 
 
 class Changes:
-    def __init__(self, engine: Engine, reader: SnapshotReader) -> None:
+    def __init__(self, engine: Engine, reader: SnapshotReader, waiting: Waiting) -> None:
+        self.waiting = waiting
         self._engine = engine
         self._reader = reader
         self._watches: dict[UUID, Watch] = {}
@@ -71,13 +74,16 @@ class Changes:
         return snapshot
 
     async def wait_until_final(
-        self, record_id: UUID, hold: AbstractAsyncContextManager[None], timeout_s: float
+        self, request: Request, record_id: UUID, timeout_s: float
     ) -> Snapshot:
-        """Return the record once it is final or the time is over. Enter `hold` only to wait. Raises RecordNotFound."""
+        """Return the record once it is final or the time is over.
+
+        Raises RecordNotFound, TooManyWaiting, ShuttingDown, ClientDisconnect.
+        """
         async with self.watch(record_id) as watch:
             snapshot = watch.latest
             if snapshot is not None and not snapshot.is_final:
-                async with hold:
+                async with self.waiting.hold(request):
                     snapshot = await watch.until(lambda latest: latest.is_final, timeout_s)
         if snapshot is None:
             raise RecordNotFound

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.changes import Changes
-from api.http import BodyLimits, Waiting
+from api.http import BodyLimits
 from shared import db
 from shared.db import User
 from shared.errors import BadCredentials
@@ -40,14 +40,6 @@ async def _changes(request: Request) -> Changes:
 
 
 RecordChanges = Annotated[Changes, Depends(_changes)]
-
-
-async def _waiting(request: Request) -> Waiting:
-    waiting: Waiting = request.state.waiting
-    return waiting
-
-
-WaitingRequests = Annotated[Waiting, Depends(_waiting)]
 
 
 def body_limits(settings: Settings) -> BodyLimits:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api.changes import MAX_WAIT_S
-from api.deps import AppSettings, RecordChanges, WaitingRequests
+from api.deps import AppSettings, RecordChanges
 from api.http import parse_ranges
 from api.problems import problem, problem_response, responses
 from api.snapshots import Snapshot
@@ -52,7 +52,6 @@ async def download(
     record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
     settings: AppSettings,
     changes: RecordChanges,
-    waiting: WaitingRequests,
     user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
     user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
 ) -> Response:
@@ -65,7 +64,7 @@ async def download(
     if record.user_id != owner:
         raise errors.RecordNotFound
     if not record.is_final:
-        record = await changes.wait_until_final(record_id, waiting.hold(request), MAX_WAIT_S)
+        record = await changes.wait_until_final(request, record_id, MAX_WAIT_S)
     if record.is_gone:
         raise errors.RecordGone
     if record.status == RecordStatus.FAILED:

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import views
-from api.deps import RecordChanges, WaitingRequests
+from api.deps import RecordChanges
 from api.problems import responses
 from api.snapshots import Snapshot
 from api.views import Links, RecordLinks
@@ -50,13 +50,12 @@ async def follow_record(
     record_id: UUID,
     links: RecordLinks,
     changes: RecordChanges,
-    waiting: WaitingRequests,
     last_event_id: Annotated[
         str, Header(description="The id of the last event that the client has received.")
     ] = "",
 ) -> Response:
     """Stream the record now and after each change, until it is done, failed, deleted or expired."""
-    waiting.check(request)
+    changes.waiting.check(request)
     snapshot = await changes.load(record_id)
     if last_event_id.partition("-")[0] in FINAL:
         return Response(status_code=204)
@@ -72,7 +71,7 @@ async def follow_record(
                 if snapshot.is_final:
                     return
                 before = event_id
-                async with waiting.hold_stream(request):
+                async with changes.waiting.hold_stream(request):
                     await watch.until(partial(ne, snapshot), HEARTBEAT_S)
 
     stream = _end_when_stopping(events())

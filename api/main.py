@@ -1,12 +1,14 @@
 """Builds the API. `python -m api` starts it."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
@@ -30,19 +32,25 @@ from shared.errors import ShuttingDown
 from shared.settings import get_settings
 
 THREADS = 40
+ENDPOINT_THREADS = 10
+SWITCH_INTERVAL_S = 0.0005
+"""Each thread that computes delays the event loop by this time. Python's default is 5 ms, with 40 threads 200 ms."""
 
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    # More threads than connections to the database would only wait for one.
+    to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
     settings = get_settings()
     stopping = Stopping()
     waiting = Waiting(stopping, Shares(settings.max_waiting, settings.max_share_per_address))
     reader = SnapshotReader(db.get_engine())
-    changes = Changes(db.get_engine(), reader)
+    changes = Changes(db.get_engine(), reader, waiting)
     async with changes.listen():
-        yield {"changes": changes, "stopping": stopping, "waiting": waiting}
+        yield {"changes": changes, "stopping": stopping}
     await reader.close()
 
 

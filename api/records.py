@@ -15,7 +15,6 @@ from api.deps import (
     CurrentUser,
     DbSession,
     RecordChanges,
-    WaitingRequests,
     body_limits,
 )
 from api.http import Multipart, body_chunks
@@ -105,32 +104,33 @@ def _check_content_length(content_length: str | None, settings: AppSettings) -> 
 
 @router.get(
     "/records/{record_id}",
+    response_model=RecordView,
     responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
 )
 async def show_record(
     request: Request,
-    response: Response,
     record_id: UUID,
     links: RecordLinks,
     changes: RecordChanges,
-    waiting: WaitingRequests,
     prefer: Annotated[
         str | None,
         Header(
             description="`wait=N` holds the answer until the record is finished, for at most N seconds (up to 30)."
         ),
     ] = None,
-) -> RecordView:
+) -> Response:
     """Show a record's status, progress and download link."""
     wait_s = _parse_wait_s(prefer)
     if wait_s:
-        response.headers["Preference-Applied"] = f"wait={wait_s}"
-        snapshot = await changes.wait_until_final(record_id, waiting.hold(request), wait_s)
+        snapshot = await changes.wait_until_final(request, record_id, wait_s)
     else:
         snapshot = await changes.load(record_id)
     if snapshot.is_gone:
         raise errors.RecordGone
-    return views.view(snapshot, links)
+    # A ready answer: FastAPI would validate the record once more, at each status poll.
+    content = views.view(snapshot, links).model_dump_json()
+    headers = {"Preference-Applied": f"wait={wait_s}"} if wait_s else None
+    return Response(content, headers=headers, media_type="application/json")
 
 
 def _parse_wait_s(prefer: str | None) -> int:

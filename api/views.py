@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
-from api.deps import AppSettings
 from api.problems import problem
 from api.schemas import Problem, RecordView
 from api.snapshots import Snapshot
 from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
+from shared.settings import get_settings
 
 
 class Links:
@@ -30,8 +30,8 @@ class Links:
         return f"{self._base}/records?before={before}&limit={limit}"
 
 
-async def _links(request: Request, settings: AppSettings) -> Links:
-    return Links(str(settings.public_url or request.base_url))
+async def _links(request: Request) -> Links:
+    return Links(str(get_settings().public_url or request.base_url))
 
 
 RecordLinks = Annotated[Links, Depends(_links)]

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +19,8 @@ from shared.errors import BadUpload, UploadTimeout
 
 DRAIN_IDLE_TIMEOUT_S = 5
 """Close the connection of a refused client that sends nothing for this time."""
+DRAIN_SLOW_TIMEOUT_S = 1
+"""The same after a 408: this client has been slow or silent for long enough."""
 DRAIN_TIMEOUT_S = 30
 """Close the connection of a refused client after this time, even if it is still sending."""
 
@@ -85,6 +88,7 @@ class _DrainBeforeEnd:
         self._receive = receive
         self._send = send
         self._is_read = False
+        self._idle_timeout_s = DRAIN_IDLE_TIMEOUT_S
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -94,6 +98,8 @@ class _DrainBeforeEnd:
     async def send(self, message: Message) -> None:
         if not self._is_read and message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            if message["status"] == HTTPStatus.REQUEST_TIMEOUT:
+                self._idle_timeout_s = DRAIN_SLOW_TIMEOUT_S
         elif not self._is_read and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
             await self._drain()
@@ -104,7 +110,7 @@ class _DrainBeforeEnd:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 while not self._is_read:
-                    async with asyncio.timeout(DRAIN_IDLE_TIMEOUT_S):
+                    async with asyncio.timeout(self._idle_timeout_s):
                         await self.receive()
 
 

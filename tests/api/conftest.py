@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -45,9 +46,11 @@ class AnotherApi:
         created = self.client.post("/users", json={"name": "another"}).json()
         return User(self.client, created["id"], created["token"])
 
-    def descriptors(self) -> int:
-        """Return the number of open files and connections."""
-        return psutil.Process(self._process.pid).num_fds()
+    def connections(self) -> int:
+        """Return the number of clients' connections that it has open."""
+        port = urlsplit(self.url).port
+        found = psutil.Process(self._process.pid).net_connections("tcp")
+        return sum(each.laddr.port == port and each.status != "LISTEN" for each in found)
 
     def terminate(self) -> None:
         self._process.terminate()

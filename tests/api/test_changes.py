@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from starlette.requests import Request
 
 from api import changes
 from api.changes import Changes
+from api.http import Shares, Stopping, Waiting
 from api.snapshot_reader import SnapshotReader
 from api.snapshots import Snapshot
 from shared import db
@@ -47,7 +49,7 @@ class CountingReader(SnapshotReader):
 
 @asynccontextmanager
 async def listening(reader: SnapshotReader) -> AsyncIterator[Changes]:
-    listener = Changes(db.get_engine(), reader)
+    listener = Changes(db.get_engine(), reader, Waiting(Stopping(), Shares(1000, 1)))
     async with listener.listen():
         await until_listening()
         yield listener
@@ -66,8 +68,13 @@ def execute(statement: str) -> int:
         return len(session.execute(text(statement)).all())
 
 
+def connected() -> Request:
+    """Return the request of a client that stays."""
+    return Request({"type": "http", "client": ("192.0.2.1", 1)}, asyncio.Queue().get)
+
+
 def wait(listener: Changes, record_id: UUID, timeout_s: float = LONG_S) -> asyncio.Task[Snapshot]:
-    return asyncio.create_task(listener.wait_until_final(record_id, nullcontext(), timeout_s))
+    return asyncio.create_task(listener.wait_until_final(connected(), record_id, timeout_s))
 
 
 async def delete(record_id: UUID) -> None:
