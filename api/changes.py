@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
-from api.http import Waiting
+from api.http import Turns, Waiting
 from api.snapshot_reader import SnapshotReader
 from api.snapshots import Snapshot
 from shared import db
@@ -35,7 +35,8 @@ log = structlog.get_logger(__name__)
 class Watch:
     """One record, for all requests that wait for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self.requests = 0
         self.latest: Snapshot | None = None
         """None if there is no such record, or before it is read."""
@@ -55,6 +56,7 @@ class Watch:
             async with asyncio.timeout(timeout_s):
                 while self.latest is not None and not is_enough(self.latest):
                     await self._changed.wait()
+                    await self._turns.take()
         return self.latest
 
 
@@ -92,7 +94,7 @@ class Changes:
     @asynccontextmanager
     async def watch(self, record_id: UUID) -> AsyncIterator[Watch]:
         """Yield a watch that has read the record after its start, so that no change is missed."""
-        watch = self._watches.setdefault(record_id, Watch())
+        watch = self._watches.setdefault(record_id, Watch(self.waiting.turns))
         watch.requests += 1
         try:
             watch.update(await self._reader.load(record_id))

@@ -20,6 +20,8 @@ from shared.db import Record
 from shared.errors import Unavailable, Wav2mp3Error
 
 MAX_BATCH = 500
+ANSWERS_PER_ROUND = 20
+"""More would delay the event loop: each answer continues a request."""
 TIMEOUT_S = 20.0
 """Longer than the connection and its statement may take. PostgreSQL itself may have been stopped."""
 BY_ID = SNAPSHOTS.where(Record.id.in_(bindparam("ids", expanding=True)))
@@ -83,8 +85,10 @@ class SnapshotReader:
                 future.set_result(from_database_error(error))
             return
         by_id = {each.id: each for each in found}
-        for record_id, future in batch.items():
+        for count, (record_id, future) in enumerate(batch.items(), 1):
             future.set_result(by_id.get(record_id))
+            if count % ANSWERS_PER_ROUND == 0:
+                await asyncio.sleep(0)
 
     def _read(self, ids: Sequence[UUID]) -> list[Snapshot]:
         may_be_broken = self._connection is not None

@@ -8,6 +8,7 @@ from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
 from api.http.shares import Shares
 from api.http.stopping import AnswerCancelled, Stopping
+from api.http.turns import Turns
 from api.http.waiting import Waiting
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "SecurityHeaders",
     "Shares",
     "Stopping",
+    "Turns",
     "Waiting",
     "body_chunks",
     "clean_filename",

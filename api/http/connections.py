@@ -7,8 +7,6 @@ being answered are never interrupted; if there are only those, new connections g
 
 import asyncio
 import resource
-from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -19,11 +17,11 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from api.http.protocol import Protocol
 from api.http.shares import Shares
+from api.http.turns import Turns
 
 HEAD_TIMEOUT_S = 10
 RESERVED_DESCRIPTORS = 128
 """For the database, Redis, logs, libraries, and connections that are being refused."""
-STARTS_PER_ROUND = 8
 FIRST_PATHS = ("/health/live",)
 """Answered before all others, so that a busy process does not look dead."""
 MAX_REFUSED = 64
@@ -43,36 +41,12 @@ def raise_descriptor_limit(max_connections: int) -> int:
     return max(1, min(max_connections, allowed))
 
 
-class Starts:
-    """Starts requests in turn, a few in each round of the event loop.
-
-    A burst of thousands would otherwise be one long round, in which nothing else happens. In the meantime the loop
-    notices which clients have left, and their requests are never started.
-    """
-
-    def __init__(self) -> None:
-        self._queued: deque[Callable[[], None]] = deque()
-
-    def add(self, loop: asyncio.AbstractEventLoop, start: Callable[[], None]) -> None:
-        self._queued.append(start)
-        if len(self._queued) == 1:
-            loop.call_soon(self._start_some, loop)
-
-    def _start_some(self, loop: asyncio.AbstractEventLoop) -> None:
-        for start in [
-            self._queued.popleft() for _ in range(min(STARTS_PER_ROUND, len(self._queued)))
-        ]:
-            start()
-        if self._queued:
-            loop.call_soon(self._start_some, loop)
-
-
 class Connections:
     """The open connections of this process. `idle` are those without a complete request, oldest first."""
 
     def __init__(self, shares: Shares) -> None:
         self.shares = shares
-        self.starts = Starts()
+        self.starts = Turns()
         self.refused = 0
         self.idle: dict[LimitedProtocol, None] = {}
 
@@ -141,10 +115,11 @@ class LimitedProtocol(Protocol):
         if cycle.scope["path"] in FIRST_PATHS:
             super()._start_asgi_task(cycle, app)
         else:
-            self.open_connections.starts.add(self.loop, partial(self._start, cycle, app))
+            self.open_connections.starts.call(partial(self._start, cycle, app))
 
     def _start(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if not cycle.disconnected:
+        """Start a request, unless its client has left in the meantime."""
+        if not self.transport.is_closing():
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:

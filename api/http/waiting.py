@@ -9,6 +9,7 @@ from starlette.types import Receive
 
 from api.http.shares import Shares
 from api.http.stopping import Stopping
+from api.http.turns import Turns
 from shared.errors import TooManyWaiting
 
 
@@ -16,6 +17,8 @@ class Waiting:
     def __init__(self, stopping: Stopping, shares: Shares) -> None:
         self._stopping = stopping
         self._shares = shares
+        self.turns = Turns()
+        """For the many requests that one event may wake."""
 
     def check(self, request: HTTPConnection) -> None:
         """Raises TooManyWaiting."""
@@ -28,7 +31,7 @@ class Waiting:
         self.check(request)
         try:
             async with self.hold_stream(request) as block:
-                watch = asyncio.create_task(_end_on_disconnect(request.receive, block))
+                watch = asyncio.create_task(self._end_on_disconnect(request.receive, block))
                 try:
                     yield
                 finally:
@@ -47,12 +50,12 @@ class Waiting:
         finally:
             self._shares.give_back(address)
 
+    async def _end_on_disconnect(self, receive: Receive, block: asyncio.Timeout) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await self.turns.take()
+        block.reschedule(0)
+
 
 def _address(request: HTTPConnection) -> str:
     return request.client.host if request.client else ""
-
-
-async def _end_on_disconnect(receive: Receive, block: asyncio.Timeout) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    block.reschedule(0)
