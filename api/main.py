@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 from anyio import to_thread
@@ -32,17 +33,27 @@ from shared.errors import ShuttingDown
 from shared.settings import get_settings
 
 THREADS = 40
-ENDPOINT_THREADS = 10
+ENDPOINT_THREADS = 6
+"""Few, because each thread that computes delays the event loop."""
 SWITCH_INTERVAL_S = 0.0005
-"""Each thread that computes delays the event loop by this time. Python's default is 5 ms, with 40 threads 200 ms."""
+"""The delay by each such thread. Python's default is 5 ms."""
+
+
+def _started_threads() -> ThreadPoolExecutor:
+    """Start all threads now: starting one during a burst blocks the event loop until that thread has run."""
+    threads = ThreadPoolExecutor(THREADS)
+    all_started = Barrier(THREADS + 1)
+    for _ in range(THREADS):
+        threads.submit(all_started.wait)
+    all_started.wait()
+    return threads
 
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    # More threads than connections to the database would only wait for one.
+    asyncio.get_running_loop().set_default_executor(_started_threads())
     to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
     settings = get_settings()
     stopping = Stopping()

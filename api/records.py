@@ -22,6 +22,7 @@ from api.options import ConversionOptions, TagOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
+from api.threads import run_in_turn
 from api.upload import MAX_FORM_BYTES, Upload
 from api.views import RecordLinks
 from shared import db, errors, media
@@ -81,7 +82,7 @@ async def create_record(
         await upload.receive(body_chunks(request, body_limits(settings)), form)
         record_id = await asyncio.to_thread(upload.accept)
     except BaseException:
-        await asyncio.to_thread(upload.abort)
+        await run_in_turn(upload.abort)
         raise
     response.headers["Location"] = links.status(record_id)
     response.headers["Retry-After"] = str(POLL_AFTER_S)

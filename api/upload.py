@@ -12,6 +12,7 @@ from uuid import UUID
 
 from api.http import Multipart, PartHead, clean_filename
 from api.source import SourceWriter
+from api.threads import run_in_turn
 from shared import db, media, mp3_options, queue, segmentation
 from shared.errors import BadUpload, RecordGone
 from shared.settings import Settings
@@ -52,7 +53,7 @@ class Upload:
                 if isinstance(event, PartHead):
                     in_file = event.filename is not None or event.name == PART_NAME
                     if in_file:
-                        await asyncio.to_thread(self._start_file, event)
+                        await run_in_turn(self._start_file, event)
                 elif in_file:
                     self._buffer += event
                     file_bytes += len(event)
