@@ -180,7 +180,9 @@ def from_database_error(error: BaseException | None) -> Wav2mp3Error:
     cause = error.orig if isinstance(error, DBAPIError) else error
     sqlstate = getattr(cause, "pgcode", None)
     if sqlstate is None:
-        return errors.Unavailable() if isinstance(cause, LOST_CONNECTIONS) else Wav2mp3Error()
+        # libpq raises the base class itself if PostgreSQL closes the connection during an answer.
+        is_lost = isinstance(cause, LOST_CONNECTIONS) or type(cause) is psycopg2.DatabaseError
+        return errors.Unavailable() if is_lost else Wav2mp3Error()
     found = DATABASE_ERRORS.get(sqlstate) or DATABASE_ERRORS.get(sqlstate[:2], Wav2mp3Error)
     return found()
 
