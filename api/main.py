@@ -20,7 +20,7 @@ from api import downloads, events, health, problems, records, users
 from api.changes import Changes
 from api.http import (
     AccessLog,
-    AnswerCancelled,
+    AnswerUnfinished,
     DrainRefusedBodies,
     SecurityHeaders,
     Shares,
@@ -118,7 +118,7 @@ def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
 # These wrap the whole application, so that they see the answers to unexpected errors too.
 app = AccessLog(
     SecurityHeaders(
-        AnswerCancelled(
+        AnswerUnfinished(
             DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())),
             problems.answer(ShuttingDown()),
         )

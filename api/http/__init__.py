@@ -7,13 +7,13 @@ from api.http.ranges import parse_ranges
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
 from api.http.shares import Shares
-from api.http.stopping import AnswerCancelled, Stopping
+from api.http.stopping import AnswerUnfinished, Stopping
 from api.http.turns import Turns
 from api.http.waiting import Waiting
 
 __all__ = [
     "AccessLog",
-    "AnswerCancelled",
+    "AnswerUnfinished",
     "BodyLimits",
     "Connections",
     "DrainRefusedBodies",

@@ -1,12 +1,15 @@
 """Ends requests in time when the process stops, so that their clients get an answer instead of a closed connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import ShuttingDown
+
+ANSWER_GRACE_S = 4.5
+"""Requests get an answer this long after the process began to stop. uvicorn cancels them soon after."""
 
 
 class Stopping:
@@ -15,9 +18,13 @@ class Stopping:
     def __init__(self) -> None:
         self._began_s: float | None = None
         self._running: dict[asyncio.Timeout, float] = {}
+        self.unfinished: set[Callable[[], Awaitable[None]]] = set()
+        """Functions that answer the requests that are being worked on."""
+        self._answering: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         self._began_s = asyncio.get_running_loop().time()
+        self._answering = asyncio.create_task(self._answer_unfinished())
         for timeout, grace_s in self._running.items():
             self._shorten(timeout, grace_s)
 
@@ -39,6 +46,11 @@ class Stopping:
         finally:
             self._running.pop(timeout, None)
 
+    async def _answer_unfinished(self) -> None:
+        await asyncio.sleep(ANSWER_GRACE_S)
+        for answer in tuple(self.unfinished):
+            await answer()
+
     def _shorten(self, timeout: asyncio.Timeout, grace_s: float) -> None:
         if self._began_s is None:
             return
@@ -51,24 +63,37 @@ class Stopping:
         return self._began_s is not None and now_s >= self._began_s + grace_s
 
 
-class AnswerCancelled:
-    """Sends an answer for each request that uvicorn cancels at the end of its grace time. It would send plain text."""
+class AnswerUnfinished:
+    """Sends an answer for each request that has none yet when the process is about to cancel it.
+
+    The request may hang in a thread that nothing can cancel, and uvicorn would close its connection without an answer.
+    """
 
     def __init__(self, app: ASGIApp, answer: ASGIApp) -> None:
         self._app = app
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_started = False
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_started = is_answered = False
 
-        async def send_and_watch(message: Message) -> None:
+        async def send_unless_answered(message: Message) -> None:
             nonlocal has_started
             has_started = True
-            await send(message)
+            if not is_answered:
+                await send(message)
 
+        async def answer_now() -> None:
+            nonlocal is_answered
+            if not has_started:
+                is_answered = True
+                await self._answer(scope, receive, send)
+
+        stopping: Stopping = scope["state"]["stopping"]
+        stopping.unfinished.add(answer_now)
         try:
-            await self._app(scope, receive, send_and_watch)
-        except asyncio.CancelledError:
-            if has_started or scope["type"] != "http":
-                raise
-            await self._answer(scope, receive, send)
+            await self._app(scope, receive, send_unless_answered)
+        finally:
+            stopping.unfinished.remove(answer_now)

@@ -18,5 +18,10 @@ function follow(url) {
 }
 
 if (typeof process !== "undefined") {
-  follow(process.argv[2]).then((seen) => console.log(JSON.stringify(seen)));
+  // Node does not wait for an EventSource that is about to connect again.
+  const alive = setInterval(() => {}, 1000);
+  follow(process.argv[2]).then((seen) => {
+    console.log(JSON.stringify(seen));
+    clearInterval(alive);
+  });
 }
