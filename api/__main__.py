@@ -35,6 +35,8 @@ def main() -> None:
             # The API writes an access log of its own, and `shared.log` configures all loggers.
             access_log=False,
             log_config=None,
+            # It believes the client address and scheme in a proxy's X-Forwarded-For and X-Forwarded-Proto.
+            forwarded_allow_ips=get_settings().forwarded_allow_ips,
             timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         )
     )

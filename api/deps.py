@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api import rate_limits
 from api.changes import Changes
 from api.http import BodyLimits
 from shared import db
@@ -50,30 +51,56 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def _token(
+def _choose_token(
+    token: str | None, token_header: str | None, authorization: str | None
+) -> str | None:
+    """Return the only token of a request. Raises BadCredentials."""
+    scheme, _, bearer = (authorization or "").partition(" ")
+    # Another scheme may be meant for a proxy.
+    bearer = bearer.strip() if scheme.lower() == "bearer" else ""
+    sent = {each for each in (token, token_header, bearer) if each}
+    if authorization and not sent:
+        raise BadCredentials("The Authorization header must be `Bearer` and the token.")
+    if len(sent) > 1:
+        raise BadCredentials(
+            "The request has different tokens. Send one, in the query or in a header."
+        )
+    return next(iter(sent), None)
+
+
+def _find_user(token: str | None, user_id: str | None) -> UUID:
+    """Return the id of the token's user. Raises BadCredentials."""
+    if not token:
+        raise BadCredentials(
+            "The request has no token. Send the one from POST /users as `token` in the query, or in the header "
+            "`Authorization: Bearer TOKEN`."
+        )
+    # In a transaction of its own, because an upload may take hours and must not hold a connection.
+    with db.transaction() as session:
+        found = session.scalar(select(User.id).where(User.token_hash == hash_token(token)))
+    if found is None:
+        raise BadCredentials("The token is unknown. Send it as POST /users returned it.")
+    if user_id is not None and user_id.lower() != str(found):
+        raise BadCredentials
+    return found
+
+
+def _authenticate(
+    request: Request,
     token: Annotated[str | None, Query(description="The user's token.")] = None,
     token_header: Annotated[
         str | None, Header(alias="token", description="The token, if not in the query.")
     ] = None,
     authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
-) -> str | None:
-    scheme, _, bearer = (authorization or "").partition(" ")
-    return token or token_header or (bearer.strip() if scheme.lower() == "bearer" else None)
-
-
-def _authenticate(
-    token: Annotated[str | None, Depends(_token)],
     user_id: Annotated[str | None, Query(description="The user's id.")] = None,
 ) -> UUID:
-    """Return the id of the token's user. Raises BadCredentials."""
-    if not token:
-        raise BadCredentials
-    # In a transaction of its own, because an upload may take hours and must not hold a connection.
-    with db.transaction() as session:
-        found = session.scalar(select(User.id).where(User.token_hash == hash_token(token)))
-    if found is None or (user_id is not None and user_id.lower() != str(found)):
-        raise BadCredentials
-    return found
+    """Return the id of the token's user. Raises BadCredentials, TooManyBadCredentials."""
+    try:
+        return _find_user(_choose_token(token, token_header, authorization), user_id)
+    except BadCredentials:
+        # Good credentials are not counted, so nobody is locked out by others at the same address.
+        rate_limits.count_bad_credentials(request)
+        raise
 
 
 CurrentUser = Annotated[UUID, Depends(_authenticate)]

@@ -1,10 +1,7 @@
 """Downloads: `GET /record` sends the MP3, and waits until it is ready."""
 
 import asyncio
-import re
-from pathlib import PurePath
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges
+from api.filenames import content_disposition
 from api.http import parse_ranges
 from api.problems import problem, problem_response, responses
 from api.snapshots import Snapshot
@@ -19,10 +17,6 @@ from shared import errors, media
 from shared.db import RecordStatus
 
 router = APIRouter(tags=["records"])
-
-MAX_NAME_BYTES = 255
-"""The limit of common file systems."""
-WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
 
 
 class Mp3Response(FileResponse):
@@ -91,7 +85,7 @@ def _mp3_response(request: Request, record: Snapshot, settings: AppSettings) -> 
         path,
         stat_result=stat,
         media_type="audio/mpeg",
-        headers={**headers, "Content-Disposition": _content_disposition(record.filename)},
+        headers={**headers, "Content-Disposition": content_disposition(record.filename)},
     )
 
 
@@ -107,16 +101,3 @@ def _filter_range(request: Request, size_bytes: int, etag: str) -> None:
     if ranges:
         specs = ",".join(f"{each.start}-{each.stop - 1}" for each in ranges)
         request.scope["headers"].append((b"range", f"bytes={specs}".encode()))
-
-
-def _mp3_name(wav_filename: str) -> str:
-    path = PurePath(wav_filename)
-    stem = path.stem if path.suffix.lower() in WAV_SUFFIXES else wav_filename
-    return f"{stem.encode()[: MAX_NAME_BYTES - len('.mp3')].decode(errors='ignore')}.mp3"
-
-
-def _content_disposition(wav_filename: str) -> str:
-    """Return the header with both forms of the name (RFC 6266, appendix D): curl, for one, reads only the first."""
-    name = _mp3_name(wav_filename)
-    plain = re.sub(r'[^ -~]|["\\%]', "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from api.problems import responses
 from api.schemas import Components
+from api.volume import require_volume
 from shared import db, media, queue
-from shared.db import UNFINISHED_JOB, Job, Record
+from shared.db import UNFINISHED_JOB, Job, JobState, Record
 from shared.errors import NotReady
 from shared.settings import get_settings
 
@@ -36,7 +37,7 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", responses=responses(NotReady))
 def ready() -> Components:
-    """Check PostgreSQL, Redis, the media volume, the sweeper and that at least one worker is alive."""
+    """Check PostgreSQL, Redis, the media volume, and that a worker and the sweeper are alive."""
     checks = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
@@ -71,6 +72,7 @@ def _check_redis() -> None:
 
 def _check_volume() -> None:
     media_dir = get_settings().media_dir
+    require_volume(media_dir)
     if not os.access(media_dir, os.W_OK | os.X_OK):
         raise PermissionError(f"{media_dir} is not writable")
     if media.free_bytes(media_dir) < get_settings().min_free_bytes:
@@ -99,6 +101,11 @@ class _Gauges(Collector):
             by_status = session.execute(
                 select(Record.status, func.count()).group_by(Record.status)
             ).all()
+            waiting = session.scalar(
+                select(func.count()).where(
+                    Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE
+                )
+            )
             by_state = session.execute(
                 select(Job.state, func.count())
                 .where(Job.state.in_(UNFINISHED_JOB))
@@ -112,7 +119,16 @@ class _Gauges(Collector):
         jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
         for state, count in by_state:
             jobs.add_metric([state], count)
-        yield from (records, jobs, GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive))
+        waits = GaugeMetricFamily(
+            "wav2mp3_jobs_waiting", "Jobs that wait for a resource", labels=["resource"]
+        )
+        waits.add_metric([db.jobs.STORAGE], waiting or 0)
+        yield from (
+            records,
+            jobs,
+            waits,
+            GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive),
+        )
         if silence_s is not None:
             yield GaugeMetricFamily(
                 "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s

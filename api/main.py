@@ -1,4 +1,4 @@
-"""Builds the API. `python -m api` starts it."""
+"""Builds the API. `python -m api` serves it."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ from threading import Barrier
 from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
@@ -27,6 +27,7 @@ from api.http import (
     Stopping,
     Waiting,
 )
+from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
 from shared.errors import ShuttingDown
@@ -75,6 +76,7 @@ def create_app() -> FastAPI:
         lifespan=_lifespan,
         # A redirect ignores the proxy's scheme and host, and repeats the token in its URL.
         redirect_slashes=False,
+        dependencies=[Depends(check_query)],
     )
     problems.install(app)
     for resource in (users, records, downloads, events, health):

@@ -1,53 +1,113 @@
-"""Query parameters of an upload: conversion options and tags."""
+"""The options of an upload. Each is a query parameter and a form field; this is the place to add one."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from shared.mp3_options import Options, check_options
+from shared.errors import BadOptions
+from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, check_options
 from shared.mpeg import SAMPLE_RATES_HZ
 
-Tag = Annotated[str | None, Query(max_length=1000, description="Overrides the WAV's own metadata.")]
+
+def _remove_nul(text: str) -> str:
+    """PostgreSQL's JSON cannot hold a NUL."""
+    return text.replace("\0", "")
 
 
-async def _options(
-    quality: Annotated[
-        int | None, Query(ge=0, le=9, description="VBR, 0 (best) to 9 (smallest file). Default: 2.")
-    ] = None,
-    bitrate_kbps: Annotated[
-        int | None,
-        Query(
-            description="Constant bitrate in kbit/s, instead of `quality`. "
-            "Allowed values depend on the sample rate."
-        ),
-    ] = None,
-    channels: Annotated[
-        int | None, Query(ge=1, le=2, description="1 or 2. Default: same as the source, at most 2.")
-    ] = None,
-    sample_rate_hz: Annotated[
-        int | None,
-        Query(description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible."),
-    ] = None,
-) -> Options:
-    options = Options(quality, bitrate_kbps, channels, sample_rate_hz)
-    check_options(options)
+Tag = Annotated[
+    str | None,
+    Field(max_length=1000, description="Overrides the WAV's own metadata."),
+    AfterValidator(lambda text: text and _remove_nul(text)),
+]
+
+
+class Tags(BaseModel):
+    title: Tag = None
+    artist: Tag = None
+    album: Tag = None
+    track: Tag = None
+    year: Tag = None
+    genre: Tag = None
+    comment: Tag = None
+
+
+class RecordOptions(Tags):
+    """The options that a record keeps. Those that are no tags are the fields of `mp3_options.Options`."""
+
+    quality: int | None = Field(
+        None, ge=0, le=9, description="VBR, 0 (best) to 9 (smallest file). Default: 2."
+    )
+    bitrate_kbps: int | None = Field(
+        None,
+        description="Constant bitrate in kbit/s, instead of `quality`. Allowed values depend on the sample rate.",
+    )
+    channels: int | None = Field(
+        None, ge=1, le=2, description="1 or 2. Default: same as the source, at most 2."
+    )
+    sample_rate_hz: int | None = Field(
+        None,
+        description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible.",
+    )
+    gain_db: float | None = Field(
+        None,
+        ge=MIN_GAIN_DB,
+        le=MAX_GAIN_DB,
+        allow_inf_nan=False,
+        description="Gain in dB, such as -6.0 for a recording that peaks above full scale. Default: 0.",
+    )
+    tag_charset: str | None = Field(
+        None,
+        min_length=1,
+        max_length=40,
+        pattern=r"^[A-Za-z0-9_.:-]+$",
+        description="Charset of the WAV's metadata, such as `cp1251` or `shift_jis`. Default: guessed.",
+    )
+    id3_version: Literal["2.3", "2.4"] | None = Field(
+        None, description="`2.3` (UTF-16) for Windows and car radios. Default: 2.4 (UTF-8)."
+    )
+
+
+class UploadOptions(RecordOptions):
+    if_exists: Literal["fail", "replace", "rename"] = Field(
+        "fail",
+        description="If you already have a record with this filename: `fail` refuses the upload, `replace` deletes "
+        "that record once the upload is accepted, and `rename` adds a number to the new filename.",
+    )
+
+    def conversion(self) -> Options:
+        """Return the options of the MP3. Raises BadOptions if no source allows them."""
+        options = Options(**{field.name: getattr(self, field.name) for field in fields(Options)})
+        check_options(options)
+        return options
+
+    def tags(self) -> dict[str, str]:
+        return self.model_dump(include=set(Tags.model_fields), exclude_none=True)
+
+
+def add_form_fields(query: UploadOptions, sent: Iterable[tuple[str, str]]) -> UploadOptions:
+    """Return the options of the query and of the form. Raises BadOptions if they contradict each other."""
+    values: dict[str, str] = {}
+    for name, value in sent:
+        if values.setdefault(name, value) != value:
+            raise BadOptions(f"The form has two different values of `{name}`. Send one.")
+    try:
+        form = UploadOptions.model_validate(values)
+    except ValidationError as error:
+        wrong = [{**each, "loc": ("form", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(wrong) from error
+    for name in form.model_fields_set & query.model_fields_set:
+        if getattr(form, name) != getattr(query, name):
+            raise BadOptions(f"The query and the form have different values of `{name}`. Send one.")
+    return query.model_copy(update=form.model_dump(exclude_unset=True))
+
+
+async def _query_options(options: Annotated[UploadOptions, Query()]) -> UploadOptions:
+    options.conversion()
     return options
 
 
-async def _tags(
-    title: Tag = None,
-    artist: Tag = None,
-    album: Tag = None,
-    track: Tag = None,
-    year: Tag = None,
-    genre: Tag = None,
-    comment: Tag = None,
-) -> dict[str, str]:
-    given = {"title": title, "artist": artist, "album": album, "track": track, "year": year, "genre": genre,
-             "comment": comment}  # fmt: skip
-    # PostgreSQL's JSON cannot hold a NUL.
-    return {name: value.replace("\0", "") for name, value in given.items() if value is not None}
-
-
-ConversionOptions = Annotated[Options, Depends(_options)]
-TagOptions = Annotated[dict[str, str], Depends(_tags)]
+QueryOptions = Annotated[UploadOptions, Depends(_query_options)]

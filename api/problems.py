@@ -27,7 +27,9 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.RecordNotReady: HTTPStatus.CONFLICT,
     errors.FilenameTaken: HTTPStatus.CONFLICT,
+    errors.StillUploading: HTTPStatus.CONFLICT,
     errors.RecordGone: HTTPStatus.GONE,
+    errors.UploadReplaced: HTTPStatus.GONE,
     errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotMultipart: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -35,24 +37,37 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadRange: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.BadUpload: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownParameter: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadWav: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EncodeFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooLong: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Mp3TooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.SourceLost: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TooManyWaiting: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.TooManyPendingInAll: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyNewUsers: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyBadCredentials: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UserStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.ServiceStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     Wav2mp3Error: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.BadCredentials: {"WWW-Authenticate": "Bearer"},
     errors.RecordNotReady: {"Retry-After": "5"},
+    errors.StillUploading: {"Retry-After": "5"},
     errors.TooManyPending: {"Retry-After": "30"},
     errors.TooManyWaiting: {"Retry-After": "5"},
-    errors.Unavailable: {"Retry-After": "5"},
     errors.ShuttingDown: {"Retry-After": "5"},
+    errors.TooManyPendingInAll: {"Retry-After": "30"},
+    errors.Unavailable: {"Retry-After": "5"},
+    errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
 }
 SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {
@@ -152,6 +167,8 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.NotReady):
         body = NotReadyProblem(**body.model_dump(), **error.components)
     headers = dict(HEADERS.get(type(error), {}))
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
     return problem_response(body, headers)

@@ -18,12 +18,12 @@ from api.deps import (
     body_limits,
 )
 from api.http import Multipart, body_chunks
-from api.options import ConversionOptions, TagOptions
+from api.options import QueryOptions, UploadOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
 from api.threads import run_in_turn
-from api.upload import MAX_FORM_BYTES, Upload
+from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import RecordLinks
 from shared import db, errors, media
 from shared.db import GONE, Record, RecordStatus
@@ -33,6 +33,11 @@ router = APIRouter(tags=["records"])
 POLL_AFTER_S = 1
 WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
+FORM_PROPERTIES = {
+    # Before the file, as the form must have them.
+    **UploadOptions.model_json_schema(ref_template="{model}")["properties"],
+    PART_NAME: {"type": "string", "format": "binary"},
+}
 BODY = {
     "requestBody": {
         "required": True,
@@ -40,13 +45,15 @@ BODY = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["wav_file"],
-                    "properties": {"wav_file": {"type": "string", "format": "binary"}},
+                    "required": [PART_NAME],
+                    "properties": FORM_PROPERTIES,
                 }
             }
         },
     }
 }
+PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
+"""User agents that never percent-encode filenames."""
 
 
 @router.post(
@@ -55,52 +62,75 @@ BODY = {
     openapi_extra=BODY,
     responses=responses(
         errors.BadCredentials,
+        errors.TooManyBadCredentials,
         errors.UploadTimeout,
         errors.FilenameTaken,
         errors.RecordGone,
         errors.UploadTooLarge,
         errors.NotAWav,
         errors.BadWav,
+        errors.TooLong,
+        errors.Mp3TooLarge,
         errors.TooManyPending,
+        errors.TooManyPendingInAll,
         errors.NoSpace,
+        errors.UserStorageFull,
+        errors.ServiceStorageFull,
+        errors.StorageUnavailable,
     ),
 )
 async def create_record(
     request: Request,
     response: Response,
     user_id: CurrentUser,
-    options: ConversionOptions,
-    tags: TagOptions,
+    options: QueryOptions,
     settings: AppSettings,
     links: RecordLinks,
 ) -> RecordAccepted:
-    """Upload a WAV as the form file `wav_file`. Answers once the file is stored safely; then poll `status_link`."""
-    form = Multipart(request.headers.get("content-type", ""))
-    await asyncio.to_thread(_check_content_length, request.headers.get("content-length"), settings)
-    upload = Upload(user_id, options, tags, settings)
+    """Upload a WAV as the form file `wav_file`. Answers once the file is stored safely; then poll `status_link`.
+
+    Options are query parameters, or form fields that come before the file.
+    """
+    is_plain = PLAIN_NAMES.match(request.headers.get("user-agent", ""))
+    form = Multipart(request.headers.get("content-type", ""), may_escape_names=not is_plain)
+    # A lower bound, so that no upload is refused for the bytes of its form.
+    announced_bytes = max(int(request.headers.get("content-length", 0)) - MAX_FORM_BYTES, 0)
+    await asyncio.to_thread(_check_room, user_id, announced_bytes, settings)
+    upload = Upload(user_id, options, announced_bytes, settings)
+    renewing = asyncio.create_task(upload.reservation.keep())
     try:
         await upload.receive(body_chunks(request, body_limits(settings)), form)
-        record_id = await asyncio.to_thread(upload.accept)
+        record_id = await upload.reservation.run(upload.accept)
     except BaseException:
         await run_in_turn(upload.abort)
         raise
+    finally:
+        renewing.cancel()
     response.headers["Location"] = links.status(record_id)
     response.headers["Retry-After"] = str(POLL_AFTER_S)
     return RecordAccepted(
         id=record_id,
+        filename=upload.reservation.filename,
         status=RecordStatus.QUEUED,
         status_link=links.status(record_id),
         download_link=links.download(record_id, user_id),
     )
 
 
-def _check_content_length(content_length: str | None, settings: AppSettings) -> None:
-    size_bytes = int(content_length or 0)
-    if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
+def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> None:
+    """Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull."""
+    if announced_bytes > settings.max_upload_bytes:
         raise errors.UploadTooLarge
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
-    if media.free_bytes(settings.media_dir) - 2 * size_bytes < settings.min_free_bytes:
+    try:
+        free_bytes = media.free_bytes(settings.media_dir)
+    except OSError as error:
+        raise errors.StorageUnavailable from error
+    if free_bytes - 2 * announced_bytes < settings.min_free_bytes:
         raise errors.NoSpace
+    if settings.max_stored_bytes is not None or settings.max_stored_bytes_in_all is not None:
+        with db.transaction() as session:
+            db.quotas.check_stored(session, user_id, settings, announced_bytes)
 
 
 @router.get(
@@ -140,17 +170,20 @@ def _parse_wait_s(prefer: str | None) -> int:
     return min(int(wait[1]), MAX_WAIT_S) if wait else 0
 
 
-@router.get("/records", responses=responses(errors.BadCredentials))
+@router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
 def list_records(
     user_id: CurrentUser,
     session: DbSession,
     links: RecordLinks,
     limit: Annotated[int, Query(ge=1, le=100, description="Records per page.")] = 50,
     before: Annotated[UUID | None, Query(description="Last record of the previous page.")] = None,
+    filename: Annotated[str | None, Query(description="Only records of this filename.")] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
     query = SNAPSHOTS.where(Record.user_id == user_id, Record.status.not_in(GONE))
+    if filename is not None:
+        query = query.where(Record.filename == filename.replace("\0", ""))
     if before is not None:
         last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
         query = query.where(newest_first < last)
@@ -159,14 +192,19 @@ def list_records(
     page = found[:limit]
     return RecordPage(
         records=[views.view(each, links) for each in page],
-        next=links.page(page[-1].id, limit) if len(found) > limit else None,
+        next=links.page(page[-1].id, limit, filename) if len(found) > limit else None,
     )
 
 
 @router.delete(
     "/records/{record_id}",
     status_code=204,
-    responses=responses(errors.BadCredentials, errors.RecordNotFound, errors.RecordGone),
+    responses=responses(
+        errors.BadCredentials,
+        errors.TooManyBadCredentials,
+        errors.RecordNotFound,
+        errors.RecordGone,
+    ),
 )
 def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""

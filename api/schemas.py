@@ -1,11 +1,12 @@
 """The JSON bodies of requests and answers."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from api.options import RecordOptions
 from shared.db import RecordStatus
 
 Name = Annotated[
@@ -25,6 +26,9 @@ class UserCreated(BaseModel):
 
 class RecordAccepted(BaseModel):
     id: UUID
+    filename: str = Field(
+        description="Differs from the uploaded one if `if_exists=rename` numbered it."
+    )
     status: RecordStatus
     status_link: str
     download_link: str
@@ -60,6 +64,17 @@ class NotReadyProblem(Problem, Components):
     pass
 
 
+class TargetView(BaseModel):
+    """The MP3 that the service makes: VBR with a quality, or CBR with a bitrate."""
+
+    mode: Literal["vbr", "cbr"]
+    quality: int | None
+    bitrate_kbps: int | None
+    sample_rate_hz: int
+    channels: int
+    gain_db: float
+
+
 class RecordView(BaseModel):
     """An uploaded WAV and its conversion."""
 
@@ -69,10 +84,17 @@ class RecordView(BaseModel):
     queue_position: int | None = Field(
         description="Position in the queue, starting at 1. Null once conversion has started."
     )
+    waiting_for: str | None = Field(
+        description='"storage" while the conversion waits for the media volume, else null.'
+    )
     filename: str
     duration_s: float | None
     source_bytes: int | None
     mp3_bytes: int | None
+    options: RecordOptions = Field(description="The options of the upload. Null where it had none.")
+    target: TargetView | None = Field(
+        description="The applied options. Null until the upload is accepted, and for records of older releases."
+    )
     warnings: list[str]
     error: Problem | None
     created_at: datetime

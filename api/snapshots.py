@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Float, Select, case, cast, func, select
 
-from shared.db import FINISHED, GONE, Job, JobKind, JobState, Record, RecordStatus
+from shared import db
+from shared.db import ACTIVE, FINISHED, GONE, Job, JobKind, JobState, Record, RecordStatus
 
 
 class Snapshot(NamedTuple):
@@ -15,6 +16,9 @@ class Snapshot(NamedTuple):
     user_id: UUID
     status: str
     filename: str
+    options: dict[str, Any]
+    tags: dict[str, str]
+    target: dict[str, Any] | None
     duration_s: float | None
     source_bytes: int | None
     mp3_bytes: int | None
@@ -26,6 +30,7 @@ class Snapshot(NamedTuple):
     expires_at: datetime | None
     encoded: float | None
     """Encoded fraction of the audio. None before the conversion and after success."""
+    waits_for_storage: bool | None
     queue_position: int | None = None
 
     @property
@@ -45,8 +50,19 @@ def _encoded() -> Any:
     return case((has_begun, fraction.scalar_subquery()))
 
 
+def _waits_for_storage() -> Any:
+    waiting = select(Job.id).where(
+        Job.record_id == Record.id,
+        Job.state == JobState.READY,
+        Job.waiting_for == db.jobs.STORAGE,
+    )
+    return case((Record.status.in_(ACTIVE), waiting.exists()))
+
+
 SNAPSHOTS: Select[Any] = select(
-    *(getattr(Record, name) for name in Snapshot._fields if hasattr(Record, name)), _encoded()
+    *(getattr(Record, name) for name in Snapshot._fields if hasattr(Record, name)),
+    _encoded(),
+    _waits_for_storage(),
 )
 """Add the condition, then call `read`."""
 

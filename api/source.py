@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
+
+from api.volume import require_volume
 from shared import media, mp3_options, wav
-from shared.errors import NoSpace, UploadTooLarge
+from shared.errors import NoSpace, StorageUnavailable, UploadTooLarge
 from shared.settings import Settings
 
 SYNC_BYTES = 64 * 2**20
 """Call fsync after this many bytes, so that the final fsync is short enough to finish within the upload's lease."""
+
+log = structlog.get_logger(__name__)
 
 
 class SourceWriter:
@@ -23,7 +28,8 @@ class SourceWriter:
         self._path = path
         self._options = options
         self._settings = settings
-        with _translate_no_space():
+        with _translate_os_errors():
+            require_volume(settings.media_dir)
             media.make_folder(path.parent)
             self._file = path.open("x+b")
         self.size_bytes = 0
@@ -36,9 +42,9 @@ class SourceWriter:
         self.size_bytes += len(data)
         if self.size_bytes > self._settings.max_upload_bytes:
             raise UploadTooLarge
-        if media.free_bytes(self._path.parent) < self._settings.min_free_bytes:
-            raise NoSpace
-        with _translate_no_space():
+        with _translate_os_errors():
+            if media.free_bytes(self._path.parent) < self._settings.min_free_bytes:
+                raise NoSpace
             self._file.write(data)
             self._file.flush()
             if self.size_bytes - self._synced_bytes >= SYNC_BYTES:
@@ -59,8 +65,8 @@ class SourceWriter:
 
     def finish(self) -> wav.WavInfo:
         """Check the complete source and make it durable. Raises NoSpace, NotAWav, BadWav."""
-        info = wav.read_wav(self._file, self.size_bytes)
-        with _translate_no_space():
+        with _translate_os_errors():
+            info = wav.read_wav(self._file, self.size_bytes)
             media.sync(self._file)
             self._file.close()
             media.sync_folder(self._path.parent)
@@ -73,10 +79,11 @@ class SourceWriter:
 
 
 @contextmanager
-def _translate_no_space() -> Iterator[None]:
+def _translate_os_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace from error
-        raise
+        log.warning("storage not writable", error=str(error))
+        raise StorageUnavailable from error

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from api import rate_limits
 from api.deps import AppSettings, DbSession, body_limits, hash_token
 from api.http import body_chunks
 from api.problems import responses
@@ -38,6 +39,10 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     try:
         return NewUser.model_validate_json(bytes(body))
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise errors.BadRequest(
+                f'The body is not valid JSON: {error.errors()[0]["ctx"]["error"]}. Send {{"name": "your name"}}.'
+            ) from error
         raise RequestValidationError(error.errors()) from error
 
 
@@ -45,12 +50,15 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     "/users",
     status_code=201,
     openapi_extra=BODY,
-    responses=responses(errors.UploadTooLarge, errors.UploadTimeout, errors.NotJson),
+    responses=responses(
+        errors.UploadTooLarge, errors.UploadTimeout, errors.NotJson, errors.TooManyNewUsers
+    ),
 )
 def create_user(
-    new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
+    request: Request, new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
 ) -> UserCreated:
     """Create a user. Store the token: the service keeps only its hash and cannot show it again."""
+    rate_limits.count_new_user(request)
     token = secrets.token_urlsafe(32)
     user = User(name=new_user.name, token_hash=hash_token(token))
     session.add(user)

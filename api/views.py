@@ -1,16 +1,20 @@
 """Turns snapshots into the records that users see, with their links."""
 
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView
+from api.schemas import Problem, RecordView, TargetView
 from api.snapshots import Snapshot
+from shared import db, mp3_options
 from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
+from shared.mp3_options import Target
 from shared.settings import get_settings
 
 
@@ -26,8 +30,9 @@ class Links:
     def download(self, record_id: UUID, user_id: UUID) -> str:
         return f"{self._base}/record?id={record_id}&user_id={user_id}"
 
-    def page(self, before: UUID, limit: int) -> str:
-        return f"{self._base}/records?before={before}&limit={limit}"
+    def page(self, before: UUID, limit: int, filename: str | None) -> str:
+        only = "" if filename is None else f"&filename={quote(filename)}"
+        return f"{self._base}/records?before={before}&limit={limit}{only}"
 
 
 async def _links(request: Request) -> Links:
@@ -54,16 +59,40 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         status=RecordStatus(snapshot.status),
         progress=1.0 if is_done else round(min(snapshot.encoded or 0.0, 1.0), 4),
         queue_position=snapshot.queue_position,
+        waiting_for=db.jobs.STORAGE if snapshot.waits_for_storage else None,
         filename=snapshot.filename,
         duration_s=snapshot.duration_s,
         source_bytes=snapshot.source_bytes,
         mp3_bytes=snapshot.mp3_bytes,
+        options=_options(snapshot),
+        target=_target(snapshot),
         warnings=snapshot.warnings,
         error=_error(snapshot),
         created_at=snapshot.created_at,
         finished_at=snapshot.finished_at,
         expires_at=snapshot.expires_at,
         download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
+    )
+
+
+def _options(snapshot: Snapshot) -> RecordOptions:
+    # Not validated: another release may have had other limits.
+    stored = snapshot.options | snapshot.tags
+    known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}
+    return RecordOptions.model_construct(**known)
+
+
+def _target(snapshot: Snapshot) -> TargetView | None:
+    if snapshot.target is None:
+        return None
+    target = mp3_options.from_stored(Target, snapshot.target)
+    return TargetView(
+        mode="vbr" if target.bitrate_kbps is None else "cbr",
+        quality=target.quality,
+        bitrate_kbps=target.bitrate_kbps,
+        sample_rate_hz=target.sample_rate_hz,
+        channels=target.channels,
+        gain_db=target.gain_db,
     )
 
 

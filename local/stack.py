@@ -152,7 +152,7 @@ class Stack:
             )
 
     def _boot(self, identifier: str) -> None:
-        # Stops what a crash left, a stack with other settings, or one whose data were deleted.
+        # Stop the leftovers of a crash, a stack with other settings, or one whose data were deleted.
         self._shut_down()
         for name, port in (("API_PORT", self.api_port), ("FLOWER_PORT", self.flower_port)):
             if not is_free(port):

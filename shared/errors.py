@@ -58,11 +58,72 @@ class FilenameTaken(Wav2mp3Error):
         self.record_id = record_id
 
 
+class StillUploading(FilenameTaken):
+    """Another upload of this filename is running. `renewals` grows while that upload makes progress."""
+
+    message = (
+        "A file with this name is still uploading. "
+        "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."
+    )
+
+    def __init__(self, record_id: UUID | None, renewals: int) -> None:
+        super().__init__(record_id=record_id)
+        self.renewals = renewals
+
+
+class UploadReplaced(Wav2mp3Error):
+    """The upload was silent for some seconds, and its row is gone."""
+
+    code = "upload_replaced"
+    message = (
+        "This upload paused for too long and lost its filename, probably to a newer upload of the same file. "
+        "Check your records before you upload it again."
+    )
+
+
 class TooManyPending(Wav2mp3Error):
     """The user has MAX_PENDING_RECORDS unfinished records."""
 
     code = "too_many_pending"
     message = "Too many of your records are unfinished. Wait until some of them are done, then upload again."
+
+
+class TooManyPendingInAll(Wav2mp3Error):
+    """All users together have MAX_PENDING_RECORDS_IN_ALL unfinished records."""
+
+    code = "too_many_pending_in_all"
+    message = (
+        "The service has too many unfinished records at the moment. "
+        "Upload again after the number of seconds in Retry-After."
+    )
+
+
+class TooManyRequests(Wav2mp3Error):
+    """Base class. A client address did something too often."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
+
+
+class TooManyNewUsers(TooManyRequests):
+    """More than MAX_NEW_USERS_PER_HOUR from one address."""
+
+    code = "too_many_new_users"
+    message = (
+        "Too many users were created from your network address. "
+        "Use an existing user, or try again after the number of seconds in Retry-After."
+    )
+
+
+class TooManyBadCredentials(TooManyRequests):
+    """More than MAX_BAD_CREDENTIALS_PER_MINUTE from one address. Good credentials are accepted meanwhile."""
+
+    code = "too_many_bad_credentials"
+    message = (
+        "These credentials are wrong, and so were many others from your network address. "
+        "Correct them, and try again after the number of seconds in Retry-After."
+    )
 
 
 class UploadTooLarge(Wav2mp3Error):
@@ -74,7 +135,7 @@ class TooManyWaiting(Wav2mp3Error):
     """The client's address, or all clients together, have too many requests that wait for a record."""
 
     code = "too_many_waiting"
-    message = "Too many requests wait for a record. Ask again after the number of seconds in Retry-After, without waiting."
+    message = "Too many requests wait for a record. Poll instead: leave out `Prefer`, or try again later."
 
 
 class NoSpace(Wav2mp3Error):
@@ -82,6 +143,23 @@ class NoSpace(Wav2mp3Error):
 
     code = "no_space"
     message = "The service has too little disk space left. Try again later, or tell the operator."
+
+
+class UserStorageFull(Wav2mp3Error):
+    """With this upload, the user would store more than MAX_STORED_BYTES."""
+
+    code = "user_storage_full"
+    message = "Your records leave no room for this file. Delete records that you no longer need, then upload again."
+
+
+class ServiceStorageFull(Wav2mp3Error):
+    """With this upload, all users together would store more than MAX_STORED_BYTES_IN_ALL."""
+
+    code = "service_storage_full"
+    message = (
+        "The service stores as much as its operator allows. "
+        "Delete records that you no longer need, or ask the operator to raise MAX_STORED_BYTES_IN_ALL."
+    )
 
 
 class UploadTimeout(Wav2mp3Error):
@@ -117,6 +195,13 @@ class BadOptions(Wav2mp3Error):
 
     code = "bad_options"
     message = "These conversion options cannot be combined. The allowed values are listed at /docs."
+
+
+class UnknownParameter(Wav2mp3Error):
+    """A query parameter or form field that the call does not have. Always raised with the known ones as `detail`."""
+
+    code = "unknown_parameter"
+    message = "A parameter is unknown. The calls and their parameters are described at /docs."
 
 
 class BadRequest(Wav2mp3Error):
@@ -179,6 +264,42 @@ class EncodeFailed(Wav2mp3Error):
     message = (
         "The audio could not be encoded. "
         "Upload the WAV again; if that fails too, export it again and upload the new file."
+    )
+
+
+class StorageUnavailable(Wav2mp3Error):
+    code = "storage_unavailable"
+    message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
+
+
+class TooLong(Wav2mp3Error):
+    code = "too_long"
+    message = "The recording is longer than this service converts."
+
+    def __init__(self, duration_s: float, max_duration_s: float) -> None:
+        super().__init__(
+            f"The recording lasts {duration_s / 3600:.1f} hours; this service converts up to"
+            f" {max_duration_s / 3600:.1f}. Split it, or ask the operator to raise MAX_DURATION_S."
+        )
+
+
+class Mp3TooLarge(Wav2mp3Error):
+    code = "mp3_too_large"
+    message = "The MP3 would be larger than this service makes."
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"The MP3 could have more than {max_bytes / 1e6:.0f} MB, the most that this service makes of it."
+            " Ask for a lower bitrate_kbps or sample_rate_hz, or split the recording."
+        )
+
+
+class SourceLost(Wav2mp3Error):
+    """The source vanished from the media volume, or has another size than at upload."""
+
+    code = "source_lost"
+    message = (
+        "The uploaded WAV is no longer on the service's disk, or it has changed. Upload it again."
     )
 
 

@@ -35,7 +35,3 @@ def configure(level: str) -> None:
     # Celery logs each task twice. Our own tasks log more detail, and Flower shows the rest.
     for name in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # uvicorn's own handlers write plain text. Without them its records reach the JSON handler of the root logger.
-    for name in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True

@@ -1,6 +1,7 @@
 """The files of a record on the media volume, and how to write them durably.
 
-    <media_dir>/<user_id>/<record_id>.wav                       the source, until the record is done
+    <media_dir>/.wav2mp3                                        the marker of the volume
+    <media_dir>/<user_id>/<record_id>.wav                       the source, until the record is done or gone
     <media_dir>/<user_id>/<record_id>.parts/<job_id>.<attempt>  the parts, until the record is done
     <media_dir>/<user_id>/<record_id>.mp3                       the finished MP3
 
@@ -19,6 +20,8 @@ from typing import BinaryIO
 from uuid import UUID, uuid4
 
 UNFINISHED = ".tmp"
+MARKER = ".wav2mp3"
+PROBE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,30 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def mark(media_dir: Path) -> None:
+    """Mark the volume, so that an empty mount point can be told from it."""
+    with (media_dir / MARKER).open("ab") as marker:
+        sync(marker)
+    sync_folder(media_dir)
+
+
+def is_marked(media_dir: Path) -> bool:
+    return (media_dir / MARKER).exists()
+
+
+def probe(media_dir: Path) -> None:
+    """Write, sync and remove a small file. Raise OSError if the volume is missing, full, read-only or stale."""
+    if not is_marked(media_dir):
+        raise FileNotFoundError(f"{media_dir} has no {MARKER}: the volume is not mounted")
+    probe = media_dir / f"{MARKER}.{uuid4().hex}{UNFINISHED}"
+    try:
+        with probe.open("xb") as file:
+            file.write(bytes(PROBE_BYTES))
+            sync(file)
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def free_bytes(media_dir: Path) -> int:

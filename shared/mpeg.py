@@ -14,8 +14,6 @@ CRC_BYTES = 2
 NO_CRC_BIT = 0x10000
 BITRATE_AND_PADDING_BITS = 0xF200
 
-LAME_VERSION = "4.1a"
-"""The version of the LAME in imageio-ffmpeg's binary, as LAME abbreviates it: 4.1 alpha."""
 ENCODER_DELAY_SAMPLES = 576
 """LAME writes this many samples before the source's first one."""
 DECODER_DELAY_SAMPLES = 529

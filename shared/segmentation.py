@@ -10,6 +10,7 @@ from shared.mp3_options import Target
 from shared.wav import WavInfo
 
 _MIN_COMPRESSED_BYTES_PER_S = 1000  # 8 kbit/s
+_TYPICAL_COMPRESSED_BYTES_PER_S = 4000  # 32 kbit/s
 _SEGMENT_MULTIPLE = 12
 _MAX_GRID_FRAMES = 64
 """A source with a coarser grid, such as one at 44,056 Hz, is one segment: the run-ins would cost too much."""
@@ -41,6 +42,11 @@ def grid(source_rate_hz: int, target: Target) -> Grid:
 def resampled_length(samples: int, source_rate_hz: int, target: Target) -> int:
     """Return the number of MP3 samples for `samples` of the source, rounded up."""
     return -(-samples * target.sample_rate_hz // source_rate_hz)
+
+
+def estimate_duration_s(info: WavInfo) -> float:
+    """Return the duration, or a guess by the bytes if the header of a compressed source does not say."""
+    return info.duration_s or info.data_bytes / _TYPICAL_COMPRESSED_BYTES_PER_S
 
 
 def plan_segments(info: WavInfo, target: Target, segment_s: float) -> list[SampleRange]:

@@ -30,10 +30,26 @@ class Settings(BaseSettings):
 
     max_upload_bytes: int = Field(64 * 2**30, gt=0)
     """Maximum size of an upload in bytes. Larger uploads are refused with 413."""
+    max_duration_s: float = Field(48 * 3600, gt=0)
+    """Maximum duration of a recording in seconds. Longer ones are refused with 422."""
+    max_mp3_bytes: int = Field(8 * 2**30, gt=0)
+    """Maximum size of an MP3 in bytes, estimated before encoding. Larger ones are refused with 422."""
     min_free_bytes: int = Field(256 * 2**20, ge=0)
     """Bytes that uploads must leave free on the media volume. Other uploads are refused with 507."""
     max_pending_records: int = Field(1000, gt=0)
     """Maximum number of unfinished records per user. Further uploads are refused with 429."""
+    max_pending_records_in_all: int | None = Field(None, gt=0)
+    """Maximum number of unfinished records of all users together. Further uploads are refused with 429."""
+    max_stored_bytes: int | None = Field(None, gt=0)
+    """Maximum size of a user's WAVs and MP3s in bytes. Uploads that would exceed it are refused with 507."""
+    max_stored_bytes_in_all: int | None = Field(None, gt=0)
+    """The same for all users together."""
+    max_new_users_per_hour: int = Field(10_000, gt=0)
+    """Maximum number of new users per client address and hour. Further ones are refused with 429."""
+    max_bad_credentials_per_minute: int = Field(1000, gt=0)
+    """Requests with bad credentials per client address and minute that get 401. Further ones get 429."""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Proxies, by address or network, separated by commas, whose `X-Forwarded-For` names the client."""
     upload_idle_timeout_s: float = Field(30, gt=0)
     """Abort an upload after this many seconds without data."""
     min_upload_bytes_per_s: int = Field(4096, ge=0)
@@ -56,11 +72,16 @@ class Settings(BaseSettings):
     max_attempts: int = Field(10, gt=0)
     """Maximum attempts per job; after the last one the record fails."""
     worker_concurrency: int | None = Field(None, gt=0)
-    """Number of segments that a worker encodes at a time. Unset: one for each processor."""
+    """Number of segments that a worker encodes at a time. If unset, one per processor."""
     sweep_interval_s: float = Field(3, gt=0)
     """Seconds between two runs of the sweeper, which repairs what a crash left behind."""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
     """Maximum address space of one ffmpeg process in bytes."""
+
+    @property
+    def upload_lease_s(self) -> float:
+        """An upload that the API has not renewed for this time is abandoned."""
+        return 2 * self.upload_idle_timeout_s
 
 
 @cache

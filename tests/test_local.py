@@ -98,7 +98,7 @@ def test_the_demo_converts_a_file_and_overwrites_none(
     song.write_bytes(build(sine(44_100)))
     for name in ("my song.mp3", "my song-2.mp3"):
         done = run("local.demo", song.name, API_PORT=str(stack.api_port))
-        assert f"Saved   {name} (1.0 s" in done.stdout, done.stderr
+        assert f"my song.wav -> {name} (0:01, " in done.stdout, done.stderr
         assert len(decode(tmp_path / name, 1)) == 44_100
 
 
@@ -106,13 +106,13 @@ def test_the_demo_repeats_the_services_own_sentence(stack: Stack, run: Run, tmp_
     (tmp_path / "song.wav").write_bytes(b"OggS" + bytes(100))
     done = run("local.demo", "song.wav", API_PORT=str(stack.api_port))
     assert done.returncode == 1
-    assert done.stderr.startswith("This is Ogg")
+    assert "  song.wav  This is Ogg" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("file", "port", "sentence"),
     [
-        ("missing.wav", None, "missing.wav cannot be read: No such file or directory."),
+        ("missing.wav", None, "missing.wav cannot be used: No such file or directory."),
         ("", "0", "0 is not a port. Choose a number from 1 to 65535."),
         ("", "1", "The service does not answer"),
     ],

@@ -14,7 +14,7 @@ FOLDERS = "api|docs|local|shared|tests|worker"
 
 
 def test_the_settings_table_matches_the_class() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (.*) \| (.*) \|$", README, flags=re.MULTILINE)
     fields = Settings.model_fields.items()
     assert rows == [
         (name.upper(), _default(field.default, required=field.is_required()), field.description)

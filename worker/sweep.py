@@ -3,10 +3,10 @@
 Jobs of a dead worker go to queues of their own, which workers look at first: they must not wait a second time.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 from uuid import UUID
 
 import structlog
@@ -14,27 +14,49 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from shared import db, media, queue
-from shared.db import PENDING, Record, RecordStatus
+from shared.db import GONE, PENDING, Record, RecordStatus
 from shared.errors import EncodeFailed
 from shared.settings import Settings
+from worker.unchanged import UnchangedWatch
 
 BATCH = 500
 FILE_GRACE_S = 3600
-"""A younger file may be one that is being written."""
+"""A file that no row needs may be one that is being written. It is deleted after it did not change for this time."""
 
 RecordKey = tuple[UUID, UUID]
 """The ids of a user and of the user's record."""
 
+FileState = tuple[int, int, int]
+"""The inode, size and modification time of a file."""
+
 log = structlog.get_logger(__name__)
 
 
-def sweep_rows(settings: Settings) -> None:
+class Watches:
+    """The memory of one sweeper: leases and files that it saw before."""
+
+    def __init__(self, *, lease_s: float, upload_lease_s: float, file_grace_s: float) -> None:
+        self.jobs = UnchangedWatch[int, tuple[int, int]](lease_s)
+        self.uploads = UnchangedWatch[UUID, int](upload_lease_s)
+        self.orphans = UnchangedWatch[Path, FileState](file_grace_s)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            lease_s=settings.lease_s,
+            upload_lease_s=settings.upload_lease_s,
+            file_grace_s=FILE_GRACE_S,
+        )
+
+
+def sweep_rows(settings: Settings, watches: Watches) -> None:
+    _requeue_expired(watches)
     failed = _fail_exhausted(settings)
-    _requeue_expired()
     _restart_without_encoder(settings)
     _publish_due()
     with db.transaction() as session:
-        ended = db.records.remove_abandoned_uploads(session, BATCH)
+        abandoned = watches.uploads.unchanged(db.uploads.leases(session))
+        ended = db.uploads.remove_abandoned(session, abandoned)
         ended += db.records.expire(session, BATCH)
         db.workers.remove_dead(session)
     # Last, because a volume may hang. The file sweep finds the files again whose rows say that they may go.
@@ -52,24 +74,40 @@ def _fail_exhausted(settings: Settings) -> list[RecordKey]:
     return [(record.user_id, record.id) for record in failed]
 
 
-def _requeue_expired() -> None:
+def _requeue_expired(watches: Watches) -> None:
     with db.transaction() as session:
-        requeued = db.jobs.requeue_expired(session, queue.RETRY_QUEUE, BATCH)
+        db.sweeping.end_impossible_pauses(session)
+        expired = watches.jobs.unchanged(db.sweeping.leases(session))
+        requeued = db.sweeping.requeue_expired(session, expired, queue.RETRY_QUEUE)
     for job_id in requeued:
         log.warning("job requeued", job_id=job_id)
 
 
+def end_storage_waits(settings: Settings) -> None:
+    """Let waiting jobs run as soon as the media volume can be written again."""
+    with db.transaction() as session:
+        if not db.sweeping.any_waits_for_storage(session):
+            return
+    try:
+        media.probe(settings.media_dir)
+    except OSError as error:
+        log.warning("storage not writable", error=str(error))
+        return
+    with db.transaction() as session:
+        db.sweeping.end_storage_waits(session)
+
+
 def _restart_without_encoder(settings: Settings) -> None:
     with db.transaction() as session:
-        restarted = db.jobs.records_without_encoder(session, BATCH)
+        restarted = db.sweeping.records_without_encoder(session, BATCH)
         for record in restarted:
             log.warning("encoder gone", record_id=str(record.id), encoder=record.encoder)
-            db.jobs.restart_encoding(session, record, in_flight=settings.segments_in_flight)
+            db.sweeping.restart_encoding(session, record, in_flight=settings.segments_in_flight)
 
 
 def _publish_due() -> None:
     with db.transaction() as session:
-        due = {name: db.jobs.due(session, name, BATCH) for name in queue.BY_PRIORITY}
+        due = {name: db.sweeping.due(session, name, BATCH) for name in queue.BY_PRIORITY}
     try:
         for name, job_ids in due.items():
             _publish_missing(name, job_ids)
@@ -98,30 +136,39 @@ def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
     try:
         if status == RecordStatus.DONE:
             media.delete_work(files)
+        elif status == RecordStatus.FAILED:
+            media.delete(files.parts)  # the source stays until its user deletes the record
         elif status not in PENDING:
             media.delete_all(files)
     except OSError as error:
         log.warning("files not deleted", record_id=str(record_id), error=str(error))
 
 
-def sweep_files(settings: Settings) -> None:
-    """Delete old files that no row needs. Leave files alone whose names are not ours."""
+def sweep_files(settings: Settings, watches: Watches) -> None:
+    """Delete the files that no row needs and that did not change for a while, if their names are ours."""
+    unneeded: dict[Path, FileState] = {}
     for user_id, folder in _files_named_by_id(settings.media_dir):
         try:
-            _sweep_folder(user_id, folder)
+            unneeded |= _unneeded_files(user_id, folder)
         except OSError as error:
             log.warning("folder not swept", path=str(folder), error=str(error))
+    for path in watches.orphans.unchanged(unneeded):
+        log.warning("orphan file deleted", path=str(path))
+        media.delete(path)
 
 
-def _sweep_folder(user_id: UUID, folder: Path) -> None:
+def _unneeded_files(user_id: UUID, folder: Path) -> dict[Path, FileState]:
     found = list(_files_named_by_id(folder))  # before the rows: a row is older than its files
-    needing = (Record.user_id == user_id, Record.status.in_((*PENDING, RecordStatus.DONE)))
+    needing = (Record.user_id == user_id, Record.status.not_in(GONE))
     with db.transaction() as session:
         statuses = dict(session.execute(select(Record.id, Record.status).where(*needing)).all())
+    unneeded = {}
     for record_id, path in found:
-        if _is_unneeded(path, statuses.get(record_id)) and _is_old(path):
-            log.warning("orphan file deleted", path=str(path))
-            media.delete(path)
+        if _is_unneeded(path, statuses.get(record_id)):
+            with suppress(FileNotFoundError):
+                stat = path.stat()
+                unneeded[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return unneeded
 
 
 def _files_named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
@@ -132,19 +179,14 @@ def _files_named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
                 yield UUID(name), path
 
 
-def _is_old(path: Path) -> bool:
-    try:
-        return time.time() - path.stat().st_mtime > FILE_GRACE_S
-    except FileNotFoundError:
-        return False
-
-
 def _is_unneeded(path: Path, status: str | None) -> bool:
     match path.suffix:
         case media.UNFINISHED:
             return True
         case ".mp3":
             return status not in (*PENDING, RecordStatus.DONE)
-        case ".wav" | ".parts":
+        case ".wav":
+            return status not in (*PENDING, RecordStatus.FAILED)
+        case ".parts":
             return status not in PENDING
     return False

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import NoReturn
@@ -27,9 +27,10 @@ LOCK_KEY = 0x7761763273776570
 """Any number that nothing else in this database uses as the key of an advisory lock."""
 
 LOCK_IDLE_S = 30
-"""PostgreSQL ends the lock's connection when its sweeper has not asked for so long."""
+"""PostgreSQL ends the lock's connection after this time without a query from its sweeper."""
 
 FILES_INTERVAL_S = 3600
+STORAGE_INTERVAL_S = 15
 TICK_S = 1
 
 log = structlog.get_logger(__name__)
@@ -73,31 +74,52 @@ class Sweeper:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._name = f"sweeper@{socket.gethostname()}"
+        self._watches = sweep.Watches.of(settings)
         self._rows = _Timer(settings.sweep_interval_s)
-        self._files = _Timer(FILES_INTERVAL_S)
-        self._sweeping_files = Thread()
+        # Each of these runs in a thread, because a volume may be slow or hang.
+        self._volume_steps = [
+            _VolumeStep("files", FILES_INTERVAL_S, self._sweep_files),
+            _VolumeStep("storage", STORAGE_INTERVAL_S, self._end_storage_waits),
+        ]
 
     def sweep_due(self) -> None:
         if self._rows.is_due():
             self._sweep_rows()
-        # In a thread, because it may take minutes on a large volume.
-        if not self._sweeping_files.is_alive() and self._files.is_due():
-            self._sweeping_files = Thread(target=self._sweep_files, daemon=True)
-            self._sweeping_files.start()
+        for step in self._volume_steps:
+            step.start_if_due()
 
     def _sweep_rows(self) -> None:
         try:
-            sweep.sweep_rows(self._settings)
+            sweep.sweep_rows(self._settings, self._watches)
             with db.transaction() as session:
                 db.workers.report_alive(session, self._name, role="sweeper")
         except Exception:
             log.exception("sweep of the rows failed")
 
     def _sweep_files(self) -> None:
+        sweep.sweep_files(self._settings, self._watches)
+
+    def _end_storage_waits(self) -> None:
+        sweep.end_storage_waits(self._settings)
+
+
+class _VolumeStep:
+    def __init__(self, name: str, interval_s: float, run: Callable[[], None]) -> None:
+        self._name = name
+        self._run = run
+        self._timer = _Timer(interval_s)
+        self._thread = Thread()
+
+    def start_if_due(self) -> None:
+        if not self._thread.is_alive() and self._timer.is_due():
+            self._thread = Thread(target=self._run_logged, daemon=True)
+            self._thread.start()
+
+    def _run_logged(self) -> None:
         try:
-            sweep.sweep_files(self._settings)
+            self._run()
         except Exception:
-            log.exception("sweep of the files failed")
+            log.exception("sweep failed", step=self._name)
 
 
 class _Timer:

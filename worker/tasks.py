@@ -1,11 +1,15 @@
 """The Celery task that runs a job: claim it, do the work, finish it.
 
 A task that cannot claim its job does nothing: it arrived twice, or the record is gone. A job whose attempt failed
-becomes ready again, and the sweeper publishes it; after the last attempt its record fails, with a reason.
+becomes ready again, and the sweeper publishes it; after the last attempt its record fails, with a reason. An error of
+the media volume is not an attempt: the job waits until the volume is back.
 """
 
-import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import BinaryIO
 
 import structlog
@@ -13,12 +17,29 @@ from sqlalchemy.orm import Session
 
 from shared import db, media, queue, wav
 from shared.db import JobKind
-from shared.errors import BadWav, EncodeFailed, LeaseLost, NoSpace, NotAWav, Wav2mp3Error
+from shared.errors import (
+    BadWav,
+    EncodeFailed,
+    LeaseLost,
+    Mp3TooLarge,
+    NotAWav,
+    SourceLost,
+    Wav2mp3Error,
+)
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
-from worker.audio import Limits, Segment, encoder_fingerprint, own_core, write_part
+from worker.audio import (
+    Encoded,
+    Limits,
+    Segment,
+    encoder_fingerprint,
+    encoder_name,
+    own_core,
+    peak_warnings,
+    write_part,
+)
 from worker.lease import Lease
 from worker.mp3 import write_mp3
 
@@ -29,7 +50,11 @@ Claim = db.jobs.Claim
 MIN_TIMEOUT_S = 60
 """Encoding times out after this and the duration of the audio: dozens of times longer than it normally takes."""
 
-MAX_PAUSE_S = 60
+STORAGE_PAUSE_S = 5
+"""A job waits this much longer after each error of the media volume."""
+
+FINAL_ERRORS = (BadWav, Mp3TooLarge, NotAWav, SourceLost)
+"""Another attempt would end the same way."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,19 +62,26 @@ log = structlog.get_logger(__name__)
 @app.task(name=queue.RUN_JOB)
 def run_job(job_id: str) -> None:
     settings = get_settings()
-    with db.transaction() as session:
-        claim = _claim(session, int(job_id), settings)
+    claim = _claim_fairly(int(job_id), settings)
     while claim is not None:
         claim = _run(claim, settings)
 
 
+def _claim_fairly(job_id: int, settings: Settings) -> Claim | None:
+    """Claim this job, or that of a user whose turn it is. Then publish this one again."""
+    with db.transaction() as session:
+        fairer = db.turns.fairer_job(session, job_id)
+        claim = _claim(session, fairer, settings) if fairer else None
+        if claim is None:
+            return _claim(session, job_id, settings)
+        waiting = session.get_one(db.Job, job_id)
+    queue.publish(job_id, waiting.queue)
+    return claim
+
+
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
     return db.jobs.claim(
-        session,
-        job_id,
-        encoder=encoder_fingerprint(),
-        max_attempts=settings.max_attempts,
-        lease_s=settings.lease_s,
+        session, job_id, encoder=encoder_fingerprint(), max_attempts=settings.max_attempts
     )
 
 
@@ -60,7 +92,9 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
         return work(claim, settings)
     except LeaseLost:
         log.info("lease lost", **_log_fields(claim))
-        media.delete(_files(claim, settings).part(claim.job_id, claim.attempt))
+        _delete_part(claim, settings)
+    except OSError as error:
+        _wait_for_storage(claim, error)
     except Exception as error:
         log.exception("attempt failed", **_log_fields(claim))
         with db.transaction() as session:
@@ -75,28 +109,32 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
 
     def renew() -> bool:
         with db.transaction() as session:
-            return db.jobs.renew(
-                session, claim, lease_s=settings.lease_s, encoded_samples=encoded_samples
-            )
+            return db.jobs.renew(session, claim, encoded_samples=encoded_samples)
 
     def report(samples: int) -> None:
         nonlocal encoded_samples
         encoded_samples = samples
 
-    with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
+    with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
         segment = Segment(*_read(source, claim), claim.sample_range)
-        limits = _limits(segment, lease, settings)
         with media.publishing(files.part(claim.job_id, claim.attempt)) as part:
-            samples = write_part(source, segment, part, limits, report)
-    return _finish_encode(claim, samples, settings)
+
+            def check() -> None:
+                lease.check()
+                if claim.max_part_bytes and part.tell() > claim.max_part_bytes:
+                    raise Mp3TooLarge(claim.max_part_bytes)
+
+            limits = _limits(segment, check, settings)
+            encoded = write_part(source, segment, part, limits, report)
+    return _finish_encode(claim, encoded, settings)
 
 
-def _limits(segment: Segment, lease: Lease, settings: Settings) -> Limits:
+def _limits(segment: Segment, check: Callable[[], None], settings: Settings) -> Limits:
     timeout_s = MIN_TIMEOUT_S + segment.sample_range.samples / segment.info.fmt.sample_rate_hz
     source_samples = segment.info.samples
     is_split = source_samples is not None and segment.sample_range.samples < source_samples
     core = own_core() if is_split and _is_the_only_worker() else None
-    return Limits(settings.ffmpeg_memory_bytes, timeout_s, lease.check, core)
+    return Limits(settings.ffmpeg_memory_bytes, timeout_s, check, core)
 
 
 def _is_the_only_worker() -> bool:
@@ -104,9 +142,9 @@ def _is_the_only_worker() -> bool:
         return len(db.workers.alive(session, "main")) == 1
 
 
-def _finish_encode(claim: Claim, samples: int, settings: Settings) -> Claim | None:
+def _finish_encode(claim: Claim, encoded: Encoded, settings: Settings) -> Claim | None:
     with db.transaction() as session:
-        if not db.jobs.finish_encode(session, claim, samples=samples):
+        if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
         assembly = None if released else db.jobs.release_assembly(session, claim.record_id)
@@ -122,16 +160,24 @@ def _assemble(claim: Claim, settings: Settings) -> None:
 
     def renew() -> bool:
         with db.transaction() as session:
-            return db.jobs.renew(session, claim, lease_s=settings.lease_s)
+            return db.jobs.renew(session, claim)
 
     with db.transaction() as session:
         segments = db.jobs.encoded_segments(session, claim.record_id)
     samples = sum(segment.samples for segment in segments)
-    parts = [files.part(segment.job_id, segment.attempt) for segment in segments]
-    with Lease(renew, settings.lease_s) as lease, files.source.open("rb") as source:
+    parts = {segment.job_id: files.part(segment.job_id, segment.attempt) for segment in segments}
+    with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
+        if lost := [job_id for job_id, part in parts.items() if not part.exists()]:
+            _repeat_encoding(claim, lost)
+            return
         info, target = _read(source, claim)
         with media.publishing(files.mp3) as mp3:
-            write_mp3(source, info, target, samples, parts, claim.tags, mp3, lease.check)
+            encoder = encoder_name(claim.encoder)
+            joined = [*parts.values()]
+            notes = write_mp3(
+                *(source, info, target, samples, joined, claim.options, claim.tags, encoder, mp3),
+                lease.check,
+            )
             mp3_bytes = mp3.tell()
     with db.transaction() as session:
         done = db.jobs.finish_assembly(
@@ -140,34 +186,67 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
+            warnings=[*peak_warnings((each.peak_db for each in segments), target), *notes],
         )
     if not done:
         raise LeaseLost
     log.info("record done", mp3_bytes=mp3_bytes, **_log_fields(claim))
-    media.delete_work(files)
+    sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+
+
+def _repeat_encoding(claim: Claim, job_ids: list[int]) -> None:
+    log.warning("parts vanished", job_ids=job_ids, **_log_fields(claim))
+    with db.transaction() as session:
+        if not db.jobs.repeat_encoding(session, claim, job_ids):
+            raise LeaseLost
 
 
 def _files(claim: Claim, settings: Settings) -> media.RecordFiles:
     return media.record_files(settings.media_dir, claim.user_id, claim.record_id)
 
 
+@contextmanager
+def _source(claim: Claim, settings: Settings) -> Iterator[BinaryIO]:
+    """Open the source. Raise SourceLost if it vanished or changed, and OSError if its volume did."""
+    path = _files(claim, settings).source
+    try:
+        source = path.open("rb")
+    except FileNotFoundError as error:
+        if media.is_marked(settings.media_dir):
+            raise SourceLost from error
+        raise
+    with source:
+        if os.fstat(source.fileno()).st_size != claim.source_bytes:
+            raise SourceLost
+        yield source
+
+
 def _read(source: BinaryIO, claim: Claim) -> tuple[wav.WavInfo, Target]:
-    info = wav.read_wav(source, os.fstat(source.fileno()).st_size)
+    info = wav.read_wav(source, claim.source_bytes)
     return info, claim.target or choose_target(info, claim.options)
 
 
+def _wait_for_storage(claim: Claim, error: OSError) -> None:
+    pause_s = min(STORAGE_PAUSE_S * (claim.storage_waits + 1), db.jobs.MAX_PAUSE_S)
+    log.warning("waiting for storage", error=str(error), pause_s=pause_s, **_log_fields(claim))
+    with db.transaction() as session:
+        db.jobs.wait_for_storage(session, claim, pause_s=pause_s)
+
+
 def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings: Settings) -> None:
-    is_last = isinstance(error, BadWav | NotAWav) or claim.attempt >= settings.max_attempts
-    # A volume that is full or unmounted may come back: each attempt waits longer for that.
-    pause_s = settings.lease_s * claim.attempt if isinstance(error, OSError) else 0
-    if db.jobs.requeue(session, claim, pause_s=min(pause_s, MAX_PAUSE_S)) and is_last:
-        db.records.fail(session, claim.record_id, _reason(error), retention_h=settings.retention_h)
+    attempts = claim.attempt - claim.storage_waits
+    is_last = isinstance(error, FINAL_ERRORS) or attempts >= settings.max_attempts
+    if db.jobs.requeue(session, claim) and is_last:
+        reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
+        db.records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
 
 
-def _reason(error: Exception) -> Wav2mp3Error:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace()
-    return error if isinstance(error, Wav2mp3Error) else EncodeFailed()
+def _delete_part(claim: Claim, settings: Settings) -> None:
+    part: Path = _files(claim, settings).part(claim.job_id, claim.attempt)
+    try:
+        media.delete(part)
+    except OSError as error:
+        log.warning("part not deleted", error=str(error), **_log_fields(claim))
 
 
 def _log_fields(claim: Claim) -> dict[str, str | int]:

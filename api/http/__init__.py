@@ -2,7 +2,8 @@
 
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
-from api.http.multipart import Multipart, PartHead, clean_filename
+from api.http.disposition import MAX_FILENAME_CHARS, clean_filename
+from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
@@ -12,6 +13,7 @@ from api.http.turns import Turns
 from api.http.waiting import Waiting
 
 __all__ = [
+    "MAX_FILENAME_CHARS",
     "AccessLog",
     "AnswerUnfinished",
     "BodyLimits",

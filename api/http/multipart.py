@@ -1,18 +1,20 @@
 """Parses a multipart/form-data body (RFC 7578) as it arrives."""
 
 import re
+from enum import Enum, auto
 from typing import NamedTuple
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 
+from api.http.disposition import parse_disposition
 from shared.errors import BadUpload, NotMultipart
 
-MAX_FILENAME_CHARS = 500
-"""PostgreSQL's index on (user_id, filename) holds at most 2.7 kB, and a character may take four bytes."""
-# C0, C1, line and paragraph separators, and bidirectional controls. Joiners are allowed: emoji, Persian and Hindi
-# need them.
-_CONTROLS = re.compile("[\\0-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]")
+MAX_BOUNDARY_BYTES = 256
+MAX_HEAD_BYTES = 16 * 2**10
+"""Maximum size of the headers of one form part."""
+MAX_PADDING_BYTES = 256
+"""Maximum number of spaces between a boundary and the end of its line."""
+_FOLD = re.compile(rb"\r\n[ \t]+")
 
 
 class PartHead(NamedTuple):
@@ -21,87 +23,129 @@ class PartHead(NamedTuple):
     """None for a plain field."""
 
 
+class _State(Enum):
+    PREAMBLE = auto()
+    HEAD = auto()
+    CONTENT = auto()
+    EPILOGUE = auto()
+
+
 class Multipart:
-    """`feed` it the chunks of a body. It returns the head of each form part, followed by slices of its content."""
+    """`feed` it the chunks of a body. It returns the head of each form part, followed by slices of its content.
 
-    def __init__(self, content_type: str) -> None:
-        kind, parameters = parse_options_header(content_type)
-        if kind != b"multipart/form-data" or not parameters.get(b"boundary"):
-            raise NotMultipart
-        self.complete = False
-        self._events: list[PartHead | memoryview] = []
-        self._field = self._value = b""
-        self._disposition = ""
-        try:
-            self._parser = MultipartParser(
-                parameters[b"boundary"],
-                {
-                    "on_header_field": self._on_header_field,
-                    "on_header_value": self._on_header_value,
-                    "on_header_end": self._on_header_end,
-                    "on_headers_finished": self._on_headers_finished,
-                    "on_part_data": self._on_part_data,
-                    "on_end": self._on_end,
-                },
-            )
-        except FormParserError as error:
-            raise NotMultipart from error
+    Text before the first boundary and after the last one is ignored (RFC 2046, 5.1.1), and folded headers are read.
+    """
 
-    def feed(self, chunk: bytes) -> list[PartHead | memoryview]:
+    def __init__(self, content_type: str, *, may_escape_names: bool = True) -> None:
+        self._delimiter = b"\r\n--" + _boundary(content_type)
+        self._may_escape_names = may_escape_names
+        # A boundary belongs to the line break before it. The first one may start the body.
+        self._buffer = bytearray(b"\r\n")
+        self._state = _State.PREAMBLE
+        self._events: list[PartHead | bytes] = []
+        self._is_empty = True
+
+    @property
+    def complete(self) -> bool:
+        return self._state is _State.EPILOGUE
+
+    def feed(self, chunk: bytes) -> list[PartHead | bytes]:
+        """Raises BadUpload."""
         self._events = []
-        try:
-            self._parser.write(chunk)
-        except FormParserError as error:
-            raise BadUpload from error
+        self._is_empty = False
+        self._buffer += chunk
+        while self._read_head() if self._state is _State.HEAD else self._read_content():
+            pass
         return self._events
 
-    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._field += data[start:end]
-
-    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _on_header_end(self) -> None:
-        if self._field.lower() == b"content-disposition":
-            self._disposition = self._value.decode("latin-1")
-        self._field = self._value = b""
-
-    def _on_headers_finished(self) -> None:
-        _, parameters = parse_options_header(self._disposition)
-        name, filename = parameters.get(b"name"), parameters.get(b"filename")
-        self._events.append(
-            PartHead(
-                "" if name is None else _decode(name),
-                None if filename is None else _decode(filename),
+    def check_complete(self) -> None:
+        """Raises BadUpload if the body ended before its last boundary."""
+        if self._is_empty:
+            raise BadUpload("The body is empty. Send the WAV in it: curl -F 'wav_file=@song.wav'.")
+        if self._state is _State.PREAMBLE:
+            raise BadUpload(
+                "The body does not contain the boundary that its Content-Type announces. "
+                "Let the client make the Content-Type and the body together, as curl -F does."
             )
+        if not self.complete:
+            raise BadUpload("The body ends before its last boundary. Upload the file again.")
+
+    def _read_content(self) -> bool:
+        """Read up to the next boundary. Return whether more of the buffer can be read."""
+        if self._state is _State.EPILOGUE:
+            self._buffer.clear()
+            return False
+        start = self._buffer.find(self._delimiter)
+        if start < 0:
+            # A boundary has no other line break, so the last CR alone can start an incomplete one.
+            last = self._buffer.rfind(b"\r", -len(self._delimiter))
+            is_start = last >= 0 and self._delimiter.startswith(self._buffer[last:])
+            self._take(last if is_start else len(self._buffer))
+            return False
+        self._take(start)
+        return self._read_delimiter()
+
+    def _read_delimiter(self) -> bool:
+        """Read the boundary at the start of the buffer, or take its bytes as content if its line goes on."""
+        size = len(self._delimiter)
+        line_end = bytes(self._buffer[size : size + MAX_PADDING_BYTES + 2]).lstrip(b" \t")
+        if line_end.startswith(b"--"):
+            self._state = _State.EPILOGUE
+        elif line_end.startswith(b"\r\n"):
+            # The head starts with this line break, so that a head without headers ends with two as well.
+            del self._buffer[: self._buffer.index(b"\r\n", size)]
+            self._state = _State.HEAD
+        elif line_end in (b"", b"-", b"\r") and len(self._buffer) <= size + MAX_PADDING_BYTES:
+            return False
+        else:
+            self._take(size)
+        return True
+
+    def _take(self, size: int) -> None:
+        if size and self._state is _State.CONTENT:
+            self._events.append(bytes(self._buffer[:size]))
+        del self._buffer[:size]
+
+    def _read_head(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n")
+        if max(end, len(self._buffer) if end < 0 else 0) > MAX_HEAD_BYTES:
+            raise BadUpload(f"The headers of a form part are larger than {MAX_HEAD_BYTES} bytes.")
+        if end < 0:
+            return False
+        headers = _parse_headers(bytes(self._buffer[2:end]))
+        del self._buffer[: end + 4]
+        disposition = headers.get(b"content-disposition", b"")
+        self._events.append(
+            PartHead(*parse_disposition(disposition, may_escape=self._may_escape_names))
         )
-        self._disposition = ""
-
-    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._events.append(memoryview(data)[start:end])
-
-    def _on_end(self) -> None:
-        self.complete = True
+        self._state = _State.CONTENT
+        return True
 
 
-def _decode(value: bytes) -> str:
-    """Decode a name. Browsers and curl send UTF-8, old clients Latin-1."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        text = value.decode("latin-1")
-    # Browsers escape exactly these three (WHATWG HTML, multipart/form-data encoding algorithm).
-    return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
-
-
-def clean_filename(sent: str) -> str:
-    """Return the last component of a path, without control characters. It is a label, never a path on disk."""
-    base = sent.replace("\\", "/").rpartition("/")[2]
-    name = _CONTROLS.sub(" ", base).strip()
-    if name in ("", ".", ".."):
-        raise BadUpload("The file has no name. Send one: curl -F 'wav_file=@song.wav'.")
-    if len(name) > MAX_FILENAME_CHARS:
-        raise BadUpload(
-            f"The filename is longer than {MAX_FILENAME_CHARS} characters. Rename the file."
+def _boundary(content_type: str) -> bytes:
+    kind, parameters = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise NotMultipart
+    boundary = parameters.get(b"boundary", b"")
+    if not boundary:
+        raise NotMultipart(
+            "The Content-Type has no boundary. Do not set this header yourself: the client makes it from the form, "
+            "as in curl -F 'wav_file=@song.wav'."
         )
-    return name
+    if len(boundary) > MAX_BOUNDARY_BYTES:
+        raise NotMultipart(
+            f"The boundary in the Content-Type is longer than {MAX_BOUNDARY_BYTES} bytes. Send a shorter one."
+        )
+    return boundary
+
+
+def _parse_headers(head: bytes) -> dict[bytes, bytes]:
+    headers = {}
+    for line in filter(None, _FOLD.sub(b" ", head).split(b"\r\n")):
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise BadUpload(
+                "A header of a form part has no colon. Send the form as curl -F 'wav_file=@song.wav' does."
+            )
+        headers[name.strip().lower()] = value.strip()
+    return headers

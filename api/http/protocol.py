@@ -1,18 +1,21 @@
-"""uvicorn's HTTP protocol with two fixes: `uvicorn --http api.http.protocol:Protocol`.
+"""uvicorn's HTTP protocol with three fixes. `python -m api` uses it.
 
-It limits the size of a request's head, and answers malformed requests with a problem instead of plain text.
+It limits the size of a request's head, answers malformed requests with a problem instead of plain text, and reads a
+request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
+from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
+from api.http.http1_parser import Http1Parser
 from api.schemas import Problem
 
 REFUSAL_HEADERS = {
@@ -30,6 +33,11 @@ class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     """Counted from the body's last byte, because uvicorn keeps trailers in memory too."""
     _is_refused = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._http1_parser = Http1Parser(self)
+        self.parser = cast("HttpRequestParser", self._http1_parser)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -52,11 +60,26 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
 
     def on_message_complete(self) -> None:
+        if self._http1_parser.offers_upgrade():
+            return
         super().on_message_complete()
         self._head_bytes = 0
 
+    def on_headers_complete(self) -> None:
+        if not self._http1_parser.offers_upgrade():
+            super().on_headers_complete()
+
     def send_400_response(self, msg: str) -> None:
-        if self._is_answering():
+        if self._is_receiving():
+            self._refuse(
+                HTTPStatus.BAD_REQUEST,
+                "The body is not valid chunked encoding. Each chunk starts with its size in hexadecimal. "
+                "Send the request again.",
+            )
+            # The application waits for the rest of the body. Tell it that there will be none.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        elif self._is_answering():
             # Garbage after a request. The request itself still gets its answer.
             self.cycle.keep_alive = False
             self._is_refused = True
@@ -66,6 +89,10 @@ class Protocol(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         running = cast("RequestResponseCycle | None", self.cycle)
         return running is not None and not running.response_complete
+
+    def _is_receiving(self) -> bool:
+        """Return whether the application reads a body and has not begun to answer."""
+        return self._is_answering() and self.cycle.more_body and not self.cycle.response_started
 
     def _refuse(
         self, status: HTTPStatus, detail: str, code: str = "", headers: Mapping[str, str] = {}

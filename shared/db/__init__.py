@@ -3,13 +3,12 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, records, workers
+from shared.db import jobs, quotas, records, sweeping, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
     FINISHED,
     GONE,
-    HOLDS_FILENAME,
     PENDING,
     UNFINISHED_JOB,
     Base,
@@ -26,7 +25,6 @@ __all__ = [
     "ACTIVE",
     "FINISHED",
     "GONE",
-    "HOLDS_FILENAME",
     "PENDING",
     "UNFINISHED_JOB",
     "Base",
@@ -39,7 +37,11 @@ __all__ = [
     "Worker",
     "get_engine",
     "jobs",
+    "quotas",
     "records",
+    "sweeping",
     "transaction",
+    "turns",
+    "uploads",
     "workers",
 ]

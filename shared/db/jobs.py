@@ -3,17 +3,29 @@
     held -> ready -> running -> done | failed;  running -> ready (the attempt failed, or its lease expired)
 
 A claim counts an attempt and gives a lease. That attempt guards each later change by the worker, so a worker that lost
-its lease, or whose record was deleted, changes nothing. Functions take the session of a running transaction and do
-not commit. A function that changes a record and its jobs locks the record first, so that no two of them can deadlock.
+its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting `renewals` up. The
+sweeper takes the lease back when that number does not change for a while, measured by its own monotonic clock, because
+the wall clocks of machines differ and jump.
+
+Functions take the session of a running transaction and do not commit. A function that changes a record and its jobs
+locks the record first, so that no two of them can deadlock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.db import records
@@ -25,16 +37,14 @@ from shared.db.models import (
     JobState,
     Record,
     RecordStatus,
-    Worker,
 )
 from shared.mp3_options import Options, Target, from_stored
 from shared.segmentation import SampleRange
 
-EXPIRED = and_(Job.state == JobState.RUNNING, Job.lease_until < func.now())
-"""The worker is dead, or could not renew its lease."""
-CLAIMABLE = or_(and_(Job.state == JobState.READY, Job.run_at <= func.now()), EXPIRED)
-ENCODER_GONE_AFTER_S = 30
-"""A worker that restarts is back sooner."""
+DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
+STORAGE = "storage"
+MAX_PAUSE_S = 60
+"""The longest that `requeue` may pause a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +54,11 @@ class Claim:
     job_id: int
     kind: JobKind
     attempt: int
+    storage_waits: int
     record_id: UUID
     user_id: UUID
+    source_bytes: int
+    max_part_bytes: int | None
     encoder: str
     sample_range: SampleRange
     options: Options
@@ -60,26 +73,31 @@ class EncodedSegment:
     job_id: int
     attempt: int
     samples: int
+    peak_db: float | None
 
 
 def create(
     session: Session,
     record_id: UUID,
+    user_id: UUID,
     sample_ranges: Sequence[SampleRange],
     *,
     queue: str,
     assemble_queue: str,
     in_flight: int,
+    is_long: bool = False,
 ) -> list[int]:
     """Create the jobs of a record. Return the ids of the encode jobs that are ready, in order."""
     encode = [
         {
             "record_id": record_id,
+            "user_id": user_id,
             "kind": JobKind.ENCODE,
             "index": index,
             "start_sample": sample_range.start_sample,
             "samples": sample_range.samples,
             "queue": queue,
+            "is_long": is_long,
             "state": JobState.READY if index < in_flight else JobState.HELD,
         }
         for index, sample_range in enumerate(sample_ranges)
@@ -89,6 +107,7 @@ def create(
     session.add(
         Job(
             record_id=record_id,
+            user_id=user_id,
             kind=JobKind.ASSEMBLE,
             queue=assemble_queue,
             state=JobState.HELD,
@@ -97,10 +116,8 @@ def create(
     return ready
 
 
-def claim(
-    session: Session, job_id: int, *, encoder: str, max_attempts: int, lease_s: float
-) -> Claim | None:
-    """Take a job that is ready or whose lease expired. Return None if it cannot be taken.
+def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> Claim | None:
+    """Take a job that is ready. Return None if it cannot be taken.
 
     A worker with another `encoder` than the record's other segments may not encode, because its bytes would differ.
     """
@@ -112,24 +129,23 @@ def claim(
     )
     if record is None or record.status not in ACTIVE:
         return None
-    return _claim(session, record, job_id, encoder, max_attempts, lease_s)
+    return _claim(session, record, job_id, encoder, max_attempts)
 
 
 def _claim(
-    session: Session, record: Record, job_id: int, encoder: str, max_attempts: int, lease_s: float
+    session: Session, record: Record, job_id: int, encoder: str, max_attempts: int
 ) -> Claim | None:
     job = session.scalar(
         update(Job)
         .where(
             Job.id == job_id,
-            Job.attempt < max_attempts,
-            CLAIMABLE,
+            DUE,
+            Job.attempt - Job.storage_waits < max_attempts,
             or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
         )
         .values(
             state=JobState.RUNNING,
             attempt=Job.attempt + 1,
-            lease_until=records.from_now(lease_s),
             encoded_samples=0,
         )
         .returning(Job)
@@ -146,8 +162,11 @@ def _claim(
         job_id=job.id,
         kind=JobKind(job.kind),
         attempt=job.attempt,
+        storage_waits=job.storage_waits,
         record_id=record.id,
         user_id=record.user_id,
+        source_bytes=record.source_bytes or 0,
+        max_part_bytes=record.reserved_bytes or None,
         encoder=record.encoder or encoder,
         sample_range=SampleRange(job.start_sample, job.samples),
         options=from_stored(Options, record.options),
@@ -168,23 +187,39 @@ def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool
     return ~others.exists()
 
 
-def renew(
-    session: Session, held: Claim, *, lease_s: float, encoded_samples: int | None = None
-) -> bool:
+def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:
     """Keep the lease, and report progress. Return False when the lease was lost."""
     records.use_async_commit(session)
     progress = {} if encoded_samples is None else {"encoded_samples": encoded_samples}
-    return _change(session, held, lease_until=records.from_now(lease_s), **progress)
+    return _change(session, held, renewals=Job.renewals + 1, waiting_for=None, **progress)
 
 
 def requeue(session: Session, held: Claim, *, pause_s: float = 0) -> bool:
     """Make the job ready again, after a pause. Return False when the lease was lost."""
     _lock_record(session, held)
     run_at = records.from_now(pause_s)
-    return _change(session, held, state=JobState.READY, lease_until=None, run_at=run_at)
+    return _change(session, held, state=JobState.READY, run_at=run_at, waiting_for=None)
 
 
-def finish_encode(session: Session, held: Claim, *, samples: int) -> bool:
+def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
+    """Make the job ready again after a pause, without counting the attempt: the media volume failed, not the job.
+
+    Return False when the lease was lost.
+    """
+    _lock_record(session, held)
+    return _change(
+        session,
+        held,
+        state=JobState.READY,
+        run_at=records.from_now(pause_s),
+        waiting_for=STORAGE,
+        storage_waits=Job.storage_waits + 1,
+    )
+
+
+def finish_encode(
+    session: Session, held: Claim, *, samples: int, peak_db: float | None = None
+) -> bool:
     """Mark an encode job as done: its part is durable and holds `samples` of the source.
 
     Return False when the lease was lost.
@@ -192,7 +227,7 @@ def finish_encode(session: Session, held: Claim, *, samples: int) -> bool:
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
     _lock_record(session, held)
     done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, held, lease_until=None, **done)
+    return _change(session, held, waiting_for=None, peak_db=peak_db, **done)
 
 
 def release_next(session: Session, record_id: UUID) -> Job | None:
@@ -235,7 +270,7 @@ def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
 def encoded_segments(session: Session, record_id: UUID) -> list[EncodedSegment]:
     """Return the finished encode jobs of a record, in order."""
     rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples)
+        select(Job.id, Job.attempt, Job.samples, Job.peak_db)
         .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
         .order_by(Job.index)
     )
@@ -249,10 +284,11 @@ def finish_assembly(
     mp3_bytes: int,
     duration_s: float,
     retention_h: float | None,
+    warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
     _lock_record(session, held)
-    if not _change(session, held, state=JobState.DONE, lease_until=None):
+    if not _change(session, held, state=JobState.DONE, waiting_for=None):
         return False
     return records.finish(
         session,
@@ -260,78 +296,25 @@ def finish_assembly(
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
         retention_h=retention_h,
+        warnings=warnings,
     )
 
 
-def requeue_expired(session: Session, retry_queue: Mapping[str, str], limit: int) -> list[int]:
-    """Make jobs ready whose lease expired, each on the queue that `retry_queue` names for its own. Return their ids."""
-    expired = select(Job.id).where(EXPIRED).limit(limit).with_for_update(skip_locked=True)
-    queue = case(dict(retry_queue), value=Job.queue, else_=Job.queue)
-    return list(
-        session.scalars(
-            update(Job)
-            .where(Job.id.in_(expired))
-            .values(state=JobState.READY, lease_until=None, run_at=func.now(), queue=queue)
-            .returning(Job.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
+def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bool:
+    """Let an assembly wait until these encode jobs, whose parts vanished, ran again.
 
-
-def due(session: Session, queue: str, limit: int) -> list[int]:
-    """Return the ids of the jobs that should be on a queue now, oldest first."""
-    ready = (Job.queue == queue, Job.state == JobState.READY, Job.run_at <= func.now())
-    return list(session.scalars(select(Job.id).where(*ready).order_by(Job.id).limit(limit)))
-
-
-def records_without_encoder(session: Session, limit: int) -> list[Record]:
-    """Lock and return the records whose encoder runs on no worker any more, while another encoder does."""
-    long_ago = func.now() - timedelta(seconds=ENCODER_GONE_AFTER_S)
-    seen = select(Worker.name).where(Worker.role == "main", Worker.seen_at > long_ago)
-    waiting = select(Job.id).where(
-        Job.record_id == Record.id, Job.kind == JobKind.ENCODE, Job.state == JobState.READY
-    )
-    started = select(Job.id).where(
-        Job.record_id == Record.id,
-        Job.kind == JobKind.ENCODE,
-        Job.state.in_((JobState.RUNNING, JobState.DONE)),
-    )
-    return list(
-        session.scalars(
-            select(Record)
-            .where(
-                Record.status == RecordStatus.CONVERTING,
-                seen.where(Worker.encoder != Record.encoder).exists(),
-                ~seen.where(Worker.encoder == Record.encoder).exists(),
-                waiting.exists(),
-                started.exists(),
-            )
-            .limit(limit)
-            .with_for_update(of=Record, skip_locked=True, key_share=True)
-        )
-    )
-
-
-def restart_encoding(session: Session, record: Record, *, in_flight: int) -> None:
-    """Replace the jobs of a record with new ones, which any encoder may take.
-
-    New ids make new part names, so no part of the old encoder can become part of the MP3.
+    Return False when the lease was lost.
     """
-    encode = Job.record_id == record.id, Job.kind == JobKind.ENCODE
-    first = session.scalars(select(Job).where(*encode).order_by(Job.index)).all()
-    assemble_queue = session.scalars(
-        select(Job.queue).where(Job.record_id == record.id, Job.kind == JobKind.ASSEMBLE)
-    ).one()
-    session.execute(delete(Job).where(Job.record_id == record.id))
-    record.encoder = None
-    create(
-        session,
-        record.id,
-        [SampleRange(job.start_sample, job.samples) for job in first],
-        queue=first[0].queue,
-        assemble_queue=assemble_queue,
-        in_flight=in_flight,
+    _lock_record(session, held)
+    if not _change(session, held, state=JobState.HELD):
+        return False
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(job_ids))
+        .values(state=JobState.READY, run_at=func.now(), encoded_samples=0)
+        .execution_options(synchronize_session=False)
     )
+    return True
 
 
 def _lock_record(session: Session, held: Claim) -> None:

@@ -47,7 +47,8 @@ PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
 ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
 FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
-HOLDS_FILENAME = text("status IN ('uploading', 'queued', 'converting', 'done')")
+HOLDS_FILENAME = text("status IN ('queued', 'converting', 'done')")
+UPLOADS_FILENAME = text("status = 'uploading'")
 UNFINISHED_JOB = (JobState.HELD, JobState.READY, JobState.RUNNING)
 
 
@@ -89,6 +90,14 @@ class Record(Base):
             unique=True,
             postgresql_where=HOLDS_FILENAME,
         ),
+        # Of its own, because an upload may replace the record that holds its filename.
+        Index(
+            "uq_records_upload_user_id_filename",
+            "user_id",
+            "filename",
+            unique=True,
+            postgresql_where=UPLOADS_FILENAME,
+        ),
         Index("ix_records_user_id_created_at_id", "user_id", "created_at", "id"),
         Index(
             "ix_records_pending",
@@ -119,12 +128,15 @@ class Record(Base):
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[float | None]
     mp3_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    """Space on the volume that the record still needs: while it is uploading, for the announced source; then for its
+    parts and MP3. 0 for a record that an older release accepted."""
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
 
-    upload_lease_until: Mapped[datetime | None]
-    """The API's lease on an upload."""
+    upload_renewals: Mapped[int] = mapped_column(server_default=text("0"))
+    """Grows while the API receives the upload."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
@@ -140,11 +152,13 @@ class Job(Base):
     __table_args__ = (
         UniqueConstraint("record_id", "kind", "index"),
         Index("ix_jobs_ready", "queue", "id", "run_at", postgresql_where=text("state = 'ready'")),
-        Index("ix_jobs_running", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("ix_jobs_running", "user_id", postgresql_where=text("state = 'running'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     record_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID]
+    """The record's, so that users can take turns."""
     kind: Mapped[str]
     index: Mapped[int] = mapped_column(server_default=text("0"))
     """Its place among the record's jobs of its kind."""
@@ -152,12 +166,21 @@ class Job(Base):
     samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     encoded_samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     queue: Mapped[str]
+    is_long: Mapped[bool] = mapped_column(server_default=text("false"))
+    """It occupies a worker's process for much longer than a segment does."""
     state: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
     """How many times it was claimed."""
     run_at: Mapped[datetime] = mapped_column(server_default=func.now())
     """A ready job waits until then."""
-    lease_until: Mapped[datetime | None]
+    waiting_for: Mapped[str | None]
+    """`storage` while the job waits for the media volume."""
+    storage_waits: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many of its attempts ended with an error of the media volume. They do not count against MAX_ATTEMPTS."""
+    renewals: Mapped[int] = mapped_column(server_default=text("0"))
+    """Grows while its worker holds the lease."""
+    peak_db: Mapped[float | None]
+    """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
 
 
 class Worker(Base):

@@ -2,18 +2,18 @@
 
     uploading -> queued -> converting -> done | failed;  any of these -> deleted;  done | failed -> expired
 
-Functions take the session of a running transaction and do not commit. Leases are in seconds. PostgreSQL's NOTIFY tells
-waiting clients about each change, on commit. `shared/db/jobs.py` changes the work on a record.
+Functions take the session of a running transaction and do not commit. PostgreSQL's NOTIFY tells waiting clients about
+each change, on commit. `shared/db/uploads.py` creates records, and `shared/db/jobs.py` changes the work on a record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.db.models import (
@@ -21,15 +21,14 @@ from shared.db.models import (
     FINISHED,
     GONE,
     HOLDS_FILENAME,
-    PENDING,
     UNFINISHED_JOB,
     Job,
     JobState,
     Record,
     RecordStatus,
 )
-from shared.errors import FilenameTaken, TooManyPending, Wav2mp3Error
-from shared.mp3_options import Options, Target
+from shared.errors import Wav2mp3Error
+from shared.mp3_options import Target
 
 CHANGES = "record_changes"
 """The NOTIFY channel. Its payload is the id of the record that changed."""
@@ -58,43 +57,16 @@ def notify_change(
     return func.pg_notify(CHANGES, cast(record_id, Text))
 
 
-def reserve(
-    session: Session,
-    user_id: UUID,
-    filename: str,
-    options: Options,
-    tags: dict[str, str],
-    *,
-    max_pending: int,
-    lease_s: float,
-) -> UUID:
-    """Create the record of an upload. Its filename is taken from now on. Raises FilenameTaken, TooManyPending."""
-    pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
-    if session.scalars(pending).one() >= max_pending:
-        raise TooManyPending
-    record_id: UUID | None = session.scalar(
-        insert_or(Record)
-        .values(
-            user_id=user_id,
-            filename=filename,
-            options=asdict(options),
-            tags=tags,
-            upload_lease_until=from_now(lease_s),
-        )
-        .on_conflict_do_nothing(index_elements=["user_id", "filename"], index_where=HOLDS_FILENAME)
-        .returning(Record.id)
+def replace(session: Session, user_id: UUID, filename: str) -> UUID | None:
+    """Delete the record that holds a filename, for an upload that is accepted in the same transaction."""
+    holder = session.scalar(
+        select(Record.id)
+        .where(Record.user_id == user_id, Record.filename == filename, HOLDS_FILENAME)
+        .with_for_update()
     )
-    if record_id is None:
-        raise FilenameTaken(record_id=_holder_of(session, user_id, filename))
-    return record_id
-
-
-def _holder_of(session: Session, user_id: UUID, filename: str) -> UUID | None:
-    return session.scalar(
-        select(Record.id).where(
-            Record.user_id == user_id, Record.filename == filename, HOLDS_FILENAME
-        )
-    )
+    if holder is not None:
+        mark_gone(session, holder, RecordStatus.DELETED)
+    return holder
 
 
 def use_async_commit(session: Session) -> None:
@@ -106,20 +78,6 @@ def use_async_commit(session: Session) -> None:
     session.execute(text("SET LOCAL synchronous_commit = off"))
 
 
-def renew_upload(session: Session, record_id: UUID, lease_s: float) -> bool:
-    """Renew the API's lease on an upload. Return False when the record is gone."""
-    use_async_commit(session)
-    uploading = Record.status == RecordStatus.UPLOADING
-    return change(session, record_id, uploading, upload_lease_until=from_now(lease_s))
-
-
-def abort_upload(session: Session, record_id: UUID) -> bool:
-    """Remove an incomplete upload; its filename is free again. Return False if it was accepted after all."""
-    this = Record.id == record_id
-    session.execute(delete(Record).where(this, Record.status == RecordStatus.UPLOADING))
-    return session.scalar(select(Record.id).where(this, Record.status.not_in(GONE))) is None
-
-
 def accept(
     session: Session,
     record_id: UUID,
@@ -127,6 +85,7 @@ def accept(
     source_bytes: int,
     duration_s: float | None,
     target: Target,
+    reserved_bytes: int,
     warnings: Iterable[str],
 ) -> bool:
     """Queue a record whose source is complete and durable. Return False if the record is gone.
@@ -141,9 +100,15 @@ def accept(
         source_bytes=source_bytes,
         duration_s=duration_s,
         target=asdict(target),
+        reserved_bytes=reserved_bytes,
         warnings=list(warnings),
-        upload_lease_until=None,
     )
+
+
+def reserved_bytes(session: Session) -> int:
+    """Return the bytes that the conversions of all unfinished records may still need."""
+    total = select(func.coalesce(func.sum(Record.reserved_bytes), 0))
+    return int(session.scalars(total.where(Record.status.in_(ACTIVE))).one())
 
 
 def finish(
@@ -153,8 +118,9 @@ def finish(
     mp3_bytes: int,
     duration_s: float,
     retention_h: float | None,
+    warnings: Sequence[str],
 ) -> bool:
-    """Mark a record as done. Return False when it is gone."""
+    """Mark a record as done, and add the warnings of its conversion. Return False when it is gone."""
     return change(
         session,
         record_id,
@@ -162,6 +128,7 @@ def finish(
         status=RecordStatus.DONE,
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
+        warnings=type_coerce(Record.warnings, JSONB).concat(list(warnings)),
         finished_at=func.now(),
         expires_at=_expiry(retention_h),
     )
@@ -185,7 +152,7 @@ def fail(
         session.execute(
             update(Job)
             .where(Job.record_id == record_id, Job.state.in_(UNFINISHED_JOB))
-            .values(state=JobState.FAILED, lease_until=None)
+            .values(state=JobState.FAILED, waiting_for=None)
             .execution_options(synchronize_session=False)
         )
     return failed
@@ -203,13 +170,11 @@ def mark_gone(session: Session, record_id: UUID, status: RecordStatus) -> bool:
 
 
 def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
-    """Lock and return the active records with a job that used up its attempts and that no worker runs."""
-    not_running = or_(
-        Job.state == JobState.READY,
-        and_(Job.state == JobState.RUNNING, Job.lease_until < func.now()),
-    )
+    """Lock and return the active records with a ready job that used up its attempts."""
     used_up = select(Job.id).where(
-        Job.record_id == Record.id, Job.attempt >= max_attempts, not_running
+        Job.record_id == Record.id,
+        Job.state == JobState.READY,
+        Job.attempt - Job.storage_waits >= max_attempts,
     )
     return list(
         session.scalars(
@@ -219,18 +184,6 @@ def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
             .with_for_update(skip_locked=True)
         )
     )
-
-
-def remove_abandoned_uploads(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
-    """Remove uploads whose API is dead. Return the ids of their users and their own."""
-    abandoned = (
-        select(Record.id)
-        .where(Record.status == RecordStatus.UPLOADING, Record.upload_lease_until < func.now())
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    removed = delete(Record).where(Record.id.in_(abandoned)).returning(Record.user_id, Record.id)
-    return [(user_id, record_id) for user_id, record_id in session.execute(removed)]
 
 
 def expire(session: Session, limit: int) -> list[tuple[UUID, UUID]]:

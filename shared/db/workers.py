@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,14 +25,16 @@ def report_stopped(session: Session, name: str) -> None:
 
 def alive(session: Session, role: str) -> list[str]:
     """Return the names of the processes of this role that are alive."""
-    dead = func.now() - timedelta(seconds=DEAD_AFTER_S)
-    return list(
-        session.scalars(
-            select(Worker.name).where(
-                Worker.role == role, Worker.seen_at > dead, Worker.stopped_at.is_(None)
-            )
-        )
+    names = select(Worker.name).where(
+        Worker.role == role, seen_within(DEAD_AFTER_S), Worker.stopped_at.is_(None)
     )
+    return list(session.scalars(names))
+
+
+def seen_within(seconds: float) -> ColumnElement[bool]:
+    """A time in the future does not count either: the database's clock was set back since."""
+    span = timedelta(seconds=seconds)
+    return Worker.seen_at.between(func.now() - span, func.now() + span)
 
 
 def seconds_since_seen(session: Session, role: str) -> float | None:

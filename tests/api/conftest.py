@@ -58,6 +58,13 @@ class AnotherApi:
     def wait(self) -> int:
         return self._process.wait(TIMEOUT_S)
 
+    def log(self) -> str:
+        return Path(self._log.name).read_text()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         self.client.close()
         self.terminate()

@@ -62,16 +62,6 @@ def test_the_api_recovers_from_a_database_outage(stack: Stack, user: User) -> No
     assert user.wait(user.upload(SHORT_WAV).json()["id"])["status"] == "done"
 
 
-def test_metrics_report_the_current_state(client: httpx.Client, user: User) -> None:
-    before = _metrics(client)
-    for filename in ("a.wav", "b.wav"):
-        user.wait(user.upload(SHORT_WAV, filename).json()["id"])
-    after = _metrics(client)
-    assert after["wav2mp3_records"]["done"] == before["wav2mp3_records"].get("done", 0) + 2
-    assert after["wav2mp3_workers"][""] >= 1
-    assert after["wav2mp3_media_free_bytes"][""] > 10**6
-
-
 def test_without_sweeps_the_service_is_not_ready(stack: Stack, client: httpx.Client) -> None:
     stack.supervisor.stopProcess("sweeper")
     try:
@@ -93,6 +83,16 @@ def _make_last_sweep_older(stack: Stack) -> None:
         older = "UPDATE workers SET seen_at = seen_at - interval '2 min' WHERE role = 'sweeper'"
         connection.execute(text(older))
     engine.dispose()
+
+
+def test_metrics_report_the_current_state(client: httpx.Client, user: User) -> None:
+    before = _metrics(client)
+    for filename in ("a.wav", "b.wav"):
+        user.wait(user.upload(SHORT_WAV, filename).json()["id"])
+    after = _metrics(client)
+    assert after["wav2mp3_records"]["done"] == before["wav2mp3_records"].get("done", 0) + 2
+    assert after["wav2mp3_workers"][""] >= 1
+    assert after["wav2mp3_media_free_bytes"][""] > 10**6
 
 
 def _metrics(client: httpx.Client) -> dict[str, dict[str, float]]:

@@ -13,13 +13,15 @@ import httpx
 import numpy as np
 import pytest
 
+from api.options import RecordOptions
 from local.stack import Stack
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
 from tests.conftest import User
 from tests.wavs import build, chunk, fmt_payload, wrap
 
 FIELDS = {
-    "id", "status", "progress", "queue_position", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings",
+    "id", "status", "progress", "queue_position",
+    "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "options", "target", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
 }  # fmt: skip
 
@@ -29,6 +31,12 @@ def long_wav() -> bytes:
     """Return five minutes of noise, which take some seconds to encode."""
     noise = np.random.default_rng(1).integers(-20_000, 20_000, (48_000, 2), dtype=np.int16)
     return build(np.tile(noise, (300, 1)), sample_rate_hz=48_000)
+
+
+def undecodable_wav() -> bytes:
+    """Return a WAV whose header announces MP3 and whose content is noise. Only decoding shows that."""
+    noise = np.random.default_rng(2).integers(0, 255, 20_000, np.uint8).tobytes()
+    return wrap([chunk(b"fmt ", fmt_payload(tag=0x55, bits=0)), chunk(b"data", noise)])
 
 
 def upload(user: User, wav: bytes, filename: str = "x.wav", **options: str | int) -> str:
@@ -60,10 +68,13 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "status": "done",
         "progress": 1.0,
         "queue_position": None,
+        "waiting_for": None,
         "filename": "all.wav",
         "duration_s": 0.1,
         "source_bytes": len(SHORT_WAV),
         "mp3_bytes": len(mp3.content),
+        "options": dict.fromkeys(RecordOptions.model_fields),
+        "target": {"mode": "vbr", "quality": 2, "bitrate_kbps": None, "sample_rate_hz": 44100, "channels": 1},
         "warnings": [],
         "error": None,
         "expires_at": None,
@@ -81,10 +92,7 @@ def test_an_unfinished_record_has_no_download_link(user: User, long_wav: bytes) 
 
 
 def test_a_failed_record_explains_itself(user: User) -> None:
-    # The header announces MP3 and the content is noise. Only decoding shows that.
-    noise = np.random.default_rng(2).integers(0, 255, 20_000, np.uint8).tobytes()
-    wav = wrap([chunk(b"fmt ", fmt_payload(tag=0x55, bits=0)), chunk(b"data", noise)])
-    record = user.wait(upload(user, wav))
+    record = user.wait(upload(user, undecodable_wav()))
     assert record["status"] == "failed"
     error = record["error"]
     assert isinstance(error, dict)
@@ -157,6 +165,19 @@ def test_pages_list_the_newest_first(user: User) -> None:
         link = page["next"]
     assert sizes == [2, 2, 1]
     assert seen == uploaded[::-1]
+
+
+def test_a_list_can_have_one_filename_only(user: User) -> None:
+    name = "a & ß.wav"
+    failed = str(user.wait(upload(user, undecodable_wav(), name))["id"])
+    kept = upload(user, SHORT_WAV, name)
+    upload(user, SHORT_WAV, "b.wav")
+    page = listed(user, filename=name, limit="1")
+    assert [record["id"] for record in page["records"]] == [kept]
+    older = user.client.get(f"{page['next']}&token={user.token}").json()
+    assert [record["id"] for record in older["records"]] == [failed]
+    assert older["next"] is None
+    assert listed(user, filename="\0")["records"] == []
 
 
 def test_a_list_shows_complete_records(user: User) -> None:

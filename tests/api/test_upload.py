@@ -26,7 +26,8 @@ def test_an_accepted_upload_returns_links(user: User) -> None:
     assert answer.status_code == 202
     accepted = answer.json()
     base = str(user.client.base_url).rstrip("/")
-    assert set(accepted) == {"id", "status", "status_link", "download_link"}
+    assert set(accepted) == {"id", "filename", "status", "status_link", "download_link"}
+    assert accepted["filename"] == "some_audio.wav"
     assert accepted["status"] == "queued"
     assert accepted["status_link"] == f"{base}/records/{accepted['id']}"
     assert accepted["download_link"] == f"{base}/record?id={accepted['id']}&user_id={user.id}"
@@ -40,6 +41,22 @@ def test_a_header_can_carry_the_token(user: User, name: str) -> None:
     files = {"wav_file": ("header.wav", SHORT_WAV)}
     answer = user.client.post("/record", headers={name: token}, files=files)
     assert answer.status_code == 202
+
+
+def test_each_wrong_credential_has_its_own_sentence(user: User, client: httpx.Client) -> None:
+    other = client.post("/users", json={"name": "eve"}).json()["id"]
+    bearer = {"Authorization": f"Bearer {user.token}"}
+
+    def detail(headers: dict[str, str] | None = None, **query: str) -> str:
+        return refused(
+            client.get("/records", params=query, headers=headers), 401, "bad_credentials"
+        )
+
+    assert "has no token" in detail(user_id=user.id)
+    assert "token is unknown" in detail(user_id=user.id, token="wrong")
+    assert "do not belong together" in detail(user_id=other, token=user.token)
+    assert "different tokens" in detail(bearer, token="wrong")
+    assert "must be `Bearer`" in detail({"Authorization": "Basic eDp5"})
 
 
 @pytest.mark.parametrize(
@@ -103,18 +120,17 @@ def test_an_unusable_filename_is_refused(user: User, left_behind: LeftBehind, se
         END,
         form(SHORT_WAV, None),
         form(SHORT_WAV, name=b"file"),
-        part(b"x", None, b"note") + END,
+        part(b"x", None, b"title") + END,
         part(SHORT_WAV, b"1.wav") + part(SHORT_WAV, b"2.wav") + END,
         part(SHORT_WAV) + part(SHORT_WAV, b"2.wav", b"other") + END,
         form(SHORT_WAV)[: len(SHORT_WAV) // 2],
         form(SHORT_WAV)[:-6],
-        part(b"x" * 100_000, None, b"note") + form(SHORT_WAV),
         form(SHORT_WAV) + b"x" * 100_000,
-        b"".join([part(b"", None, b"note")] * 2000) + form(SHORT_WAV),
+        b"".join([part(b"", None, b"title")] * 2000) + form(SHORT_WAV),
         form(SHORT_WAV).replace(b"\r\n\r\n", b"\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", 1),
     ],
     ids=["empty", "rubbish", "no parts", "a plain field", "another name", "no file", "two files", "another file",
-         "truncated file", "truncated boundary", "a long field", "a long end", "many fields", "a long header"],
+         "truncated file", "truncated boundary", "a long end", "many fields", "a long header"],
 )  # fmt: skip
 def test_a_malformed_body_leaves_nothing(user: User, left_behind: LeftBehind, body: bytes) -> None:
     refused(send(user, body), 422, "bad_upload")
@@ -122,9 +138,9 @@ def test_a_malformed_body_leaves_nothing(user: User, left_behind: LeftBehind, bo
 
 
 @pytest.mark.parametrize(
-    "body", [part(b"a note", None, b"note") + form(SHORT_WAV), form(SHORT_WAV) + b"an epilogue"]
+    "body", [b"a preamble\r\n" + form(SHORT_WAV), form(SHORT_WAV) + b"an epilogue"]
 )
-def test_small_extra_fields_are_ignored(user: User, body: bytes) -> None:
+def test_text_around_the_form_is_ignored(user: User, body: bytes) -> None:
     assert send(user, body).status_code == 202
 
 
@@ -134,6 +150,7 @@ def test_small_extra_fields_are_ignored(user: User, body: bytes) -> None:
 def test_other_content_types_are_refused(user: User, content_type: str) -> None:
     detail = refused(send(user, SHORT_WAV, content_type), 415, "not_multipart")
     assert "curl -F" in detail
+    assert ("has no boundary" in detail) == (content_type == "multipart/form-data")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def test_an_invalid_name_is_refused(client: httpx.Client, body: str) -> None:
     refused(answer, 422, "bad_request")
 
 
+@pytest.mark.parametrize("body", ["", "name=x", '{"name": "a"'])
+def test_invalid_json_is_explained(client: httpx.Client, body: str) -> None:
+    answer = client.post("/users", content=body, headers={"Content-Type": "application/json"})
+    detail = refused(answer, 422, "bad_request")
+    assert detail.startswith("The body is not valid JSON: ")
+
+
 def test_invalid_utf8_is_refused(client: httpx.Client) -> None:
     refused(client.post("/users", content=b'{"name": "\xff"}', headers=JSON), 422, "bad_request")
 

@@ -1,4 +1,4 @@
-"""Publishing to a real Valkey that answers, hangs, is full, or is not there."""
+"""Publishing to a real Valkey that answers, hangs, is full or is gone."""
 
 import json
 import signal
@@ -16,8 +16,8 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("database")
 
-PATIENCE_S = 5
-"""A 202 must not wait for Redis any longer."""
+MAX_PUBLISH_S = 5
+"""A 202 must not wait longer for Redis."""
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _empty_queue(database: None) -> None:
         redis.flushall()
 
 
-def test_a_task_carries_an_id_and_nothing_else() -> None:
+def test_a_task_carries_only_an_id() -> None:
     assert queue.publish(7, queue.SEGMENTS)
     with queue.connect() as redis:
         message = json.loads(redis.lrange(queue.SEGMENTS, 0, -1)[0])
@@ -35,27 +35,27 @@ def test_a_task_carries_an_id_and_nothing_else() -> None:
     assert message["headers"]["kwargsrepr"] == "{}"
 
 
-def test_the_length_of_a_queue_is_what_was_published_to_it() -> None:
+def test_length_counts_published_tasks() -> None:
     for job_id in range(3):
         assert queue.publish(job_id, queue.CLIPS)
     assert queue.length(queue.CLIPS) == 3
     assert queue.length(queue.SEGMENTS) == 0
 
 
-def test_publishing_to_a_redis_that_hangs_gives_up_soon(redis: subprocess.Popen[bytes]) -> None:
+def test_publishing_to_a_hanging_redis_gives_up_soon(redis: subprocess.Popen[bytes]) -> None:
     assert queue.publish(1, queue.CLIPS)
     redis.send_signal(signal.SIGSTOP)
     try:
-        with _taking_at_most(PATIENCE_S):
+        with _within(MAX_PUBLISH_S):
             assert not queue.publish(2, queue.CLIPS)
-        with _taking_at_most(PATIENCE_S), pytest.raises(RedisError):
+        with _within(MAX_PUBLISH_S), pytest.raises(RedisError):
             queue.length(queue.CLIPS)
     finally:
         redis.send_signal(signal.SIGCONT)
     assert queue.publish(3, queue.CLIPS)
 
 
-def test_publishing_to_a_redis_that_is_not_there_gives_up_at_once(
+def test_publishing_without_redis_fails_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
@@ -69,7 +69,7 @@ def test_publishing_to_a_redis_that_is_not_there_gives_up_at_once(
     assert float(done.stdout) < 1
 
 
-def test_publishing_to_a_redis_that_is_full_fails_quietly() -> None:
+def test_publishing_to_a_full_redis_fails_quietly() -> None:
     with queue.connect() as redis:
         redis.config_set("maxmemory", "1")
         try:
@@ -79,7 +79,7 @@ def test_publishing_to_a_redis_that_is_full_fails_quietly() -> None:
     assert queue.publish(1, queue.CLIPS)
 
 
-def test_publishing_works_at_once_after_redis_has_closed_its_connections() -> None:
+def test_publishing_survives_closed_connections() -> None:
     assert queue.publish(1, queue.CLIPS)
     with queue.connect() as redis:
         redis.client_kill_filter(_type="normal", skipme=True)
@@ -88,7 +88,7 @@ def test_publishing_works_at_once_after_redis_has_closed_its_connections() -> No
 
 
 @contextmanager
-def _taking_at_most(seconds: float) -> Iterator[None]:
+def _within(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
     took_s = time.monotonic() - began

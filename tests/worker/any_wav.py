@@ -1,7 +1,7 @@
-"""WAVs that hypothesis makes, with sound in them that can be told apart after a conversion to MP3.
+"""WAVs that hypothesis generates, with sound whose channels, level and position can be checked in the MP3.
 
-Every container, codec, width, rate and number of channels, in any order of any chunks, with the habits of real
-writers. Nothing here uses the code under test. How channels are mixed is ITU-R BS.775's, as the service promises it.
+Every container, sample format, rate and number of channels, with chunks in any order and the mistakes of real writers.
+Nothing here uses the code under test. The expected mix follows ITU-R BS.775, as the service promises.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from tests.worker.conversion import Voices, sweep_for
 MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 OTHER_RATES_HZ = (1000, 6000, 11000, 18900, 37800, 44056, 47250, 64000, 88200, 96000, 192000)
 
-# What a speaker gives to left and right. Small letters: at -3 dB; c, C: to both; X: to none.
+# The gains of a speaker to the left and right. Lower case: 3 dB less. C: to both sides. X: left out.
 _GAINS = {
     "L": (1.0, 0.0),
     "R": (0.0, 1.0),
@@ -31,8 +31,8 @@ _USUAL = {3: "LRC", 4: "LRlr", 5: "LRClr", 6: "LRCXlr", 7: "LRCXclr", 8: "LRCXlr
 
 
 @dataclass(frozen=True)
-class Form:
-    """How samples are stored: whole numbers of `valid_bits`, left-justified in `bits`, or as `codec` says."""
+class SampleFormat:
+    """A sample format. Integers have `valid_bits`, left-justified in `bits`; `codec` names the others."""
 
     codec: str
     bits: int
@@ -46,25 +46,25 @@ class Form:
         return self.valid_bits < self.bits
 
 
-FORMS = [
-    *[Form("pcm", bits, bits) for bits in wavs.PCM_BITS],
-    *[Form("float", bits, bits) for bits in wavs.FLOAT_BITS],
-    *[Form("alaw", 8, 8), Form("mulaw", 8, 8)],
-    *[Form("pcm", 8, 7), Form("pcm", 16, 12), Form("pcm", 24, 20)],
-    *[Form("pcm", 32, 18), Form("pcm", 32, 24), Form("pcm", 64, 60)],
+SAMPLE_FORMATS = [
+    *[SampleFormat("pcm", bits, bits) for bits in wavs.PCM_BITS],
+    *[SampleFormat("float", bits, bits) for bits in wavs.FLOAT_BITS],
+    *[SampleFormat("alaw", 8, 8), SampleFormat("mulaw", 8, 8)],
+    *[SampleFormat("pcm", 8, 7), SampleFormat("pcm", 16, 12), SampleFormat("pcm", 24, 20)],
+    *[SampleFormat("pcm", 32, 18), SampleFormat("pcm", 32, 24), SampleFormat("pcm", 64, 60)],
 ]
 
 
 @dataclass(frozen=True)
 class Melody:
-    """A sweep for each channel, faded in and out: resamplers and encoders smear a sudden edge."""
+    """A sweep in each channel, faded in and out, because resamplers and encoders smear a sudden edge."""
 
     channels: int
     rate_hz: int
     samples: int
 
     def at(self, rate_hz: int, samples: int) -> Voices:
-        """As if it had been sampled at another rate."""
+        """Return the melody as sampled at another rate."""
         tone = sweep_for(self.samples, self.channels, self.rate_hz).at(rate_hz, samples)
         seconds = np.arange(samples)[:, None] / rate_hz
         end_s = (self.samples - 1) / self.rate_hz
@@ -74,18 +74,18 @@ class Melody:
 
 @dataclass(frozen=True)
 class AnyWav:
-    """A WAV, and what it should sound like."""
+    """A WAV and the sound that is expected of its MP3."""
 
     wav: bytes = field(repr=False)
-    form: Form
+    sample_format: SampleFormat
     melody: Melody
     mask: int
     container: str
     layout: list[str]
-    """its chunks in their order, and what is odd about them"""
+    """The chunks in their order, and their peculiarities."""
 
     def heard_at(self, rate_hz: int) -> Voices:
-        """The MP3's one or two channels, without loss, at its rate."""
+        """Return the expected one or two channels of the MP3, at its rate."""
         melody = self.melody
         voices = melody.at(rate_hz, -(-melody.samples * rate_hz // melody.rate_hz))
         if melody.channels <= 2:
@@ -112,7 +112,7 @@ _RATES = st.sampled_from([*MP3_RATES_HZ, *MP3_RATES_HZ, *OTHER_RATES_HZ]) | st.i
 
 
 @st.composite
-def any_wavs(draw: st.DrawFn, container: str, form: Form) -> AnyWav:
+def any_wavs(draw: st.DrawFn, container: str, sample_format: SampleFormat) -> AnyWav:
     rate_hz = draw(_RATES)
     long = st.integers(rate_hz // 5, rate_hz * 7 // 10)
     melody = Melody(draw(st.integers(1, 8)), rate_hz, draw(long | st.integers(1, 2000)))
@@ -121,41 +121,41 @@ def any_wavs(draw: st.DrawFn, container: str, form: Form) -> AnyWav:
     big_endian = container == "RIFX"
     raw = wavs.encode(
         melody.at(rate_hz, melody.samples),
-        codec=form.codec,
-        bits=form.bits,
-        valid_bits=form.valid_bits,
+        codec=sample_format.codec,
+        bits=sample_format.bits,
+        valid_bits=sample_format.valid_bits,
         big_endian=big_endian,
     )
     fmt = wavs.fmt_payload(
         channels=melody.channels,
         sample_rate_hz=rate_hz,
-        codec=form.codec,
-        bits=form.bits if is_extensible else form.valid_bits,
-        valid_bits=form.valid_bits if is_extensible else None,
+        codec=sample_format.codec,
+        bits=sample_format.bits if is_extensible else sample_format.valid_bits,
+        valid_bits=sample_format.valid_bits if is_extensible else None,
         channel_mask=mask,
-        block_align=melody.channels * form.bits // 8,
-        fmt_bytes=draw(st.sampled_from(_fmt_sizes(form, is_extensible=is_extensible))),
+        block_align=melody.channels * sample_format.bits // 8,
+        fmt_bytes=draw(st.sampled_from(_fmt_sizes(sample_format, is_extensible=is_extensible))),
         big_endian=big_endian,
     )
-    layout, wav = _arranged(draw, container, (b"fmt ", fmt), (b"data", raw))
-    return AnyWav(wav, form, melody, mask or 0, container, layout)
+    layout, wav = _arrange(draw, container, (b"fmt ", fmt), (b"data", raw))
+    return AnyWav(wav, sample_format, melody, mask or 0, container, layout)
 
 
-def _fmt_sizes(form: Form, *, is_extensible: bool) -> list[int]:
+def _fmt_sizes(sample_format: SampleFormat, *, is_extensible: bool) -> list[int]:
     if is_extensible:
         return [40, 48]
-    # without a width, which 14 bytes do not hold, all bits are valid
-    return [16, 18, 20, 40] if form.is_narrow else [14, 16, 18, 20, 40]
+    # 14 bytes have no field for the width, so all bits are valid.
+    return [16, 18, 20, 40] if sample_format.is_narrow else [14, 16, 18, 20, 40]
 
 
-def _arranged(draw: st.DrawFn, container: str, fmt: Piece, data: Piece) -> tuple[list[str], bytes]:
-    """The whole file: other chunks before, between and behind, padded or not, sizes that a streaming writer leaves."""
+def _arrange(draw: st.DrawFn, container: str, fmt: Piece, data: Piece) -> tuple[list[str], bytes]:
+    """Build the file, with other chunks around, padding or none, and the sizes that streaming writers leave."""
     pieces = draw(_PIECES)
     pad = draw(st.booleans())
-    if not pad:  # only a known name tells that a pad byte is missing in front of it
+    if not pad:  # a missing pad byte is only noticed before a known name
         pieces = [piece for piece in pieces if piece[0] in _KNOWN_IDS]
     pieces.insert(draw(st.integers(0, len(pieces))), fmt)
-    # data of a single byte and no size cannot be told from an empty chunk and its pad byte
+    # One byte of data without a size looks like an empty chunk with its pad byte.
     streaming = len(data[1]) > 1 and draw(st.booleans())
     pieces.insert(len(pieces) if streaming else draw(st.integers(0, len(pieces))), data)
     is_long = container in ("RF64", "BW64")
@@ -169,7 +169,7 @@ def _arranged(draw: st.DrawFn, container: str, fmt: Piece, data: Piece) -> tuple
     ]
     if streaming:
         chunks[-1] = chunks[-1][: len(chunks[-1]) - _pad_bytes(container, data, pad=pad)]
-    if is_long:  # a streaming writer left its size table empty
+    if is_long:  # streaming writers leave the size table empty
         chunks.insert(0, wavs.ds64(0 if streaming else len(data[1])))
     prefix = draw(st.sampled_from([b"", b"", b"", b"ID3\x04\0\0\0\0\0\x15" + bytes(21)]))
     trailing = b"" if streaming else draw(st.binary(max_size=7))

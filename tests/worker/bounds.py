@@ -1,4 +1,4 @@
-"""Bounds on what a piece of code may take, whatever it is given."""
+"""Bounds on the time and memory of a piece of code."""
 
 import signal
 import tracemalloc
@@ -11,7 +11,7 @@ MEMORY_BYTES = 64 << 20
 
 @contextmanager
 def bounded(processor_s: float, memory_bytes: int = MEMORY_BYTES) -> Iterator[None]:
-    """Fails what computes for longer or allocates more. A hang is ended; waiting for a busy machine does not count."""
+    """Fail if the block computes longer or allocates more. Ends a hang. Waiting for the processor does not count."""
     before = signal.signal(signal.SIGVTALRM, _too_long)
     tracemalloc.start(1)
     signal.setitimer(signal.ITIMER_VIRTUAL, processor_s)
@@ -26,4 +26,4 @@ def bounded(processor_s: float, memory_bytes: int = MEMORY_BYTES) -> Iterator[No
 
 
 def _too_long(_signal: int, _frame: FrameType | None) -> None:
-    raise AssertionError("it takes too much of the processor's time")
+    raise AssertionError("it takes too much processor time")

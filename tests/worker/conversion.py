@@ -1,4 +1,4 @@
-"""A WAV through `encode` and `assemble` in this process: what workers make of it, without the service around them."""
+"""Converts a WAV in this process as workers do, without the service around them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,11 @@ from shared.mp3_options import Options, Target, choose_target
 from shared.segmentation import plan_segments
 from shared.wav import WavInfo, read_wav
 from tests.worker.mp3 import mp3_material
-from worker.audio import Limits, Segment, write_part
+from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, write_part
 from worker.mp3.assemble import write_mp3
 
 Voices = NDArray[np.floating]
+ENCODER = encoder_name(encoder_fingerprint())
 LIMITS = Limits(memory_bytes=2 * 2**30, timeout_s=60, check=lambda: None)
 
 
@@ -25,6 +26,7 @@ class Conversion:
     parts: list[Path]
     info: WavInfo
     target: Target
+    peaks_db: list[float | None]
 
     def by_ffmpeg(self) -> Voices:
         return mp3_material.decode(self.mp3, self.target.channels)
@@ -34,7 +36,7 @@ class Conversion:
         return voices
 
     def decoded(self) -> Voices:
-        """By ffmpeg and by libsndfile, which must agree on the length."""
+        """Decode with ffmpeg and with libsndfile, which must agree."""
         voices, others = self.by_ffmpeg(), self.by_libsndfile()
         assert voices.shape == others.shape
         assert np.allclose(voices, others, atol=1e-3)
@@ -54,6 +56,7 @@ def convert(
     mp3, path = work / "out.mp3", work / "in.wav"
     path.write_bytes(wav)
     parts: list[Path] = []
+    peaks_db = []
     samples = 0
     with path.open("rb") as source:
         info = read_wav(source, len(wav))
@@ -62,15 +65,19 @@ def convert(
             parts.append(work / f"{index}.part")
             segment = Segment(info, target, sample_range)
             with parts[-1].open("wb") as part:
-                samples += write_part(source, segment, part, limits, lambda _: None)
+                encoded = write_part(source, segment, part, limits, lambda _: None)
+                samples += encoded.samples
+                peaks_db.append(encoded.peak_db)
         with mp3.open("wb") as out:
-            write_mp3(source, info, target, samples, parts, {}, out, limits.check)
-    return Conversion(mp3, parts, info, target)
+            write_mp3(
+                source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
+            )
+    return Conversion(mp3, parts, info, target, peaks_db)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A tone that rises as it goes, so that a shift of one sample shows, at any sample rate; channels begin apart."""
+    """A rising tone, so that a shift of one sample shows at any sample rate. Each channel starts at another pitch."""
 
     seconds: float
     channels: int

@@ -15,15 +15,17 @@ from worker.mp3.assemble import write_mp3
 
 
 def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
-    """As one segment, however long it is."""
+    """Convert as one segment of any length."""
     part = mp3.with_suffix(".part")
     with wav.open("rb") as source, mp3.open("wb") as out:
         info = read_wav(source, wav.stat().st_size)
         target = choose_target(info, options)
         segment = Segment(info, target, SampleRange(0, info.samples or 0))
         with part.open("wb") as file:
-            samples = write_part(source, segment, file, limits, lambda _: None)
-        write_mp3(source, info, target, samples, [part], {}, out, limits.check)
+            samples = write_part(source, segment, file, limits, lambda _: None).samples
+        write_mp3(
+            source, info, target, samples, [part], Options(), {}, "LAME4.1a", out, limits.check
+        )
 
 
 if __name__ == "__main__":

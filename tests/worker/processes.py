@@ -1,22 +1,14 @@
-"""Processes of the tests: what Linux tells of them, in /proc, and another ffmpeg to run."""
+"""Read processes from Linux's /proc, and suspend them."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from worker.audio import ffmpeg
-
-_OTHER_FFMPEG = """#!/bin/sh
-for argument; do
-    set -- "$@" "$argument"
-    [ "$argument" != libmp3lame ] || set -- "$@" -compression_level 7
-    shift
-done
-exec "{executable}" "$@"
-"""
 
 
 def children() -> list[int]:
-    """The processes that we started and that have not ended."""
+    """Return the processes that this one started and that have not ended."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -30,7 +22,7 @@ def children() -> list[int]:
 
 
 def peak_kib(pid: int | str) -> int:
-    """The most memory that a process has had, of its own; 0 when it has ended. `getrusage` counts its parent's too."""
+    """Return the peak memory of one process, or 0 when it has ended. `getrusage` would count its parent's too."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -38,9 +30,18 @@ def peak_kib(pid: int | str) -> int:
     return next((int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line), 0)
 
 
-def another_ffmpeg(folder: Path) -> Path:
-    """Return an ffmpeg for IMAGEIO_FFMPEG_EXE that has another fingerprint and makes other VBR frames than ours."""
-    script = folder / "ffmpeg"
-    script.write_text(_OTHER_FFMPEG.format(executable=ffmpeg.EXECUTABLE))
-    script.chmod(0o755)
-    return script
+@contextmanager
+def suspended(*groups: int) -> Iterator[None]:
+    """Suspend process groups, each named by its first process. A worker's ffmpegs are in groups of their own."""
+    _signal(groups, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(groups, signal.SIGCONT)
+
+
+def _signal(groups: tuple[int, ...], number: signal.Signals) -> None:
+    for group in groups:
+        assert group > 0, "0 would be our own group"
+        with suppress(ProcessLookupError):
+            os.killpg(group, number)

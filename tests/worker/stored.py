@@ -1,8 +1,9 @@
-"""Records whose WAV lies on the volume, ready for tasks that run in this process, and the ffmpeg that they start."""
+"""Records whose WAV is on the volume, for tasks that run in this process, and the ffmpegs that those tasks start."""
 
-import time
-from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
@@ -15,9 +16,11 @@ from shared.segmentation import plan_segments
 from shared.settings import get_settings
 from shared.wav import read_wav
 from tests.shared.db import rows
+from tests.waiting import until
 from worker.audio import ffmpeg
 
-WAIT_S = 10
+__all__ = ["until"]
+WAIT_S = 60
 
 
 def store(
@@ -27,16 +30,15 @@ def store(
     filename: str = "a.wav",
     user_id: UUID | None = None,
     in_flight: int = 32,
-    **asked: int,
+    reserved_bytes: int = 0,
+    **asked: Any,
 ) -> tuple[RecordFiles, list[int]]:
     """Store a queued record with its source. Return its files and the ids of its ready encode jobs."""
     user_id = user_id or rows.add_user()
     options = Options(**asked)
     info = read_wav(BytesIO(wav), len(wav))
     with db.transaction() as session:
-        record_id = db.records.reserve(
-            session, user_id, filename, options, {}, max_pending=100, lease_s=60
-        )
+        record_id = db.uploads.reserve(session, user_id, filename, options, {}, get_settings())
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         with media.publishing(files.source) as source:
             source.write(wav)
@@ -47,11 +49,13 @@ def store(
             source_bytes=len(wav),
             duration_s=info.duration_s,
             target=target,
+            reserved_bytes=reserved_bytes,
             warnings=[],
         )
         ready = db.jobs.create(
             session,
             record_id,
+            user_id,
             plan_segments(info, target, segment_s),
             queue=SEGMENTS,
             assemble_queue=RETRY_QUEUE[CLIPS],
@@ -61,7 +65,7 @@ def store(
 
 
 def names(files: RecordFiles) -> set[str]:
-    """What is on the volume of the user, without the record's id."""
+    """Return the paths of the user's files, relative and without the record's id."""
     found = (path for path in files.folder.rglob("*") if path.is_file())
     return {
         str(path.relative_to(files.folder)).removeprefix(str(files.record_id)) for path in found
@@ -69,22 +73,21 @@ def names(files: RecordFiles) -> set[str]:
 
 
 def ffmpegs(process: psutil.Process | None = None) -> list[psutil.Process]:
-    """The ffmpeg processes that a process and its children run."""
+    """Return the ffmpegs with which a process (default: this one) and its children are encoding."""
     running = (process or psutil.Process()).children(recursive=True)
-    return [child for child in running if _is_ffmpeg(child)]
+    return [child for child in running if _encodes(child)]
 
 
-def _is_ffmpeg(process: psutil.Process) -> bool:
+def _encodes(process: psutil.Process) -> bool:
+    """Leave out the ffmpeg that a starting worker only asks for its version."""
     try:
-        return process.exe() == ffmpeg.EXECUTABLE and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+        is_ffmpeg = Path(process.exe()).samefile(ffmpeg.EXECUTABLE)
+        return is_ffmpeg and process.cmdline()[-1:] == ["pipe:1"]
+    except (psutil.Error, OSError):
         return False
 
 
-def until(condition: Callable[[], object], within_s: float = WAIT_S) -> float:
-    """Seconds until it holds; an AssertionError when it does not in time."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < within_s, f"not within {within_s} s"
-        time.sleep(0.005)
-    return time.monotonic() - began
+def is_running(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

@@ -1,7 +1,6 @@
 """The sweeper on a real database, Valkey and volume, with nobody else at work."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -18,7 +17,7 @@ from shared.db import JobState, RecordStatus, Worker
 from shared.media import RecordFiles
 from shared.settings import get_settings
 from tests.shared.db import rows
-from tests.shared.db.rows import OVER_S, db_call
+from tests.shared.db.rows import db_call
 from worker import sweep
 
 RETRY = queue.RETRY_QUEUE[queue.SEGMENTS]
@@ -32,8 +31,13 @@ def _settings(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
         redis.flushall()
 
 
-def _sweep() -> None:
-    sweep.sweep_rows(get_settings())
+def _sweep(watches: sweep.Watches | None = None) -> None:
+    """Sweep once. Without `watches`, every lease has expired."""
+    sweep.sweep_rows(get_settings(), watches or _watches(lease_s=0))
+
+
+def _watches(*, lease_s: float = 3600, file_grace_s: float = 0) -> sweep.Watches:
+    return sweep.Watches(lease_s=lease_s, upload_lease_s=lease_s, file_grace_s=file_grace_s)
 
 
 def _queued(name: str = queue.SEGMENTS) -> list[int]:
@@ -77,7 +81,7 @@ def test_a_lost_task_comes_back_on_a_busy_queue() -> None:
 
 
 def _take_oldest() -> None:
-    """What a worker does."""
+    """Claim the oldest task, as a worker does."""
     with queue.connect() as redis:
         message = json.loads(str(redis.rpop(queue.SEGMENTS), "utf-8"))
     db_call(rows.try_claim, int(json.loads(b64decode(message["body"]))[0][0]))
@@ -86,7 +90,7 @@ def _take_oldest() -> None:
 def test_a_dead_workers_segment_goes_first() -> None:
     _, (job_id, *_) = rows.add_record(5)
     _sweep()
-    rows.claim(job_id, lease_s=OVER_S)
+    rows.claim(job_id)
     _sweep()
     assert rows.job(job_id).state == JobState.READY
     assert _queued(RETRY) == [job_id]
@@ -94,7 +98,7 @@ def test_a_dead_workers_segment_goes_first() -> None:
 
 def test_a_dead_workers_clip_goes_first() -> None:
     _, (job_id,) = rows.add_record(queue=queue.CLIPS)
-    rows.claim(job_id, lease_s=OVER_S)
+    rows.claim(job_id)
     _sweep()
     assert _queued(queue.RETRY_QUEUE[queue.CLIPS]) == [job_id]
 
@@ -108,7 +112,7 @@ def test_a_ready_assembly_is_published_once() -> None:
 
 def test_rows_are_swept_while_redis_hangs(redis: subprocess.Popen[bytes]) -> None:
     _, (job_id,) = rows.add_record()
-    rows.claim(job_id, lease_s=OVER_S)
+    rows.claim(job_id)
     redis.send_signal(signal.SIGSTOP)
     try:
         _sweep()
@@ -119,14 +123,10 @@ def test_rows_are_swept_while_redis_hangs(redis: subprocess.Popen[bytes]) -> Non
     assert _queued(RETRY) == [job_id]
 
 
-def _write(*paths: Path, old: bool = True) -> None:
-    began_at = time.time() - (2 * sweep.FILE_GRACE_S if old else 0)
+def _write(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-        os.utime(path, (began_at, began_at))
-        if path.parent.suffix == ".parts":
-            os.utime(path.parent, (began_at, began_at))
 
 
 def _files(record_id: UUID) -> RecordFiles:
@@ -142,26 +142,30 @@ def _volume() -> set[Path]:
     return {path for path in get_settings().media_dir.rglob("*") if path.is_file()}
 
 
-def test_an_exhausted_record_leaves_no_files() -> None:
+def test_an_exhausted_record_keeps_its_source_alone() -> None:
     user_id = rows.add_user()
     record_id, (job_id,) = rows.add_record(user_id=user_id)
-    _write(_files(record_id).source)
+    _write(_files(record_id).source, _files(record_id).part(job_id, 1))
     for _ in range(rows.MAX_ATTEMPTS):
-        rows.claim(job_id, lease_s=OVER_S)
+        rows.claim(job_id)
         _sweep()
     assert rows.record(record_id).status == RecordStatus.FAILED
     assert rows.record(record_id).error_code == "encode_failed"
-    assert _volume() == set()
+    assert _volume() == {_files(record_id).source}
     assert len(_queued(RETRY)) == rows.MAX_ATTEMPTS - 1
     db_call(rows.reserve, user_id)
 
 
 def test_an_abandoned_upload_leaves_nothing() -> None:
     user_id = rows.add_user()
-    record_id = db_call(lambda session: rows.reserve(session, user_id, lease_s=OVER_S))
+    record_id = db_call(rows.reserve, user_id)
     alive = db_call(rows.reserve, user_id, "b.wav")
     _write(_files(record_id).source, _files(alive).source)
-    _sweep()
+    watches = _watches(lease_s=0.1)
+    _sweep(watches)
+    assert db_call(db.uploads.renew, alive)
+    time.sleep(0.1)
+    _sweep(watches)
     assert _volume() == {_files(alive).source}
     db_call(rows.reserve, user_id)
 
@@ -190,7 +194,7 @@ def test_long_dead_workers_are_removed() -> None:
 def test_concurrent_sweeps_end_like_one() -> None:
     taken = [rows.add_record()[1][0] for _ in range(8)]
     for job_id in taken:
-        rows.claim(job_id, lease_s=OVER_S)
+        rows.claim(job_id)
     expired = [rows.add_done(retention_h=-1) for _ in range(8)]
     for record_id in expired:
         _write_all(_files(record_id))
@@ -204,7 +208,7 @@ def test_concurrent_sweeps_end_like_one() -> None:
 
 
 def _orphans() -> set[Path]:
-    """Old files of which no row knows, or which their row no longer needs."""
+    """Write files without a row, and files that their row no longer needs. Return those to be deleted."""
     done, failed, gone = rows.add_done(), rows.add_record()[0], rows.add_done()
     db_call(rows.fail, failed)
     db_call(db.records.mark_gone, gone, RecordStatus.DELETED)
@@ -215,23 +219,31 @@ def _orphans() -> set[Path]:
     _write_all(_files(done))
     unfinished = _files(done).mp3.with_name(f"{done}.mp3.{uuid4().hex}{media.UNFINISHED}")
     _write(unfinished)
-    return _volume() - {_files(done).mp3}
+    return _volume() - {_files(done).mp3, _files(failed).source}
 
 
-def test_old_orphan_files_are_deleted() -> None:
+def test_orphan_files_are_deleted() -> None:
     orphans = _orphans()
-    assert len(orphans) == 4 * 3 + 2 + 1
-    sweep.sweep_files(get_settings())
-    assert len(_volume()) == 1
+    assert len(orphans) == 4 * 3 - 1 + 2 + 1
+    sweep.sweep_files(get_settings(), _watches())
+    assert len(_volume()) == 2
     assert not _volume() & orphans
 
 
-def test_young_files_are_kept() -> None:
+def test_an_orphan_that_changes_is_kept() -> None:
+    """The file may be one that is being written. Its times do not count, because clocks differ."""
     never = media.record_files(get_settings().media_dir, uuid4(), uuid4())
-    _write(never.source, never.part(0, 1), never.mp3, old=False)
-    before = _volume()
-    sweep.sweep_files(get_settings())
-    assert _volume() == before
+    _write(never.source, never.mp3)
+    watches = _watches(file_grace_s=0.1)
+    sweep.sweep_files(get_settings(), watches)
+    assert _volume() == {never.source, never.mp3}
+    never.mp3.write_bytes(b"more")
+    time.sleep(0.1)
+    sweep.sweep_files(get_settings(), watches)
+    assert _volume() == {never.mp3}
+    time.sleep(0.1)
+    sweep.sweep_files(get_settings(), watches)
+    assert _volume() == set()
 
 
 def test_files_of_pending_records_are_kept() -> None:
@@ -241,7 +253,7 @@ def test_files_of_pending_records_are_kept() -> None:
     for record_id in (uploading, queued, encoded):
         _write_all(_files(record_id))
     before = _volume()
-    sweep.sweep_files(get_settings())
+    sweep.sweep_files(get_settings(), _watches())
     assert _volume() == before
 
 
@@ -257,7 +269,7 @@ def test_foreign_files_are_kept() -> None:
         files.folder / f"{uuid4()}.wav.bak",
     )
     before = _volume()
-    sweep.sweep_files(get_settings())
+    sweep.sweep_files(get_settings(), _watches())
     assert _volume() == before
 
 
@@ -271,3 +283,34 @@ def test_a_record_without_an_encoder_starts_again() -> None:
     assert not set(new) & set(job_ids)
     assert _queued() == new
     assert rows.record(record_id).encoder is None
+
+
+def _waiting_job() -> int:
+    _, (job_id,) = rows.add_record()
+    held = rows.claim(job_id)
+    with db.transaction() as session:
+        assert db.jobs.wait_for_storage(session, held, pause_s=60)
+    return job_id
+
+
+def test_waiting_jobs_run_when_the_volume_is_back() -> None:
+    job_id = _waiting_job()
+    sweep.end_storage_waits(get_settings())
+    assert db_call(db.sweeping.due, queue.SEGMENTS, 10) == []
+    media.mark(get_settings().media_dir)
+    sweep.end_storage_waits(get_settings())
+    assert db_call(db.sweeping.due, queue.SEGMENTS, 10) == [job_id]
+    assert {path.name for path in _volume()} == {media.MARKER}
+
+
+def test_a_database_clock_set_back_delays_no_repair() -> None:
+    """Times in rows an hour ahead are those that a clock set back by an hour leaves behind."""
+    _, (dead, paused) = rows.add_record(2)
+    rows.claim(dead)
+    with db.transaction() as session:
+        assert db.jobs.requeue(session, rows.claim(paused), pause_s=5)
+    with db.transaction() as session:
+        session.execute(text("UPDATE jobs SET run_at = run_at + interval '1 hour'"))
+    _sweep()
+    assert _queued(RETRY) == [dead]
+    assert _queued() == [paused]

@@ -141,7 +141,7 @@ def test_a_missing_volume_does_not_stop_the_sweep_of_the_rows(
 ) -> None:
     monkeypatch.setenv("MEDIA_DIR", "/nowhere")
     start()
-    until(lambda: "sweep of the files failed" in _text(log), STARTED_WITHIN_S)
+    until(lambda: '"step": "files"' in _text(log), STARTED_WITHIN_S)
     _until_swept()
 
 

@@ -1,20 +1,22 @@
-"""Tasks in this process, on a real database, volume and ffmpeg: what they leave behind, however they end."""
+"""Tasks in this process, on a real database, volume and ffmpeg: their rows and files after success and failure."""
 
-import errno
 import io
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psutil
 import pytest
 import soundfile
+from mutagen.id3 import ID3
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from shared import db, mp3_options, queue
+from shared import db, media, mp3_options, queue
 from shared.db import JobState, RecordStatus
 from shared.db.jobs import Claim
 from shared.media import RecordFiles
@@ -24,7 +26,8 @@ from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
 from tests.worker import stored
 from tests.worker.stored import until
-from worker import tasks
+from tests.worker.tags.tag_material import info
+from worker import sweep, tasks
 from worker.audio import encoder_fingerprint
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -72,7 +75,8 @@ def test_order_and_attempts_do_not_change_the_mp3(wav: bytes) -> None:
     for job_id in job_ids:
         tasks.run_job(str(job_id))
     crooked, job_ids = stored.store(wav)
-    rows.claim(job_ids[0], lease_s=rows.OVER_S, encoder=encoder_fingerprint())
+    rows.claim(job_ids[0], encoder=encoder_fingerprint())
+    rows.expire_leases()
     for job_id in job_ids[::-1]:
         tasks.run_job(str(job_id))
     assert crooked.mp3.read_bytes() == straight.mp3.read_bytes()
@@ -88,11 +92,11 @@ def test_the_released_job_is_published(wav: bytes) -> None:
 
 def test_a_bad_wav_fails_its_record_at_once(wav: bytes) -> None:
     files, job_ids = stored.store(wav)
-    files.source.write_bytes(b"RIFF, but no more")
+    files.source.write_bytes(b"RIFF, but no more" + wav[17:])
     tasks.run_job(str(job_ids[0]))
     record = rows.record(files.record_id)
     assert (record.status, record.error_code) == (RecordStatus.FAILED, "not_a_wav")
-    assert stored.names(files) == set()
+    assert stored.names(files) == {".wav"}
 
 
 def test_the_last_failed_attempt_fails_the_record(
@@ -111,22 +115,75 @@ def test_the_last_failed_attempt_fails_the_record(
     assert (record.status, record.error_code) == (RecordStatus.FAILED, "encode_failed")
     assert record.error_detail is not None
     assert "/" not in record.error_detail
-    assert stored.names(files) == set()
+    assert stored.names(files) == {".wav"}
     db_call(rows.reserve, user_id)
 
 
-def test_each_pause_for_a_missing_volume_is_longer(wav: bytes) -> None:
+def test_a_missing_volume_pauses_the_job_without_attempts(wav: bytes) -> None:
     files, (job_id, *_) = stored.store(wav)
     away = files.folder.with_name("away")
     files.folder.rename(away)
     pauses_s = []
-    for _ in range(3):
+    for _ in range(get_settings().max_attempts + 4):
         tasks.run_job(str(job_id))
+        assert rows.job(job_id).waiting_for == "storage"
         pauses_s.append(_end_pause(job_id))
-    assert pauses_s == pytest.approx([15, 30, 45], abs=5)
+    assert pauses_s[:3] == pytest.approx([5, 10, 15], abs=4)
+    assert pauses_s[-1] == pytest.approx(60, abs=4)
     away.rename(files.folder)
     tasks.run_job(str(job_id))
     assert rows.job(job_id).state == JobState.DONE
+    assert rows.job(job_id).waiting_for is None
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A volume of 2 MiB."""
+    volume = tmp_path / "small"
+    volume.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(volume)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small volume")
+    monkeypatch.setenv("MEDIA_DIR", str(volume))
+    get_settings.cache_clear()
+    yield volume
+    subprocess.run(["umount", "--lazy", str(volume)], check=True)
+
+
+def test_a_full_volume_pauses_the_job(wav: bytes, small_volume: Path) -> None:
+    files, job_ids = stored.store(wav)
+    ballast = small_volume / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        file.write(bytes(2**21))
+    tasks.run_job(str(job_ids[0]))
+    assert rows.job(job_ids[0]).waiting_for == "storage"
+    assert rows.record(files.record_id).status == RecordStatus.CONVERTING
+    ballast.unlink()
+    media.mark(small_volume)
+    sweep.end_storage_waits(get_settings())
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    assert rows.record(files.record_id).status == RecordStatus.DONE
+
+
+def _remove(files: RecordFiles) -> None:
+    files.source.unlink()
+
+
+def _cut(files: RecordFiles) -> None:
+    files.source.write_bytes(files.source.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("harm", [_remove, _cut])
+def test_a_lost_source_fails_its_record_at_once(
+    harm: Callable[[RecordFiles], None], wav: bytes
+) -> None:
+    media.mark(get_settings().media_dir)
+    files, job_ids = stored.store(wav)
+    harm(files)
+    tasks.run_job(str(job_ids[0]))
+    record = rows.record(files.record_id)
+    assert (record.status, record.error_code) == (RecordStatus.FAILED, "source_lost")
 
 
 def _end_pause(job_id: int) -> float:
@@ -140,7 +197,7 @@ def _end_pause(job_id: int) -> float:
 
 def test_an_uncommitted_failure_keeps_the_source(wav: bytes) -> None:
     files, job_ids = stored.store(wav)
-    files.source.write_bytes(b"RIFF, but no more")
+    files.source.write_bytes(b"RIFF, but no more" + wav[17:])
     with _no_record_can_fail(), pytest.raises(DatabaseError, match="not now"):
         tasks.run_job(str(job_ids[0]))
     assert rows.record(files.record_id).status == RecordStatus.CONVERTING
@@ -149,7 +206,7 @@ def test_an_uncommitted_failure_keeps_the_source(wav: bytes) -> None:
 
 @contextmanager
 def _no_record_can_fail() -> Iterator[None]:
-    """Whoever commits a failed record is refused, as when the connection breaks at that moment."""
+    """Refuse each commit that fails a record, as a broken connection does."""
     with db.transaction() as session:
         session.execute(
             text(
@@ -163,11 +220,6 @@ def _no_record_can_fail() -> Iterator[None]:
     yield
     with db.transaction() as session:
         session.execute(text("DROP FUNCTION refuse CASCADE"))
-
-
-def test_a_full_volume_is_the_reason_of_a_failure() -> None:
-    assert tasks._reason(OSError(errno.ENOSPC, "No space left on device")).code == "no_space"
-    assert tasks._reason(OSError(errno.EIO, "Input/output error")).code == "encode_failed"
 
 
 @contextmanager
@@ -187,11 +239,8 @@ def _is_deleted(files: RecordFiles, job_id: int) -> None:
 
 
 def _is_taken_over(files: RecordFiles, job_id: int) -> None:
-    with db.transaction() as session:
-        session.execute(text("UPDATE jobs SET lease_until = now() - interval '1 s'"))
-        assert db.jobs.claim(
-            session, job_id, encoder=encoder_fingerprint(), max_attempts=4, lease_s=60
-        )
+    assert rows.expire_leases() == [job_id]
+    rows.claim(job_id, encoder=encoder_fingerprint())
 
 
 @pytest.mark.parametrize(("it", "left"), [(_is_deleted, set()), (_is_taken_over, {".wav"})])
@@ -234,19 +283,17 @@ def test_a_hanging_ffmpeg_is_killed_at_its_deadline(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_failed_assembly_is_tried_again(wav: bytes) -> None:
-    """A missing part fails the assembly; when the part is back, the next attempt succeeds."""
     files, job_ids = stored.store(wav)
     for job_id in job_ids[:-1]:
         tasks.run_job(str(job_id))
-    (lost, *_) = files.parts.iterdir()
-    away = files.folder / "away"
-    lost.rename(away)
+    (damaged, *_) = files.parts.iterdir()
+    frames = damaged.read_bytes()
+    damaged.write_bytes(b"no frames")
     tasks.run_job(str(job_ids[-1]))
     assembly = rows.assemble_job(files.record_id)
     assert rows.job(assembly).state == JobState.READY
     assert rows.record(files.record_id).status == RecordStatus.CONVERTING
-    away.rename(lost)
-    _end_pause(assembly)
+    damaged.write_bytes(frames)
     tasks.run_job(str(assembly))
     assert rows.job(assembly).attempt == 2
     assert rows.record(files.record_id).status == RecordStatus.DONE
@@ -279,7 +326,65 @@ def test_parts_of_an_abandoned_plan_are_never_joined(wav: bytes) -> None:
         part.write_bytes(b"the bytes of another encoder")
     with db.transaction() as session:
         record = session.get_one(db.Record, restarted.record_id)
-        db.jobs.restart_encoding(session, record, in_flight=32)
+        db.sweeping.restart_encoding(session, record, in_flight=32)
     for job_id in db_call(rows.encode_jobs, restarted.record_id):
         tasks.run_job(str(job_id))
     assert restarted.mp3.read_bytes() == straight.mp3.read_bytes()
+
+
+def test_a_vanished_part_is_encoded_again(wav: bytes) -> None:
+    straight, job_ids = stored.store(wav)
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    files, job_ids = stored.store(wav)
+    for job_id in job_ids[:-1]:
+        tasks.run_job(str(job_id))
+    files.part(job_ids[0], 1).unlink()
+    tasks.run_job(str(job_ids[-1]))
+    assert rows.job(job_ids[0]).state == JobState.READY
+    tasks.run_job(str(job_ids[0]))
+    assert files.mp3.read_bytes() == straight.mp3.read_bytes()
+
+
+def test_warnings_found_while_converting_reach_the_record() -> None:
+    title = info(INAM="Утро туманное".encode("cp1251"), IART="Городской хор".encode("cp1251"))
+    loud = 4 * sine(SAMPLES, sample_rate_hz=RATE_HZ)
+    wav = build(loud, sample_rate_hz=RATE_HZ, codec="float", bits=32, before=[title])
+    files, job_ids = stored.store(wav)
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    peak, charset = rows.record(files.record_id).warnings
+    assert "peaks at +6.0 dBFS" in peak
+    assert "gain_db=-6.0" in peak
+    assert "cp1251" in charset
+
+
+def test_the_options_of_the_tag_are_applied() -> None:
+    title = info(INAM="Утро".encode("cp1251"))
+    wav = build(sine(SAMPLES, sample_rate_hz=RATE_HZ), sample_rate_hz=RATE_HZ, before=[title])
+    files, job_ids = stored.store(wav, tag_charset="cp1251", id3_version="2.3")
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    assert files.mp3.read_bytes().startswith(b"ID3\x03")
+    assert str(ID3(files.mp3)["TIT2"]) == "Утро"
+    assert rows.record(files.record_id).warnings == []
+
+
+def test_a_task_runs_the_job_of_the_user_whose_turn_it_is(wav: bytes) -> None:
+    _, (running, *_) = stored.store(wav)
+    _, (hinted, *_) = stored.store(wav, user_id=rows.job(running).user_id, filename="b.wav")
+    rows.claim(running, encoder=encoder_fingerprint())
+    _, (single, *_) = stored.store(wav)
+    with queue.connect() as redis:
+        redis.flushall()
+    tasks.run_job(str(hinted))
+    assert rows.job(single).state == JobState.DONE
+    assert rows.job(hinted).state == JobState.READY
+    assert queue.length(queue.SEGMENTS) == 1
+
+
+def test_a_part_larger_than_reserved_fails_its_record() -> None:
+    files, (job_id,) = stored.store(build(sine(60 * 44100)), bitrate_kbps=320, reserved_bytes=1000)
+    tasks.run_job(str(job_id))
+    record = rows.record(files.record_id)
+    assert (record.status, record.error_code) == (RecordStatus.FAILED, "mp3_too_large")

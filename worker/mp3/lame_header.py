@@ -24,7 +24,7 @@ from fastcrc import crc16
 from shared import mpeg
 from shared.errors import EncodeFailed
 from shared.mpeg import FrameFormat, MpegHeader
-from worker.mp3.frames import Slot, layer3_header, slots, split_frames
+from worker.mp3.frames import Slot, layer3_header, lead_in, slots, split_frames
 
 _CHUNK_BYTES = 1 << 18
 _MAX_MARKS = 2048
@@ -34,8 +34,8 @@ _ALL_FIELDS = _FRAMES_AND_BYTES | _TABLE | _QUALITY
 _TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BYTES: 52}
 _CRC_AT_BYTES = 190
 """The offset of LAME's CRC in MPEG-1 stereo. In a header that LAME wrote, eyeD3 reads it there in every format."""
-# A frame too small for that names ffmpeg's library as its writer. Decoders trust its delay and padding too.
-_LAME, _LAVC = f"LAME{mpeg.LAME_VERSION}".encode(), b"Lavc"
+_SMALL_FRAMES_ENCODER = "Lavc"
+"""The encoder's name in smaller frames: ffmpeg's library. Decoders trust its delay and padding too."""
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
@@ -105,10 +105,10 @@ def _choose_mode(header: MpegHeader, vbr_quality: int | None) -> _Mode:
     return _Mode(b"Xing", 4, quality, preset, slots(header.format)[0])
 
 
-def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> bytes:
+def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encoder: str) -> bytes:
     """Return the frame to write before the parts, so that the MP3 decodes to exactly `samples` samples.
 
-    `vbr_quality` is LAME's -V, 0 to 9, or None for CBR.
+    `vbr_quality` is LAME's -V, 0 to 9, or None for CBR. `encoder` is LAME's name for itself, such as LAME4.1a.
     """
     header = layer3_header(summary.first_header)
     audio, mode = header.format, _choose_mode(header, vbr_quality)
@@ -121,11 +121,11 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None) -> byt
         frame += _table_of_contents(summary, slot.frame_bytes)
     if fields & _QUALITY:
         frame += mode.quality.to_bytes(4)
-    encoder = _LAME if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _LAVC
-    frame += struct.pack(">9sB", encoder, mode.method)
+    encoder = encoder if slot.frame_bytes >= _CRC_AT_BYTES + 2 else _SMALL_FRAMES_ENCODER
+    frame += struct.pack(">9sB", encoder.encode(), mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
     frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.min_slot.bitrate_kbps, 255)))
-    frame += _pack_delay_and_padding(summary.frames * audio.samples_per_frame - samples)
+    frame += _pack_delay_and_padding(summary.frames, samples, audio.samples_per_frame)
     frame += struct.pack(
         ">BBHIH", _misc_byte(audio), 0, mode.preset, total_bytes, summary.audio_crc
     )
@@ -170,11 +170,12 @@ def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
     return bytes(entries)
 
 
-def _pack_delay_and_padding(surplus_samples: int) -> bytes:
-    padding = surplus_samples - mpeg.ENCODER_DELAY_SAMPLES
+def _pack_delay_and_padding(frames: int, samples: int, samples_per_frame: int) -> bytes:
+    delay = mpeg.ENCODER_DELAY_SAMPLES + lead_in(samples, samples_per_frame)
+    padding = frames * samples_per_frame - delay - samples
     if not mpeg.DECODER_DELAY_SAMPLES <= padding <= _UINT12_MAX:
         raise EncodeFailed
-    return (mpeg.ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
+    return (delay << 12 | padding).to_bytes(3)
 
 
 def _misc_byte(audio: FrameFormat) -> int:

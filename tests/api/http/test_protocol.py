@@ -1,9 +1,10 @@
+import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.api.conftest import AnotherApi, StartApi
-from tests.api.wire import SHORT_WAV, form, refused, wire
+from tests.api.wire import SHORT_WAV, eventually, form, part, refused, wire
 from tests.conftest import User
 
 
@@ -57,3 +58,76 @@ def test_a_body_beyond_content_length_is_refused(
         connection.send(body)
         refused(connection.answer(), 422, "bad_upload")
     assert not left_behind()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 100, 10**6])
+@pytest.mark.parametrize("framing", ["Content-Length", "Transfer-Encoding"])
+def test_an_offered_upgrade_is_ignored(
+    api: AnotherApi, user: User, piece_bytes: int, framing: str
+) -> None:
+    body = form(SHORT_WAV[:2000])
+    with wire(api.url) as connection:
+        for number in range(2):
+            connection.begin(
+                user,
+                ("Connection", "Upgrade, HTTP2-Settings"),
+                ("Upgrade", "h2c"),
+                ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
+                (framing, len(body) if framing == "Content-Length" else "chunked"),
+                if_exists="rename",
+            )
+            pieces = [body[at : at + piece_bytes] for at in range(0, len(body), piece_bytes)]
+            if framing == "Content-Length":
+                connection.send(*pieces)
+            else:
+                connection.send_chunks(pieces)
+                connection.end_chunks()
+            answer = connection.answer()
+            assert answer.status_code == 202, answer.text
+            assert answer.json()["filename"] == ("wire (2).wav" if number else "wire.wav")
+
+
+@pytest.mark.parametrize("offered", [b"h2c", b"websocket", b"TLS/1.0"])
+def test_an_offer_keeps_the_connection(api: AnotherApi, offered: bytes) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n"
+    with wire(api.url) as connection:
+        for _ in range(3):
+            connection.send(request % offered)
+            assert connection.answer().json() == {"status": "ok"}
+
+
+def test_pipelined_requests_with_offers_are_answered(api: AnotherApi) -> None:
+    request = (
+        b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade%s\r\nUpgrade: h2c\r\n\r\n"
+    )
+    with wire(api.url) as connection:
+        connection.send(request % b"" * 2 + request % b", close")
+        lines = []
+        while line := connection.line():
+            lines.append(line)
+    assert b"".join(lines).count(b'{"status":"ok"}') == 3
+
+
+def test_a_connect_request_is_refused(api: AnotherApi) -> None:
+    with wire(api.url) as connection:
+        connection.send(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n")
+        assert connection.answer().status_code >= 400
+
+
+@pytest.mark.parametrize("size", [b"zz", b"-1", b"0x10", b"", b"f" * 20])
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_a_malformed_chunk_is_refused_at_once(
+    api: AnotherApi, user: User, left_behind: Callable[[], list[object]], size: bytes, chunks: int
+) -> None:
+    with wire(api.url) as connection:
+        connection.begin(user, ("Transfer-Encoding", "chunked"))
+        connection.send_chunks([part(SHORT_WAV)] * chunks)
+        if chunks:
+            eventually(lambda: len(left_behind()) == 2)
+        before_s = time.monotonic()
+        connection.send(size + b"\r\n")
+        detail = refused(connection.answer(), 400, "bad_request")
+        assert time.monotonic() - before_s < 2
+        assert "size in hexadecimal" in detail
+        assert connection.is_closed()
+    eventually(lambda: not left_behind())

@@ -16,13 +16,11 @@ from shared.errors import EncodeFailed
 from shared.mp3_options import Options, Target
 from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import SampleRange
+from shared.settings import get_settings
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-LEASE_S = 60
-OVER_S = -1
-"""The length of a lease that has expired."""
 SAMPLES = 1000
 """Of each segment."""
 IN_FLIGHT = 2
@@ -40,12 +38,8 @@ def add_user() -> UUID:
         return user.id
 
 
-def reserve(
-    session: Session, user_id: UUID, filename: str = "a.wav", *, lease_s: float = LEASE_S
-) -> UUID:
-    return db.records.reserve(
-        session, user_id, filename, Options(quality=2), {}, max_pending=100, lease_s=lease_s
-    )
+def reserve(session: Session, user_id: UUID, filename: str = "a.wav") -> UUID:
+    return db.uploads.reserve(session, user_id, filename, Options(quality=2), {}, get_settings())
 
 
 def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGMENTS) -> list[int]:
@@ -56,6 +50,7 @@ def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGME
         source_bytes=4 * SAMPLES,
         duration_s=1.0,
         target=TARGET,
+        reserved_bytes=0,
         warnings=[],
     )
     if not accepted:
@@ -63,6 +58,7 @@ def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGME
     db.jobs.create(
         session,
         record_id,
+        session.get_one(Record, record_id).user_id,
         [SampleRange(index * SAMPLES, SAMPLES) for index in range(count)],
         queue=queue,
         assemble_queue=RETRY_QUEUE[CLIPS],
@@ -92,18 +88,20 @@ def add_record(
         return record_id, accept(session, record_id, count, queue)
 
 
-def claim(job_id: int, *, lease_s: float = LEASE_S, encoder: str = ENCODER) -> Claim:
-    claimed = db_call(try_claim, job_id, lease_s, encoder)
+def claim(job_id: int, *, encoder: str = ENCODER) -> Claim:
+    claimed = db_call(try_claim, job_id, encoder)
     assert claimed is not None
     return claimed
 
 
-def try_claim(
-    session: Session, job_id: int, lease_s: float = LEASE_S, encoder: str = ENCODER
-) -> Claim | None:
-    return db.jobs.claim(
-        session, job_id, encoder=encoder, max_attempts=MAX_ATTEMPTS, lease_s=lease_s
-    )
+def try_claim(session: Session, job_id: int, encoder: str = ENCODER) -> Claim | None:
+    return db.jobs.claim(session, job_id, encoder=encoder, max_attempts=MAX_ATTEMPTS)
+
+
+def expire_leases() -> list[int]:
+    """Requeue every running job, as the sweeper does when no lease was renewed."""
+    with db.transaction() as session:
+        return db.sweeping.requeue_expired(session, db.sweeping.leases(session), RETRY_QUEUE)
 
 
 def finish(session: Session, held: Claim) -> bool:
@@ -114,8 +112,8 @@ def finish(session: Session, held: Claim) -> bool:
     return finished
 
 
-def renew(session: Session, held: Claim, lease_s: float = LEASE_S) -> bool:
-    return db.jobs.renew(session, held, lease_s=lease_s)
+def renew(session: Session, held: Claim) -> bool:
+    return db.jobs.renew(session, held)
 
 
 def add_encoded(count: int = 1) -> UUID:
@@ -126,8 +124,8 @@ def add_encoded(count: int = 1) -> UUID:
     return record_id
 
 
-def claim_assembly(record_id: UUID, *, lease_s: float = LEASE_S) -> Claim:
-    return claim(assemble_job(record_id), lease_s=lease_s)
+def claim_assembly(record_id: UUID) -> Claim:
+    return claim(assemble_job(record_id))
 
 
 def complete(session: Session, held: Claim, retention_h: float | None = None) -> bool:

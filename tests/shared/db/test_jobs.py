@@ -1,4 +1,4 @@
-"""A job's states: who may claim it, who may change it, and which job follows."""
+"""A job's states: claims, leases, and the jobs that follow."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from shared.mp3_options import Options
 from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import SampleRange
 from tests.shared.db import rows
-from tests.shared.db.rows import ENCODER, IN_FLIGHT, MAX_ATTEMPTS, OVER_S, SAMPLES, db_call
+from tests.shared.db.rows import ENCODER, IN_FLIGHT, MAX_ATTEMPTS, SAMPLES, db_call
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -30,8 +30,11 @@ def test_a_claim_describes_the_job_and_starts_the_conversion() -> None:
         job_id=second,
         kind=JobKind.ENCODE,
         attempt=1,
+        storage_waits=0,
         record_id=record_id,
         user_id=rows.record(record_id).user_id,
+        source_bytes=4 * SAMPLES,
+        max_part_bytes=None,
         encoder=ENCODER,
         sample_range=SampleRange(SAMPLES, SAMPLES),
         options=Options(quality=2),
@@ -82,18 +85,57 @@ def test_one_of_two_concurrent_claims_wins() -> None:
 
 def test_a_running_job_is_claimed_only_after_its_lease_expired() -> None:
     _, (job_id,) = rows.add_record()
-    rows.claim(job_id, lease_s=OVER_S)
-    assert rows.claim(job_id).attempt == 2
-    _, (job_id,) = rows.add_record()
     rows.claim(job_id)
     assert db_call(rows.try_claim, job_id) is None
+    assert rows.expire_leases() == [job_id]
+    assert rows.claim(job_id).attempt == 2
 
 
 def test_attempts_are_limited() -> None:
     _, (job_id,) = rows.add_record()
     for _ in range(MAX_ATTEMPTS):
-        rows.claim(job_id, lease_s=OVER_S)
+        rows.claim(job_id)
+        rows.expire_leases()
     assert db_call(rows.try_claim, job_id) is None
+
+
+def test_waits_for_storage_are_no_attempts() -> None:
+    record_id, (job_id,) = rows.add_record()
+    for _ in range(MAX_ATTEMPTS + 1):
+        held = rows.claim(job_id)
+        with db.transaction() as session:
+            assert db.jobs.wait_for_storage(session, held, pause_s=0)
+    assert rows.job(job_id).waiting_for == "storage"
+    assert rows.record(record_id).status == RecordStatus.CONVERTING
+    held = rows.claim(job_id)
+    assert (held.attempt, held.storage_waits) == (MAX_ATTEMPTS + 2, MAX_ATTEMPTS + 1)
+    assert db_call(rows.renew, held)
+    assert rows.job(job_id).waiting_for is None
+
+
+def test_storage_waits_end_together() -> None:
+    _, (waiting, running) = rows.add_record(2)
+    held = rows.claim(waiting)
+    rows.claim(running)
+    assert not db_call(db.sweeping.any_waits_for_storage)
+    with db.transaction() as session:
+        assert db.jobs.wait_for_storage(session, held, pause_s=60)
+    assert db_call(db.sweeping.any_waits_for_storage)
+    assert _due() == []
+    assert db_call(db.sweeping.end_storage_waits) == [waiting]
+    assert _due() == [waiting]
+
+
+def test_a_clock_set_back_does_not_prolong_a_pause() -> None:
+    _, (job_id,) = rows.add_record()
+    with db.transaction() as session:
+        assert db.jobs.requeue(session, rows.claim(job_id), pause_s=db.jobs.MAX_PAUSE_S)
+    db_call(db.sweeping.end_impossible_pauses)
+    assert _due() == []
+    with db.transaction() as session:
+        session.execute(text("UPDATE jobs SET run_at = run_at + interval '1 hour'"))
+    db_call(db.sweeping.end_impossible_pauses)
+    assert _due() == [job_id]
 
 
 def test_assembly_attempts_are_limited() -> None:
@@ -130,11 +172,12 @@ def test_a_paused_job_is_neither_claimed_nor_due() -> None:
 
 
 def _take_over(held: Claim) -> None:
+    rows.expire_leases()
     rows.claim(held.job_id)
 
 
-def _requeue_expired(_: Claim) -> None:
-    assert db_call(db.jobs.requeue_expired, RETRY_QUEUE, LIMIT)
+def _requeue_expired(held: Claim) -> None:
+    assert rows.expire_leases() == [held.job_id]
 
 
 def _fail(held: Claim) -> None:
@@ -148,7 +191,7 @@ def _delete(held: Claim) -> None:
 @pytest.mark.parametrize("lose", [_take_over, _requeue_expired, _fail, _delete])
 def test_a_worker_without_its_lease_changes_nothing(lose: Callable[[Claim], None]) -> None:
     _, (job_id,) = rows.add_record()
-    held = rows.claim(job_id, lease_s=OVER_S)
+    held = rows.claim(job_id)
     lose(held)
     assert not db_call(rows.renew, held)
     assert not db_call(rows.finish, held)
@@ -157,7 +200,8 @@ def test_a_worker_without_its_lease_changes_nothing(lose: Callable[[Claim], None
 
 def test_an_assembler_without_its_lease_changes_nothing() -> None:
     record_id = rows.add_encoded()
-    zombie = rows.claim_assembly(record_id, lease_s=OVER_S)
+    zombie = rows.claim_assembly(record_id)
+    rows.expire_leases()
     holder = rows.claim_assembly(record_id)
     assert holder.attempt == zombie.attempt + 1
     assert not db_call(rows.renew, zombie)
@@ -168,11 +212,12 @@ def test_an_assembler_without_its_lease_changes_nothing() -> None:
     assert not db_call(rows.complete, holder)
 
 
-def test_a_late_worker_keeps_a_job_that_nobody_took() -> None:
+def test_a_renewed_lease_does_not_expire() -> None:
     _, (job_id,) = rows.add_record()
-    held = rows.claim(job_id, lease_s=OVER_S)
+    held = rows.claim(job_id)
+    seen = db_call(db.sweeping.leases)
     assert db_call(rows.renew, held)
-    assert db_call(rows.try_claim, job_id) is None
+    assert db_call(db.sweeping.requeue_expired, seen, RETRY_QUEUE) == []
     assert db_call(rows.finish, held)
 
 
@@ -180,8 +225,9 @@ def test_each_attempt_starts_its_progress_again() -> None:
     _, (job_id,) = rows.add_record()
     held = rows.claim(job_id)
     with db.transaction() as session:
-        db.jobs.renew(session, held, lease_s=OVER_S, encoded_samples=SAMPLES // 2)
+        db.jobs.renew(session, held, encoded_samples=SAMPLES // 2)
     assert rows.job(job_id).encoded_samples == SAMPLES // 2
+    rows.expire_leases()
     rows.claim(job_id)
     assert rows.job(job_id).encoded_samples == 0
 
@@ -227,7 +273,8 @@ def test_a_record_is_assembled_after_all_its_segments() -> None:
 def test_parts_are_those_of_the_finished_attempts() -> None:
     record_id, (first, second) = rows.add_record(2)
     db_call(rows.finish, rows.claim(second))
-    rows.claim(first, lease_s=OVER_S)
+    rows.claim(first)
+    rows.expire_leases()
     db_call(rows.finish, rows.claim(first))
     segments = db_call(db.jobs.encoded_segments, record_id)
     assert [(each.job_id, each.attempt, each.samples) for each in segments] == [
@@ -248,43 +295,45 @@ def test_a_requeued_job_keeps_its_attempts() -> None:
 def test_an_expired_job_goes_to_a_retry_queue() -> None:
     _, (expired, running) = rows.add_record(2)
     _, (ready,) = rows.add_record()
-    rows.claim(expired, lease_s=OVER_S)
+    rows.claim(expired)
+    seen = db_call(db.sweeping.leases)
     rows.claim(running)
-    assert db_call(db.jobs.requeue_expired, RETRY_QUEUE, LIMIT) == [expired]
+    assert db_call(db.sweeping.requeue_expired, seen, RETRY_QUEUE) == [expired]
     assert rows.job(expired).state == JobState.READY
     assert rows.job(expired).queue == RETRY_QUEUE[SEGMENTS]
     assert rows.job(running).state == JobState.RUNNING
     assert rows.job(ready).queue == SEGMENTS
-    assert db_call(db.jobs.requeue_expired, RETRY_QUEUE, LIMIT) == []
+    assert db_call(db.sweeping.requeue_expired, seen, RETRY_QUEUE) == []
 
 
 def test_an_expired_assembly_stays_on_its_queue() -> None:
     record_id = rows.add_encoded()
-    rows.claim_assembly(record_id, lease_s=OVER_S)
-    assert db_call(db.jobs.requeue_expired, RETRY_QUEUE, LIMIT) == [rows.assemble_job(record_id)]
+    rows.claim_assembly(record_id)
+    assert rows.expire_leases() == [rows.assemble_job(record_id)]
     assert _due(RETRY_QUEUE[CLIPS]) == [rows.assemble_job(record_id)]
 
 
 def test_concurrent_sweepers_requeue_each_job_once() -> None:
     _, job_ids = rows.add_record(2)
     for job_id in job_ids:
-        rows.claim(job_id, lease_s=OVER_S)
+        rows.claim(job_id)
+    seen = db_call(db.sweeping.leases)
     with db.transaction() as session:
-        first = db.jobs.requeue_expired(session, RETRY_QUEUE, 1)
-        second = rows.start(lambda other: db.jobs.requeue_expired(other, RETRY_QUEUE, LIMIT))
+        first = db.sweeping.requeue_expired(session, {job_ids[0]: seen[job_ids[0]]}, RETRY_QUEUE)
+        second = rows.start(lambda other: db.sweeping.requeue_expired(other, seen, RETRY_QUEUE))
         assert second.done()
     assert sorted(first + second.result()) == job_ids
 
 
 def _due(queue: str = SEGMENTS) -> list[int]:
-    return db_call(db.jobs.due, queue, LIMIT)
+    return db_call(db.sweeping.due, queue, LIMIT)
 
 
 def test_due_jobs_are_the_oldest_ready_ones() -> None:
     _, long = rows.add_record(5)
     _, short = rows.add_record(1)
     assert _due() == long[:IN_FLIGHT] + short
-    assert db_call(db.jobs.due, SEGMENTS, 1) == long[:1]
+    assert db_call(db.sweeping.due, SEGMENTS, 1) == long[:1]
     assert _due(RETRY_QUEUE[SEGMENTS]) == []
 
 
@@ -309,7 +358,7 @@ def test_the_first_claim_sets_the_encoder() -> None:
     assert rows.record(record_id).encoder is None
     rows.claim(first)
     assert rows.record(record_id).encoder == ENCODER
-    assert db_call(rows.try_claim, second, rows.LEASE_S, OTHER_ENCODER) is None
+    assert db_call(rows.try_claim, second, OTHER_ENCODER) is None
     assert rows.job(second).attempt == 0
 
 
@@ -337,7 +386,7 @@ def _report(name: str, encoder: str, role: str = "main", seen_s_ago: int = 0) ->
 
 
 def _without_encoder() -> list[UUID]:
-    return [record.id for record in db_call(db.jobs.records_without_encoder, LIMIT)]
+    return [record.id for record in db_call(db.sweeping.records_without_encoder, LIMIT)]
 
 
 def _half_encoded(count: int = 3) -> tuple[UUID, list[int]]:
@@ -363,7 +412,7 @@ def test_a_worker_that_restarts_keeps_its_records() -> None:
     _report("old", ENCODER, seen_s_ago=10)
     db_call(db.workers.report_stopped, "old")
     assert _without_encoder() == []
-    _report("old", ENCODER, seen_s_ago=db.jobs.ENCODER_GONE_AFTER_S + 1)
+    _report("old", ENCODER, seen_s_ago=db.sweeping.ENCODER_GONE_AFTER_S + 1)
     assert _without_encoder() == [record_id]
 
 
@@ -372,7 +421,7 @@ def test_a_restarted_encoding_has_new_jobs_for_any_encoder() -> None:
     running = rows.claim(old[1])
     with db.transaction() as session:
         (record,) = [session.get_one(db.Record, record_id)]
-        db.jobs.restart_encoding(session, record, in_flight=IN_FLIGHT)
+        db.sweeping.restart_encoding(session, record, in_flight=IN_FLIGHT)
     new = db_call(rows.encode_jobs, record_id)
     assert not set(new) & set(old)
     assert not db_call(rows.finish, running)
@@ -384,3 +433,61 @@ def test_a_restarted_encoding_has_new_jobs_for_any_encoder() -> None:
     assert ranges == [SampleRange(index * SAMPLES, SAMPLES) for index in range(3)]
     assert rows.record(record_id).encoder == OTHER_ENCODER
     assert rows.job(new[2]).state == JobState.HELD
+
+
+def test_a_worker_seen_in_the_future_is_dead() -> None:
+    """The database's clock was set back by an hour, and the worker has not reported itself since."""
+    _report("main", ENCODER)
+    assert db_call(db.workers.alive, "main") == ["main"]
+    _report("main", ENCODER, seen_s_ago=-3600)
+    assert db_call(db.workers.alive, "main") == []
+
+
+def test_vanished_parts_are_encoded_again() -> None:
+    record_id = rows.add_encoded(2)
+    first, second = db_call(rows.encode_jobs, record_id)
+    assembly = rows.claim_assembly(record_id)
+    assert db_call(db.jobs.repeat_encoding, assembly, [second])
+    assert not db_call(rows.complete, assembly)
+    assert _due() == [second]
+    db_call(rows.finish, rows.claim(second))
+    segments = db_call(db.jobs.encoded_segments, record_id)
+    assert [(each.job_id, each.attempt) for each in segments] == [(first, 1), (second, 2)]
+    assert db_call(rows.complete, rows.claim_assembly(record_id))
+
+
+def _jobs_of(user_id: UUID, count: int, *, is_long: bool = False) -> list[int]:
+    with db.transaction() as session:
+        job_ids = []
+        for index in range(count):
+            record_id = rows.reserve(session, user_id, f"{index}-{is_long}.wav")
+            (job_id,) = rows.accept(session, record_id)
+            session.get_one(db.Job, job_id).is_long = is_long
+            job_ids.append(job_id)
+    return job_ids
+
+
+def test_users_take_turns() -> None:
+    crowd = _jobs_of(rows.add_user(), 4)
+    (single,) = _jobs_of(rows.add_user(), 1)
+    assert db_call(db.turns.fairer_job, crowd[0]) is None
+    rows.claim(crowd[0])
+    assert db_call(db.turns.fairer_job, crowd[1]) == single
+    rows.claim(single)
+    assert db_call(db.turns.fairer_job, crowd[1]) is None
+
+
+def test_an_unpublished_or_unknown_job_has_no_fairer_one() -> None:
+    assert db_call(db.turns.fairer_job, 10**9) is None
+
+
+def test_a_user_runs_one_long_job_while_others_wait() -> None:
+    user_id = rows.add_user()
+    long = _jobs_of(user_id, 3, is_long=True)
+    (other,) = _jobs_of(rows.add_user(), 1)
+    rows.claim(long[0])
+    assert db_call(db.turns.fairer_job, long[1]) == other
+    held = rows.claim(other)
+    assert db_call(db.turns.fairer_job, long[1]) is None
+    assert db_call(db.jobs.requeue, held)
+    assert db_call(db.turns.fairer_job, long[1]) == other

@@ -1,4 +1,4 @@
-"""A record's states: each change, and who loses a race."""
+"""A record's states: each change, and the loser of each race."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import Job, JobKind, JobState, Record, RecordStatus
-from shared.errors import FilenameTaken, TooManyPending
-from shared.mp3_options import Options
+from shared.errors import FilenameTaken
 from tests.shared.db import rows
-from tests.shared.db.rows import LEASE_S, MAX_ATTEMPTS, OVER_S, db_call
+from tests.shared.db.rows import MAX_ATTEMPTS, db_call
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -76,35 +75,15 @@ def test_a_failed_record_frees_its_filename() -> None:
 def test_an_aborted_upload_frees_its_filename() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)
-    assert db_call(db.records.abort_upload, record_id)
+    assert db_call(db.uploads.abort, record_id)
     db_call(rows.reserve, user_id)
     with db.transaction() as session:
         assert session.get(Record, record_id) is None
 
 
-def test_pending_records_are_limited() -> None:
-    user_id = rows.add_user()
-
-    def reserve(session: Session, name: str) -> UUID:
-        return db.records.reserve(
-            session, user_id, name, Options(), {}, max_pending=2, lease_s=LEASE_S
-        )
-
-    done, failed = db_call(reserve, "done"), db_call(reserve, "failed")
-    db_call(rows.accept, failed)
-    with pytest.raises(TooManyPending):
-        db_call(reserve, "one more")
-    db_call(rows.fail, failed)
-    db_call(rows.accept, done)
-    db_call(_convert, done)
-    db_call(_finish, done)
-    db_call(reserve, "one more")
-
-
 def test_an_accepted_record_has_its_jobs_in_order() -> None:
     record_id, job_ids = rows.add_record(3)
     assert rows.record(record_id).status == RecordStatus.QUEUED
-    assert rows.record(record_id).upload_lease_until is None
     found = [rows.job(job_id) for job_id in job_ids]
     assert [job.index for job in found] == [0, 1, 2]
     assert [job.start_sample for job in found] == [0, rows.SAMPLES, 2 * rows.SAMPLES]
@@ -118,26 +97,26 @@ def test_a_finished_upload_is_neither_accepted_nor_renewed(move: str) -> None:
     over: dict[str, Callable[[Session], object]] = {
         "accept": lambda session: rows.accept(session, record_id),
         "delete": lambda session: db.records.mark_gone(session, record_id, RecordStatus.DELETED),
-        "abort": lambda session: db.records.abort_upload(session, record_id),
+        "abort": lambda session: db.uploads.abort(session, record_id),
     }
-    assert db_call(db.records.renew_upload, record_id, LEASE_S)
+    assert db_call(db.uploads.renew, record_id)
     db_call(over[move])
     before = _jobs()
-    assert not db_call(db.records.renew_upload, record_id, LEASE_S)
+    assert not db_call(db.uploads.renew, record_id)
     assert db_call(rows.accept, record_id) == []
     assert _jobs() == before
 
 
 def test_an_accepted_upload_is_not_aborted() -> None:
     record_id, _ = rows.add_record()
-    assert not db_call(db.records.abort_upload, record_id)
+    assert not db_call(db.uploads.abort, record_id)
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
 
 def test_a_deleted_upload_counts_as_aborted() -> None:
     record_id = db_call(rows.reserve, rows.add_user())
     db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
-    assert db_call(db.records.abort_upload, record_id)
+    assert db_call(db.uploads.abort, record_id)
     assert rows.record(record_id).status == RecordStatus.DELETED
 
 
@@ -211,7 +190,7 @@ def test_a_commit_notifies_waiting_clients(
 
 
 def _heard(listener: psycopg2.extensions.connection) -> list[str]:
-    listener.cursor().execute("SELECT 1")  # the server sends what it has before it answers
+    listener.cursor().execute("SELECT 1")  # the server sends its notifications before the answer
     heard = [notification.payload for notification in listener.notifies]
     listener.notifies.clear()
     return heard
@@ -245,11 +224,9 @@ def test_a_record_is_exhausted_after_the_last_attempt() -> None:
     record_id, (job_id, _) = rows.add_record(2)
     for _ in range(MAX_ATTEMPTS):
         assert _exhausted() == []
-        held = rows.claim(job_id, lease_s=OVER_S)
-    assert _exhausted() == [record_id]
-    assert db_call(rows.renew, held)
-    assert _exhausted() == []
-    assert db_call(db.jobs.requeue, held)
+        rows.claim(job_id)
+        assert _exhausted() == []
+        rows.expire_leases()
     assert _exhausted() == [record_id]
     db_call(rows.fail, record_id)
     assert _exhausted() == []
@@ -259,39 +236,31 @@ def test_a_record_is_exhausted_after_the_last_assembly() -> None:
     record_id = rows.add_encoded()
     for _ in range(MAX_ATTEMPTS):
         assert _exhausted() == []
-        held = rows.claim_assembly(record_id, lease_s=OVER_S)
+        rows.claim_assembly(record_id)
+        rows.expire_leases()
     assert _exhausted() == [record_id]
-    assert db_call(rows.renew, held)
-    assert _exhausted() == []
-
-
-def test_a_job_that_finishes_now_is_not_exhausted() -> None:
-    _, (job_id,) = rows.add_record()
-    for _ in range(MAX_ATTEMPTS):
-        held = rows.claim(job_id, lease_s=OVER_S)
-    with db.transaction() as session:
-        assert rows.finish(session, held)
-        found = rows.start(lambda other: db.records.exhausted(other, MAX_ATTEMPTS, LIMIT))
-        assert found.result() == []
-    assert _exhausted() == []
 
 
 def test_an_abandoned_upload_is_removed() -> None:
     user_id = rows.add_user()
-    abandoned = db_call(lambda session: rows.reserve(session, user_id, "a.wav", lease_s=OVER_S))
+    abandoned = db_call(rows.reserve, user_id, "a.wav")
     alive = db_call(rows.reserve, user_id, "b.wav")
     accepted, _ = rows.add_record()
-    assert db_call(db.records.remove_abandoned_uploads, LIMIT) == [(user_id, abandoned)]
+    seen = db_call(db.uploads.leases)
+    assert set(seen) == {abandoned, alive}
+    assert db_call(db.uploads.renew, alive)
+    assert db_call(db.uploads.remove_abandoned, seen) == [(user_id, abandoned)]
     with db.transaction() as session:
         assert {record.id for record in session.query(Record)} == {alive, accepted}
 
 
 def test_an_upload_accepted_now_is_not_removed() -> None:
     user_id = rows.add_user()
-    record_id = db_call(lambda session: rows.reserve(session, user_id, lease_s=OVER_S))
+    record_id = db_call(rows.reserve, user_id)
+    seen = db_call(db.uploads.leases)
     with db.transaction() as session:
         assert rows.accept(session, record_id)
-        removed = rows.start(lambda other: db.records.remove_abandoned_uploads(other, LIMIT))
+        removed = rows.start(lambda other: db.uploads.remove_abandoned(other, seen))
         assert removed.result() == []
     assert rows.record(record_id).status == RecordStatus.QUEUED
 

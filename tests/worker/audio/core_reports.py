@@ -1,4 +1,4 @@
-"""`celery -A tests.worker.audio.core_reports worker` prints "core", the id and the core of each process."""
+"""`celery -A tests.worker.audio.core_reports worker` prints a line for each process: "core", its id and its core."""
 
 import os
 from typing import Any

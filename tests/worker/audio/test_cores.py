@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 @contextmanager
 def tied_to(cores: set[int]) -> Iterator[None]:
-    """Processes that are started here may use these cores only."""
+    """Restrict processes that are started here to these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -51,7 +51,7 @@ def two_cores() -> set[int]:
     return set(cores)
 
 
-def test_each_process_has_a_core_of_its_own() -> None:
+def test_each_process_has_its_own_core() -> None:
     cores = two_cores()
     with worker(2, cores) as reports:
         by_pid = dict([next(reports), next(reports)])
@@ -62,10 +62,10 @@ def test_each_process_has_a_core_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_other_numbers_of_processes_get_no_core(concurrency: int) -> None:
+def test_other_process_counts_get_no_core(concurrency: int) -> None:
     with worker(concurrency, two_cores()) as reports:
         assert [next(reports)[1] for _ in range(concurrency)] == ["None"] * concurrency
 
 
-def test_a_process_outside_a_worker_has_no_core() -> None:
+def test_no_core_outside_a_worker() -> None:
     assert own_core() is None

@@ -56,13 +56,13 @@ def test_no_input_gives_no_output() -> None:
     assert list(run(COPY, these(), limits())) == []
 
 
-def test_arguments_that_ffmpeg_refuses_are_a_failed_encode_that_does_not_quote_it() -> None:
+def test_rejected_arguments_fail_without_quoting_ffmpeg() -> None:
     with pytest.raises(EncodeFailed) as failed:
         list(run(["-f", "no such format", "-i", "pipe:0"], endless(), limits()))
     assert failed.value.detail == EncodeFailed().detail
 
 
-def test_what_the_input_raises_is_passed_on() -> None:
+def test_errors_of_the_input_are_raised() -> None:
     def breaks() -> Generator[bytes]:
         yield SILENCE
         raise LeaseLost
@@ -71,14 +71,14 @@ def test_what_the_input_raises_is_passed_on() -> None:
         list(run(COPY, breaks(), limits()))
 
 
-def test_messages_without_end_neither_stop_nor_fill_anything() -> None:
+def test_endless_messages_block_nothing() -> None:
     noisy = [*COPY[:-2], "-loglevel", "trace", "-af", "ashowinfo", *COPY[-2:]]
     samples = bytes(10_000_000)
     assert sum(map(len, run(noisy, these(samples), limits()))) == len(samples)
 
 
 @needs_proc
-def test_a_killed_ffmpeg_is_a_failed_encode() -> None:
+def test_a_killed_ffmpeg_fails_the_encode() -> None:
     before = children()
     stream = run(COPY, endless(), limits())
     next(stream)
@@ -91,7 +91,7 @@ def test_a_killed_ffmpeg_is_a_failed_encode() -> None:
 
 @needs_proc
 @pytest.mark.parametrize("stdin", [endless, lambda: silent_for(1)], ids=["busy", "idle"])
-def test_what_check_raises_ends_ffmpeg_at_once(stdin: Callable[[], Generator[bytes]]) -> None:
+def test_errors_of_check_end_ffmpeg(stdin: Callable[[], Generator[bytes]]) -> None:
     before = children()
 
     def cancel() -> None:
@@ -104,7 +104,7 @@ def test_what_check_raises_ends_ffmpeg_at_once(stdin: Callable[[], Generator[byt
 
 
 @needs_proc
-def test_an_ffmpeg_that_hangs_is_ended_when_its_time_is_over() -> None:
+def test_a_hanging_ffmpeg_times_out() -> None:
     before = children()
     stream = run(COPY, endless(), limits(timeout_s=0.5))
     next(stream)
@@ -117,7 +117,7 @@ def test_an_ffmpeg_that_hangs_is_ended_when_its_time_is_over() -> None:
 
 
 @needs_proc
-def test_closing_the_output_ends_ffmpeg_and_the_input() -> None:
+def test_closing_the_output_ends_ffmpeg() -> None:
     before = children()
     closed = []
 
@@ -135,7 +135,7 @@ def test_closing_the_output_ends_ffmpeg_and_the_input() -> None:
 
 
 @needs_proc
-def test_ffmpeg_runs_under_limits_and_sees_no_environment() -> None:
+def test_ffmpeg_runs_under_limits() -> None:
     before = children()
     with closing(run(COPY, endless(), limits(timeout_s=100))) as stream:
         next(stream)
@@ -152,7 +152,7 @@ def test_ffmpeg_runs_under_limits_and_sees_no_environment() -> None:
 
 
 @needs_proc
-def test_ffmpeg_runs_on_the_core_that_it_is_given() -> None:
+def test_ffmpeg_runs_on_the_given_core() -> None:
     before = children()
     core = max(os.sched_getaffinity(0))
     with closing(run(COPY, endless(), replace(limits(), core=core))) as stream:

@@ -1,18 +1,20 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import wavs
 from tests.conftest import ROOT
+from tests.worker.another_ffmpeg import another_ffmpeg
 from tests.worker.conversion import convert
-from tests.worker.mp3.mp3_material import music
-from tests.worker.processes import another_ffmpeg
-from worker.audio import encoder_fingerprint, ffmpeg
-from worker.audio.fingerprint import cpu_family
+from tests.worker.mp3.mp3_material import Sound, music
+from worker.audio import encoder_fingerprint, encoder_name, ffmpeg
+from worker.audio.fingerprint import REVISION, cpu_family
 
 
 def fingerprint_of_a_process(executable: Path) -> str:
@@ -23,11 +25,24 @@ def fingerprint_of_a_process(executable: Path) -> str:
     ).strip()
 
 
-def test_every_process_reports_the_same_fingerprint() -> None:
-    digest, family = encoder_fingerprint().split("-", 1)
+def test_every_process_has_the_same_fingerprint() -> None:
+    _, digest, revision, family = encoder_fingerprint().split("-", 3)
     assert hashlib.sha256(Path(ffmpeg.EXECUTABLE).read_bytes()).hexdigest().startswith(digest)
+    assert revision == f"r{REVISION}"
     assert family.startswith(os.uname().machine)
     assert fingerprint_of_a_process(Path(ffmpeg.EXECUTABLE)) == encoder_fingerprint()
+
+
+def test_the_fingerprint_names_the_encoder() -> None:
+    """LAME fills the frames of silence with its name and version."""
+    silence = Sound(np.zeros((4410, 2), np.int16), 44100).encode("-b:a", "320k")
+    match = re.search(rb"LAME\d\.\d+", silence)
+    assert match is not None
+    assert encoder_name(encoder_fingerprint()).startswith(match[0].decode())
+
+
+def test_a_binary_without_lame_has_the_name_of_ffmpeg(tmp_path: Path) -> None:
+    assert encoder_name(fingerprint_of_a_process(another_ffmpeg(tmp_path))) == "Lavc"
 
 
 def test_another_binary_has_another_fingerprint(tmp_path: Path) -> None:
@@ -38,7 +53,7 @@ def test_another_binary_has_another_fingerprint(tmp_path: Path) -> None:
 def test_the_other_ffmpeg_makes_other_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tests with two workers rely on it: an MP3 with frames of both would equal neither's."""
+    """So an MP3 with frames of both encoders equals neither's."""
     wav = wavs.build(music(2, 44100, 2).samples)
     ours = convert(tmp_path, wav).mp3.read_bytes()
     monkeypatch.setattr(ffmpeg, "EXECUTABLE", str(another_ffmpeg(tmp_path)))
@@ -53,11 +68,11 @@ def test_the_other_ffmpeg_makes_other_bytes(
         ("fpu sse sse2 sse4_2 aes", "x86_64"),
     ],
 )
-def test_cpu_features_that_change_the_bytes_are_named(flags: str, family: str) -> None:
+def test_features_that_change_bytes_are_named(flags: str, family: str) -> None:
     cpu = f"processor\t: 0\nmodel name\t: CPU\nflags\t\t: {flags}\n\n"
     assert cpu_family("x86_64", 2 * cpu) == family
 
 
-def test_a_cpu_without_such_features_is_named_by_its_architecture() -> None:
+def test_other_cpus_are_named_by_architecture() -> None:
     assert cpu_family("aarch64", "processor\t: 0\nFeatures\t: fp asimd crc32\n") == "aarch64"
     assert cpu_family("arm64", "") == "arm64"

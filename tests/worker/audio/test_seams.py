@@ -1,6 +1,6 @@
-"""What is encoded in segments is, frame for frame, what one pass makes, wherever the seams are.
+"""Segments have the same frames as one pass over the whole source, with the run-in and lookahead of the service.
 
-With the run-in and the lookahead that the service uses. Compared is what a decoder reads: the bit reservoir is undone.
+The frames are compared as a decoder reads them, with the bit reservoir undone.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from tests.worker.mp3.mp3_material import Sound, attacks, extremes, music, sound
 from tests.worker.mp3.reservoir import Frame, unpacked
 from worker.audio.encode import RUN_IN_FRAMES
 
-SEGMENTS = 6
+SEGMENTS = 4
 SEGMENT_FRAMES = 154
-"""more than the run-in, so that segments do not know how the recording began; whole grid steps of 37.8 kHz too"""
+"""More than the run-in, so that no run-in reaches the beginning. Also a multiple of the grid of 37.8 kHz."""
 
 Material = Callable[[float, int, int], Sound]
 
@@ -38,7 +38,6 @@ def silence(seconds: float, rate_hz: int, channels: int) -> Sound:
 
 
 def noise(seconds: float, rate_hz: int, channels: int) -> Sound:
-    """At full scale."""
     voices = np.random.default_rng(3).uniform(-1, 1, (int(seconds * rate_hz), channels))
     return sound(voices, rate_hz)
 
@@ -53,7 +52,7 @@ def attack_at_every_seam(seconds: float, rate_hz: int, channels: int, offset: in
 
 
 def loud_until(frames_before: int, seconds: float, rate_hz: int, channels: int) -> Sound:
-    """Full scale until so many frames before every other seam, then hardly anything until the next."""
+    """Return noise at full scale until `frames_before` every other seam, then nearly silent until the next seam."""
     frame = segment_samples(rate_hz) // SEGMENT_FRAMES
     place = np.arange(int(seconds * rate_hz))[:, None] // frame + frames_before
     is_loud = place // SEGMENT_FRAMES % 2 == 0
@@ -74,31 +73,29 @@ MATERIAL = [
     MATERIAL,
     ids=lambda value: value.__name__ if callable(value) else None,
 )
-def test_segments_have_the_very_frames_of_one_pass(
+def test_segments_have_the_frames_of_one_pass(
     tmp_path: Path, material: Material, rate_hz: int, channels: int, quality: int
 ) -> None:
-    has_the_frames_of_one_pass(tmp_path, material(length_s(rate_hz), rate_hz, channels), quality)
+    assert_frames_of_one_pass(tmp_path, material(length_s(rate_hz), rate_hz, channels), quality)
 
 
 @pytest.mark.parametrize("offset", [-2304, -1105, -576, -20, 0, 300, 1105, 4000])
-def test_an_attack_at_every_seam_leaves_no_trace_of_it(tmp_path: Path, offset: int) -> None:
-    """The encoder's delay puts frame and sample apart, so the attacks stand before, on and behind the seams."""
+def test_attacks_at_seams_change_no_frame(tmp_path: Path, offset: int) -> None:
+    """Put attacks before, on and after the seams, because the encoder delays samples against frames."""
     for rate_hz, channels, quality in [(44100, 2, 2), (22050, 1, 4)]:
         source = attack_at_every_seam(length_s(rate_hz), rate_hz, channels, offset)
-        has_the_frames_of_one_pass(tmp_path, source, quality)
+        assert_frames_of_one_pass(tmp_path, source, quality)
 
 
 @pytest.mark.parametrize("frames_before", [0, 1, 50, RUN_IN_FRAMES - 1, RUN_IN_FRAMES + 1])
-def test_loudness_that_a_segment_never_saw_does_not_change_it(
-    tmp_path: Path, frames_before: int
-) -> None:
-    """LAME adapts to it slowly, and slowest in the short frames of low sample rates."""
+def test_loudness_before_a_segment_changes_no_frame(tmp_path: Path, frames_before: int) -> None:
+    """LAME adapts to loudness slowly, and slowest in the short frames of low sample rates."""
     for rate_hz in (44100, 24000):
         source = loud_until(frames_before, length_s(rate_hz), rate_hz, 2)
-        has_the_frames_of_one_pass(tmp_path, source, 2)
+        assert_frames_of_one_pass(tmp_path, source, 2)
 
 
-def has_the_frames_of_one_pass(folder: Path, source: Sound, quality: int) -> None:
+def assert_frames_of_one_pass(folder: Path, source: Sound, quality: int) -> None:
     wav = wavs.build(source.samples, sample_rate_hz=source.rate_hz)
     options = Options(quality=quality)
     segment_s = length_s(source.rate_hz) / SEGMENTS
@@ -107,19 +104,19 @@ def has_the_frames_of_one_pass(folder: Path, source: Sound, quality: int) -> Non
     assert (len(split.parts), len(whole.parts)) == (SEGMENTS, 1)
     frames = frames_of(split)
     assert len(frames) > (SEGMENTS - 1) * SEGMENT_FRAMES
-    assert differing(frames, frames_of(whole)) == []
+    assert differences(frames, frames_of(whole)) == []
     if source.rate_hz == split.target.sample_rate_hz:
         by_lame = unpacked(source.encode_vbr(quality, reservoir=False))
-        assert differing(frames, by_lame) == []
+        assert differences(frames, by_lame) == []
 
 
 def frames_of(converted: Conversion) -> list[Frame]:
-    """Each part by itself: nothing may reach across a seam."""
+    """Return the frames of all parts. Each part is read alone, because no frame may refer across a seam."""
     return [frame for part in converted.parts for frame in unpacked(part.read_bytes())]
 
 
-def differing(frames: list[Frame], others: list[Frame]) -> list[int]:
-    """The numbers of the frames that are not the same."""
+def differences(frames: list[Frame], others: list[Frame]) -> list[int]:
+    """Return the indexes of the frames that differ."""
     assert len(frames) == len(others)
     pairs = enumerate(zip(frames, others, strict=True))
     return [number for number, (frame, other) in pairs if frame != other]

@@ -3,27 +3,26 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from itertools import repeat
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mutagen.mp3 import MP3, BitrateMode
 
 from shared.errors import EncodeFailed
-from shared.mpeg import LAME_VERSION
 from tests.worker.bounds import bounded
-from tests.worker.mp3.mp3_material import FFMPEG, Sound, decode, in_chunks, music, sound
+from tests.worker.mp3.mp3_material import Sound, decode, in_chunks, music, sound
 from tests.worker.mp3.reservoir import frame_bytes
 from worker.mp3.frames import layer3_header, split_frames
 from worker.mp3.lame_header import Summary, header_frame, summarise
 from worker.mp3.reservoir import pack
 
 VBR = 2
+NAME = "LAME4.1a"
 READ_WITH_MUTAGEN: Any = MP3  # mutagen has no types
 RATES_AND_CHANNELS = [
     *[(44100, 2), (48000, 1), (48000, 2), (32000, 2), (24000, 2), (22050, 1), (16000, 2)],
@@ -54,7 +53,7 @@ def assembled(
 ) -> Path:
     parts = parts_of(source, folder, quality, count, bitrate_kbps)
     mp3 = folder / "assembled.mp3"
-    header = header_frame(summarise(parts), len(source.samples), quality)
+    header = header_frame(summarise(parts), len(source.samples), quality, NAME)
     mp3.write_bytes(header + b"".join(part.read_bytes() for part in parts))
     return mp3
 
@@ -112,11 +111,7 @@ def test_mutagen_reads_the_lame_fields(tmp_path: Path, quality: int | None) -> N
 
 def test_the_header_names_the_encoder(tmp_path: Path) -> None:
     header = next(split_frames([assembled(music(1, 44100, 2), tmp_path).read_bytes()]))
-    name = f"LAME{LAME_VERSION}".encode().ljust(9, b"\0")
-    assert header[36 + 120 :].startswith(name)
-    with Path(FFMPEG[0]).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as binary:
-        hint = "imageio-ffmpeg contains another LAME: correct LAME_VERSION"
-        assert binary.find(name.rstrip(b"\0") + b"\0") >= 0, hint
+    assert header[36 + 120 :].startswith(NAME.encode() + b"\0")
 
 
 @pytest.mark.parametrize(("quality", "field"), [(0, 97), (VBR, 77), (9, 7), (None, 56)])
@@ -188,7 +183,7 @@ def test_a_lost_frame_is_refused(tmp_path: Path) -> None:
     (part,) = parts_of(source, tmp_path, None)
     part.write_bytes(b"".join(list(split_frames([part.read_bytes()]))[:-1]))
     with pytest.raises(EncodeFailed):
-        header_frame(summarise([part]), len(source.samples), None)
+        header_frame(summarise([part]), len(source.samples), None, NAME)
 
 
 def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
@@ -202,7 +197,7 @@ def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
 
 def test_no_audio_is_refused() -> None:
     with pytest.raises(EncodeFailed):
-        header_frame(summarise([]), 0, VBR)
+        header_frame(summarise([]), 0, VBR, NAME)
 
 
 @dataclass(frozen=True)
@@ -251,7 +246,7 @@ def _filled(header: bytes) -> bytes:
     return header.ljust(frame_bytes(int.from_bytes(header)), header[3:])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     parts=any_parts(),
     padding=st.integers(-9, 4200) | st.integers(529, 4095),
@@ -268,7 +263,8 @@ def test_any_parts_get_a_header_or_are_refused(
             try:
                 summary = summarise(paths)
                 samples = summary.frames * parts.samples_per_frame - 576 - padding
-                header = header_frame(summary, samples, quality)
+                assume(not parts.frames or samples > 46)  # a lead-in makes shorter ones longer
+                header = header_frame(summary, samples, quality, NAME)
             except EncodeFailed:
                 assert not parts.frames or not 529 <= padding <= 4095
                 return
@@ -299,7 +295,7 @@ def test_random_bytes_never_get_a_header(
         for path, content in zip(paths, parts, strict=True):
             path.write_bytes(content)
         with bounded(processor_s=10), pytest.raises(EncodeFailed):
-            header_frame(summarise(paths), samples, quality)
+            header_frame(summarise(paths), samples, quality, NAME)
 
 
 @pytest.mark.parametrize("count", [2**31, 2**32 - 1, 2**32, 2**40])
@@ -309,7 +305,7 @@ def test_huge_counts_are_refused_or_capped(count: int, quality: int | None) -> N
     marks = [number * per_mark * 417 for number in range(1026)]
     summary = Summary(b"\xff\xfb\x90\x64", count, count * 417, 0, marks, per_mark)
     try:
-        header = header_frame(summary, count * 1152 - 2000, quality)
+        header = header_frame(summary, count * 1152 - 2000, quality, NAME)
     except EncodeFailed:
         return
     assert len(list(split_frames([header]))) == 1
@@ -317,18 +313,18 @@ def test_huge_counts_are_refused_or_capped(count: int, quality: int | None) -> N
 
 @pytest.mark.parametrize(
     ("frame", "mb"),
-    [(b"\xff\xf3\x14\xc4" + bytes(20), 12), (b"\xff\xfb\xe8\x44" + bytes(1436), 200)],
+    [(b"\xff\xf3\x14\xc4" + bytes(20), 4), (b"\xff\xfb\xe8\x44" + bytes(1436), 100)],
     ids=["smallest", "largest"],
 )
 def test_summarising_takes_linear_time(tmp_path: Path, frame: bytes, mb: int) -> None:
-    """Linear time takes a second or two; quadratic time would take minutes."""
+    """Linear time takes a second; quadratic time would take minutes."""
     count = (1 << 20) // len(frame)
     part = tmp_path / "0.part"
     part.write_bytes(count * frame)
     with bounded(processor_s=60, memory_bytes=8 << 20):
         summary = summarise(repeat(part, mb))
         header = header_frame(
-            summary, mb * count * layer3_header(frame).format.samples_per_frame - 1500, VBR
+            summary, mb * count * layer3_header(frame).format.samples_per_frame - 1500, VBR, NAME
         )
     assert len(list(split_frames([header]))) == 1
     assert (summary.frames, summary.audio_bytes) == (mb * count, mb * part.stat().st_size)

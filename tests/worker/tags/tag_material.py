@@ -1,4 +1,4 @@
-"""RIFF metadata chunks built by hand, and the tag that becomes of them as mutagen reads it."""
+"""Builds RIFF metadata chunks, and reads the tag that is made of them with mutagen."""
 
 import struct
 from collections.abc import Mapping
@@ -7,12 +7,32 @@ from io import BytesIO
 from mutagen.id3 import ID3, Frame
 
 from shared.wav import Chunk
-from worker.tags.tag import read_tags
+from worker.tags.tag import Audio, Tag, read_tags
 
 RATE_HZ = 44_100
 SAMPLES = 10 * RATE_HZ
 
 RiffChunk = tuple[bytes, bytes]
+
+
+def made_tag(
+    *chunks: RiffChunk,
+    overrides: Mapping[str, str] | None = None,
+    big_endian: bool = False,
+    samples: int = SAMPLES,
+    charset: str = "",
+    version: str = "2.4",
+) -> Tag:
+    """Return the tag of a file with these chunks, each after a header as in a WAV."""
+    file, found = BytesIO(), []
+    for chunk_id, payload in chunks:
+        file.write(chunk_id + b"size")
+        found.append(Chunk(chunk_id, file.tell(), len(payload)))
+        file.write(payload)
+    audio = Audio(samples, RATE_HZ, big_endian)
+    return read_tags(
+        file, found, audio, overrides or {}, "LAME4.1a", charset=charset, version=version
+    )
 
 
 def tag_bytes(
@@ -21,24 +41,15 @@ def tag_bytes(
     big_endian: bool = False,
     samples: int = SAMPLES,
 ) -> bytes:
-    """The tag of a file that holds these chunks, with a header in front of each as in a WAV."""
-    file, found = BytesIO(), []
-    for chunk_id, payload in chunks:
-        file.write(chunk_id + b"size")
-        found.append(Chunk(chunk_id, file.tell(), len(payload)))
-        file.write(payload)
-    return read_tags(
-        file,
-        found,
-        samples=samples,
-        sample_rate_hz=RATE_HZ,
-        big_endian=big_endian,
-        overrides=overrides or {},
-    )
+    return made_tag(*chunks, overrides=overrides, big_endian=big_endian, samples=samples).data
 
 
-def parsed(tag: bytes) -> ID3:
-    return ID3(BytesIO(tag))
+def warnings(*chunks: RiffChunk, samples: int = SAMPLES) -> list[str]:
+    return made_tag(*chunks, samples=samples).warnings
+
+
+def parsed(tag: bytes, *, translate: bool = True) -> ID3:
+    return ID3(BytesIO(tag), translate=translate)
 
 
 def read(
@@ -92,7 +103,7 @@ def raw_id3(*frames: bytes, version: int = 4, flags: int = 0) -> RiffChunk:
 
 
 def raw_frame(name: bytes, data: bytes, flags: int = 0) -> bytes:
-    """Of ID3v2.3, or of 2.4 while data is shorter than 128 bytes."""
+    """Build a frame of ID3v2.3, or of 2.4 if the data is shorter than 128 bytes."""
     return name + struct.pack(">IH", len(data), flags) + data
 
 

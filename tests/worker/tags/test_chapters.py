@@ -1,15 +1,17 @@
-from mutagen.id3 import ID3, CTOCFlags
+from mutagen.id3 import CHAP, ID3, TIT2, CTOCFlags
 
 from tests.worker.tags.tag_material import (
     RATE_HZ,
     SAMPLES,
     cue,
+    id3,
     info,
     labels,
     parsed,
     read,
     regions,
     tag_bytes,
+    warnings,
 )
 
 SECOND = RATE_HZ
@@ -20,7 +22,7 @@ def chapters(tag: ID3) -> list[tuple[int, int, str]]:
     return sorted(found)
 
 
-def test_labelled_cue_points_become_chapters_in_the_order_of_time() -> None:
+def test_labelled_cue_points_become_chapters() -> None:
     points = cue((7, 4 * SECOND), (3, 0), (5, SECOND + 441))
     tag = read(points, labels({3: b"Intro", 5: "Straße".encode(), 7: b"Outro"}))
     assert chapters(tag) == [
@@ -34,43 +36,61 @@ def test_labelled_cue_points_become_chapters_in_the_order_of_time() -> None:
     assert starts == [0, 1010, 4000]
 
 
-def test_the_labels_may_stand_before_the_cue_points() -> None:
+def test_labels_may_precede_the_cue_points() -> None:
     assert chapters(read(labels({1: b"A"}), cue((1, 0)))) == [(0, 10_000, "A")]
 
 
-def test_cue_points_without_a_label_are_no_chapters() -> None:
-    assert list(read(cue((1, 0), (2, SECOND)), labels({1: b"", 9: b"elsewhere"}))) == ["TSSE"]
-    assert chapters(read(cue((1, 0), (2, SECOND)), labels({2: b"B"}))) == [(1000, 10_000, "B")]
+def test_cue_points_without_label_get_numbers() -> None:
+    points = cue((9, 3 * SECOND), (1, 0), (2, SECOND))
+    assert chapters(read(points, labels({1: b"", 2: b"B"}))) == [
+        (0, 1000, "Marker 1"),
+        (1000, 3000, "B"),
+        (3000, 10_000, "Marker 3"),
+    ]
+    assert chapters(read(cue((1, 0)))) == [(0, 10_000, "Marker 1")]
+    assert warnings(points) == []
 
 
-def test_a_region_ends_where_it_says_but_not_behind_the_next_chapter() -> None:
+def test_cue_points_left_out_are_warned_about() -> None:
+    many = cue(*((n, n) for n in range(300)))
+    assert warnings(many) == ["45 cue point(s) were left out, because an MP3 holds 255 chapters."]
+    late, twice = cue((1, 0), (2, SAMPLES)), cue((1, 5), (2, 5), (3, 6))
+    assert ["after the end" in note for note in warnings(late)] == [True]
+    assert ["share the position" in note for note in warnings(twice)] == [True]
+    too_many = cue(*((1, n) for n in range(10_010)))
+    assert any(note.startswith("10 cue point(s)") for note in warnings(too_many))
+    chapter = CHAP(element_id="a", start_time=0, end_time=5, sub_frames=[TIT2(text=["A"])])
+    assert ["has chapters" in note for note in warnings(id3(chapter), twice)] == [True]
+
+
+def test_a_region_ends_before_the_next_chapter() -> None:
     points = cue((1, 0), (2, 4 * SECOND), (3, 6 * SECOND))
     lengths = regions({1: SECOND, 2: 5 * SECOND, 3: 100 * SECOND})
     tag = read(points, labels({1: b"A", 2: b"B", 3: b"C"}), lengths)
     assert chapters(tag) == [(0, 1000, "A"), (4000, 6000, "B"), (6000, 10_000, "C")]
 
 
-def test_cue_points_behind_the_audio_are_no_chapters() -> None:
+def test_cue_points_after_the_audio_are_ignored() -> None:
     points = cue((1, SAMPLES), (2, SAMPLES + 1), (3, 2**32 - 1))
     assert list(read(points, labels({1: b"A", 2: b"B", 3: b"C"}))) == ["TSSE"]
 
 
-def test_two_labels_at_one_place_are_one_chapter() -> None:
+def test_two_labels_in_one_place_are_one_chapter() -> None:
     assert chapters(read(cue((1, 5), (2, 5)), labels({1: b"A", 2: b"B"}))) == [(0, 10_000, "A")]
 
 
-def test_no_more_chapters_than_a_table_of_contents_holds() -> None:
+def test_at_most_255_chapters_are_kept() -> None:
     tag = read(cue(*((n, n) for n in range(1, 400))), labels(dict.fromkeys(range(1, 400), b"x")))
     assert len(tag.getall("CHAP")) == 255
     assert len(tag["CTOC:toc"].child_element_ids) == 255
 
 
-def test_chapters_stand_beside_the_other_tags() -> None:
+def test_chapters_and_other_tags_are_kept() -> None:
     tag = read(cue((1, 0)), labels({1: b"A"}), info(INAM=b"Title"))
     assert str(tag["TIT2"]) == "Title"
     assert len(tag.getall("CHAP")) == 1
 
 
-def test_a_very_long_recording_stays_within_32_bits_of_milliseconds() -> None:
+def test_times_stay_within_32_bits() -> None:
     longest = tag_bytes(cue((1, 0)), labels({1: b"A"}), samples=2**42)
     assert parsed(longest)["CHAP:chp0"].end_time == 2**32 - 1

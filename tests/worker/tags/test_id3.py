@@ -25,20 +25,20 @@ PICTURE = b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(range(256)) * 40 + b"\xff\0\xf
 
 
 @pytest.mark.parametrize("encoding", [0, 1, 2, 3])
-def test_cover_art_keeps_its_bytes_type_and_kind(encoding: int) -> None:
+def test_cover_art_keeps_its_bytes_and_type(encoding: int) -> None:
     art = APIC(encoding=encoding, mime="image/jpeg", type=4, desc="Rückseite", data=PICTURE)
     (kept,) = read(id3(art)).getall("APIC")
     assert (kept.mime, kept.type, kept.desc, kept.data) == ("image/jpeg", 4, "Rückseite", PICTURE)
 
 
-def test_two_pictures_without_a_description_are_both_kept() -> None:
+def test_pictures_without_description_are_kept() -> None:
     front, back = (b"\3image/png\0" + bytes([kind]) + b"\0data" for kind in (3, 4))
     tag = read(raw_id3(raw_frame(b"APIC", front), raw_frame(b"APIC", back)))
     assert [picture.type for picture in tag.getall("APIC")] == [3, 4]
 
 
 @pytest.mark.parametrize(("version", "encoding"), [(3, 0), (3, 1), (4, 0), (4, 1), (4, 2), (4, 3)])
-def test_text_of_every_encoding_becomes_utf_8(version: int, encoding: int) -> None:
+def test_text_of_every_charset_becomes_utf_8(version: int, encoding: int) -> None:
     frames = (
         TIT2(encoding=encoding, text="Grüße"),
         TPE1(encoding=encoding, text=["Ané", "Bö"]),
@@ -68,7 +68,7 @@ def test_text_of_every_encoding_becomes_utf_8(version: int, encoding: int) -> No
         b"\3caf\xe9\0\0\0",
     ],
 )
-def test_a_wrongly_declared_encoding_is_repaired(data: bytes) -> None:
+def test_a_wrongly_declared_charset_is_repaired(data: bytes) -> None:
     assert str(read(raw_id3(raw_frame(b"TIT2", data)))["TIT2"]) == "café"
 
 
@@ -91,7 +91,7 @@ def test_an_id3v2_2_tag_is_read() -> None:
     assert (tag["APIC:"].mime, tag["APIC:"].data) == ("image/png", PICTURE)
 
 
-def test_the_dates_and_genres_of_id3v2_3_become_those_of_2_4() -> None:
+def test_id3v2_3_dates_and_genres_are_upgraded() -> None:
     frames = (
         raw_frame(b"TYER", b"\x002003"),
         raw_frame(b"TDAT", b"\x003001"),
@@ -112,12 +112,12 @@ def test_unsynchronised_tags_are_read() -> None:
     assert read(chunk)["APIC:"].data == b"\xff\xd8\xff\0data"
 
 
-def test_a_tag_flagged_as_unsynchronised_that_is_not_keeps_its_picture() -> None:
+def test_a_wrong_unsynchronisation_flag_is_ignored() -> None:
     frame = raw_frame(b"APIC", b"\0image/jpeg\0\3\0" + PICTURE)
     assert read(raw_id3(frame, version=3, flags=0x80))["APIC:"].data == PICTURE
 
 
-def test_an_extended_header_and_frame_prefixes_are_skipped() -> None:
+def test_extended_headers_and_prefixes_are_skipped() -> None:
     title = raw_frame(b"TIT2", b"\x07\0\0\0\2\3x", flags=0x0041)
     assert str(read(raw_id3(b"\0\0\0\6\1\0", title, flags=0x40))["TIT2"]) == "x"
     title = raw_frame(b"TIT2", b"\0x")
@@ -125,23 +125,23 @@ def test_an_extended_header_and_frame_prefixes_are_skipped() -> None:
     assert str(read(raw_id3(title, version=3, flags=0x40))["TIT2"]) == "x"
 
 
-def test_the_plain_sizes_that_itunes_wrote_into_2_4_are_understood() -> None:
+def test_plain_sizes_of_itunes_are_read() -> None:
     frames = (raw_frame(b"TALB", b"\3" + b"a" * 299), raw_frame(b"TIT2", b"\3Title"))
     tag = read(raw_id3(*frames))
     assert (str(tag["TALB"]), str(tag["TIT2"])) == ("a" * 299, "Title")
 
 
-def test_a_wrong_tag_size_or_a_stray_byte_in_front_loses_nothing() -> None:
+def test_wrong_sizes_and_stray_bytes_lose_nothing() -> None:
     chunk_id, payload = raw_id3(raw_frame(b"TIT2", b"\3Title"))
     for broken in (b"\0" + payload, payload[:6] + b"\x7f" * 4 + payload[10:]):
         assert str(read((chunk_id, broken))["TIT2"]) == "Title"
 
 
-def test_a_chunk_named_in_capitals_is_read() -> None:
+def test_a_chunk_id_in_capitals_is_read() -> None:
     assert str(read((b"ID3 ", id3(TIT2(text="x"))[1]))["TIT2"]) == "x"
 
 
-def test_frames_for_other_programs_are_kept_byte_for_byte() -> None:
+def test_frames_of_other_programs_are_copied() -> None:
     geob = GEOB(encoding=0, mime="x/y", filename="", desc="settings", data=PICTURE)
     tag = read(id3(geob, PRIV(owner="me", data=PICTURE), TIT2(text="x")))
     assert tag["GEOB:settings"].data == PICTURE
@@ -154,13 +154,13 @@ def test_people_and_links_are_kept() -> None:
     assert tag.getall("WOAR")[0].url == "https://example.org/"
 
 
-def test_a_broken_id3_chunk_leaves_the_other_chunks_alone() -> None:
+def test_a_broken_chunk_hides_no_other() -> None:
     broken = (b"id3 ", b"ID3\x04\0\0\0\0\x7f\x7fTIT2\x7f\x7f\x7f\x7f\0\0\3never")
     tag = read(broken, (b"id3 ", b"no tag"), info(INAM=b"INFO title"))
     assert {name: str(tag[name]) for name in tag if name != "TSSE"} == {"TIT2": "INFO title"}
 
 
-def test_compressed_and_encrypted_frames_are_left_out() -> None:
+def test_compressed_and_encrypted_frames_are_dropped() -> None:
     bomb = zlib.compress(bytes(2**24))
     frames = (
         b"TALB" + len(bomb).to_bytes(4) + b"\0\x80" + bomb,
@@ -170,12 +170,12 @@ def test_compressed_and_encrypted_frames_are_left_out() -> None:
     assert sorted(read(raw_id3(*frames, version=3))) == ["TIT2", "TSSE"]
 
 
-def test_an_empty_frame_does_not_hide_what_info_says() -> None:
+def test_an_empty_frame_hides_no_info_value() -> None:
     tag = read(id3(TIT2(text="x")), raw_id3(raw_frame(b"TALB", b"\3 ")), info(IPRD=b"Album"))
     assert str(tag["TALB"]) == "Album"
 
 
-def test_chapters_of_an_id3_chunk_win_over_cue_points() -> None:
+def test_id3_chapters_override_cue_points() -> None:
     chapter = CHAP(
         element_id="c1",
         start_time=5,

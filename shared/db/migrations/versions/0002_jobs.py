@@ -19,18 +19,23 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("record_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("index", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("start_sample", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("samples", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("encoded_samples", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("queue", sa.String(), nullable=False),
+        sa.Column("is_long", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "run_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
-        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waiting_for", sa.String(), nullable=True),
+        sa.Column("storage_waits", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("renewals", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("peak_db", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(
             ["record_id"], ["records.id"], name=op.f("fk_jobs_record_id"), ondelete="CASCADE"
         ),
@@ -48,14 +53,14 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_running",
         "jobs",
-        ["lease_until"],
+        ["user_id"],
         postgresql_where=sa.text("state = 'running'"),
     )
     # 32 jobs of a record are ready at first: the default of SEGMENTS_IN_FLIGHT.
     op.execute(
         """
-        INSERT INTO jobs (record_id, kind, index, start_sample, samples, encoded_samples, queue, state)
-        SELECT segments.record_id, 'encode', index, start_sample, samples,
+        INSERT INTO jobs (record_id, user_id, kind, index, start_sample, samples, encoded_samples, queue, state)
+        SELECT segments.record_id, user_id, 'encode', index, start_sample, samples,
                CASE WHEN records.status = 'failed' THEN encoded_samples ELSE 0 END,
                replace(queue, '-again', ''),
                CASE WHEN records.status = 'failed' THEN 'failed' WHEN index < 32 THEN 'ready' ELSE 'held' END
@@ -66,8 +71,8 @@ def upgrade() -> None:
     )
     op.execute(
         """
-        INSERT INTO jobs (record_id, kind, queue, state)
-        SELECT id, 'assemble', 'clips-again', 'held' FROM records WHERE status IN ('queued', 'converting')
+        INSERT INTO jobs (record_id, user_id, kind, queue, state)
+        SELECT id, user_id, 'assemble', 'clips-again', 'held' FROM records WHERE status IN ('queued', 'converting')
         """
     )
     op.drop_table("segments")
@@ -75,8 +80,16 @@ def upgrade() -> None:
         "records", sa.Column("target", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
     )
     op.add_column("records", sa.Column("encoder", sa.String(), nullable=True))
+    op.add_column(
+        "records",
+        sa.Column("reserved_bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+    )
     op.drop_column("records", "attempt")
-    op.alter_column("records", "lease_until", new_column_name="upload_lease_until")
+    op.drop_column("records", "lease_until")
+    op.add_column(
+        "records",
+        sa.Column("upload_renewals", sa.Integer(), server_default=sa.text("0"), nullable=False),
+    )
     op.execute("DELETE FROM workers")  # they report themselves again
     op.add_column("workers", sa.Column("role", sa.String(), nullable=False))
     op.add_column("workers", sa.Column("encoder", sa.String(), nullable=True))
@@ -121,10 +134,12 @@ def downgrade() -> None:
     op.drop_table("jobs")
     op.drop_column("records", "target")
     op.drop_column("records", "encoder")
+    op.drop_column("records", "reserved_bytes")
     op.add_column(
         "records", sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False)
     )
-    op.alter_column("records", "upload_lease_until", new_column_name="lease_until")
+    op.drop_column("records", "upload_renewals")
+    op.add_column("records", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
     op.execute("DELETE FROM workers")
     for column in ("role", "encoder", "stopped_at"):
         op.drop_column("workers", column)

@@ -1,0 +1,132 @@
+"""Many files: the MP3 of each, several conversions at a time, and the result of each."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from wav2mp3.client import Client
+from wav2mp3.errors import Wav2mp3Error
+from wav2mp3.record import Options, Record
+from wav2mp3.service import Watch
+
+WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
+STOP_TIMEOUT_S = 5
+
+
+class Conversion(NamedTuple):
+    wav: Path
+    mp3: Path
+
+    @property
+    def is_done(self) -> bool:
+        with suppress(FileNotFoundError):
+            return self.mp3.stat().st_mtime >= self.wav.stat().st_mtime
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    conversion: Conversion
+    status: Literal["done", "skipped", "failed"]
+    record: Record | None = None
+    error: str | None = None
+
+
+def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Conversion]:
+    """Give each WAV an MP3 of its own: beside it, in the folder `out`, or `out` itself if that is an MP3."""
+    is_one = out is not None and out.suffix.lower() == ".mp3" and not out.is_dir()
+    conversions: dict[Path, Conversion] = {}
+    for given in inputs:
+        for wav in _expand(given, recursive=recursive):
+            folder = given if given.is_dir() else given.parent
+            beside = wav.with_name(mp3_name(wav))
+            mp3 = beside if out is None else out if is_one else out / beside.relative_to(folder)
+            conversions.setdefault(wav.absolute(), Conversion(wav, mp3))
+    if not conversions:
+        raise Wav2mp3Error("There is no WAV. To look into subfolders: --recursive.", "usage")
+    groups = _by_mp3(conversions.values())
+    if not is_one:
+        groups = _by_mp3(conversion for same in groups for conversion in _separate(same))
+    for first, *others in groups:
+        if others:
+            raise Wav2mp3Error(f"Several files would become {first.mp3}. Change --out.", "usage")
+    return [conversion for (conversion,) in groups]
+
+
+def _expand(given: Path, *, recursive: bool) -> Iterator[Path]:
+    """Yield the WAVs of a folder, or the file that was named."""
+    if "*" in given.name and not given.exists():
+        # The shell of Windows leaves patterns to the program.
+        yield from sorted(given.parent.glob(given.name))
+        return
+    if not given.is_dir():
+        yield given
+        return
+    for path in sorted(given.rglob("*") if recursive else given.iterdir()):
+        # macOS puts hidden files such as ._song.wav beside the real ones.
+        is_hidden = path.name.startswith(".")
+        if path.suffix.lower() in WAV_SUFFIXES and not is_hidden and path.is_file():
+            yield path
+
+
+def mp3_name(wav: Path) -> str:
+    return f"{wav.stem if wav.suffix.lower() in WAV_SUFFIXES else wav.name}.mp3"
+
+
+def _by_mp3(conversions: Iterable[Conversion]) -> list[list[Conversion]]:
+    groups = defaultdict(list)
+    for conversion in conversions:
+        # Some file systems do not distinguish upper and lower case.
+        groups[str(conversion.mp3).casefold()].append(conversion)
+    return list(groups.values())
+
+
+def _separate(conversions: list[Conversion]) -> Iterator[Conversion]:
+    """Put MP3s of one name into folders as their WAVs are. From one folder, give them the WAVs' full names."""
+    folders = [conversion.wav.absolute().parent for conversion in conversions]
+    are_apart = len(set(folders)) == len(folders)
+    for (wav, mp3), folder in zip(conversions, folders, strict=True):
+        name = mp3.name if are_apart else f"{wav.name}.mp3"
+        yield Conversion(wav, mp3.parent / folder.relative_to(os.path.commonpath(folders)) / name)
+
+
+def convert(
+    client: Client, conversion: Conversion, options: Options, *, keep: bool, watch: Watch
+) -> Result:
+    """Convert one file. A failure is a result. Raises Stopped."""
+    try:
+        record = client.convert(conversion.wav, conversion.mp3, keep=keep, watch=watch, **options)
+    except Wav2mp3Error as error:
+        return Result(conversion, "failed", error=str(error))
+    except OSError as error:
+        sentence = f"{error.filename or conversion.mp3} cannot be used: {error.strerror}."
+        return Result(conversion, "failed", error=sentence)
+    return Result(conversion, "done", record)
+
+
+def run(
+    conversions: Iterable[Conversion],
+    work: Callable[[Conversion], Result],
+    report: Callable[[Result], None],
+    *,
+    parallel: int,
+    stop: threading.Event,
+) -> None:
+    """Report results as they come. If that is interrupted, the work under way stops at its next step."""
+    executor = ThreadPoolExecutor(parallel)
+    futures = [executor.submit(work, conversion) for conversion in conversions]
+    try:
+        for future in as_completed(futures):
+            report(future.result())
+    except BaseException:
+        stop.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+        wait((future for future in futures if not future.cancelled()), STOP_TIMEOUT_S)
+        raise
+    executor.shutdown()

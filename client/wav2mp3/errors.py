@@ -1,0 +1,25 @@
+"""The errors of the client."""
+
+
+class Wav2mp3Error(Exception):
+    """A failure, as a sentence that says what to do. `code` is the service's stable code, or one of the client's."""
+
+    def __init__(
+        self,
+        detail: str,
+        code: str = "",
+        *,
+        record_id: str | None = None,
+        is_temporary: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.record_id = record_id
+        """The record that has the filename already, if `code` is filename_taken."""
+        self.is_temporary = is_temporary
+        self.retry_after_s = retry_after_s
+
+
+class Stopped(Exception):
+    """The user interrupted the command."""

@@ -1,0 +1,124 @@
+"""Every change of a record before it is accepted.
+
+An upload reserves its filename. The API renews it while bytes arrive. If its renewals stop, a new upload of the same
+filename may remove it, and so may the sweeper. As in `records`, functions do not commit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import delete, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy.orm import Session
+
+from shared.db import quotas
+from shared.db.models import (
+    GONE,
+    HOLDS_FILENAME,
+    UPLOADS_FILENAME,
+    Record,
+    RecordStatus,
+)
+from shared.db.records import change, use_async_commit
+from shared.errors import FilenameTaken, StillUploading
+from shared.mp3_options import Options
+from shared.settings import Settings
+
+
+def reserve(
+    session: Session,
+    user_id: UUID,
+    filename: str,
+    options: Options,
+    tags: dict[str, str],
+    settings: Settings,
+    *,
+    announced_bytes: int = 0,
+    replaces: bool = False,
+) -> UUID:
+    """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
+
+    A record that holds the filename refuses the upload, except if `replaces`: then `records.replace` deletes it later.
+    Until then `announced_bytes` count as stored. Raises FilenameTaken, StillUploading, and the errors of `quotas`.
+    """
+    quotas.lock_pending(session, user_id, settings)
+    record_id: UUID | None = session.scalar(
+        insert_or(Record)
+        .values(
+            user_id=user_id,
+            filename=filename,
+            options=asdict(options),
+            tags=tags,
+            reserved_bytes=announced_bytes,
+        )
+        .on_conflict_do_nothing(
+            index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
+        )
+        .returning(Record.id)
+    )
+    # After the insert, which waits for an upload that is being accepted.
+    named = (Record.user_id == user_id, Record.filename == filename)
+    holder = session.scalar(select(Record.id).where(*named, HOLDS_FILENAME))
+    if holder is not None and not replaces:
+        raise FilenameTaken(record_id=holder)
+    if record_id is None:
+        upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
+        raise StillUploading(*session.execute(upload).first() or (None, 0))
+    quotas.check_pending(session, user_id, settings)
+    quotas.check_stored(session, user_id, settings)
+    return record_id
+
+
+def filenames(session: Session, user_id: UUID, start: str) -> set[str]:
+    """Return the filenames that start with `start` and that an upload of the user cannot have."""
+    held = select(Record.filename).where(
+        Record.user_id == user_id,
+        Record.filename.startswith(start, autoescape=True),
+        or_(HOLDS_FILENAME, UPLOADS_FILENAME),
+    )
+    return set(session.scalars(held))
+
+
+def renew(session: Session, record_id: UUID) -> bool:
+    """Renew the API's lease on an upload. Return False when the record is gone."""
+    use_async_commit(session)
+    uploading = Record.status == RecordStatus.UPLOADING
+    return change(session, record_id, uploading, upload_renewals=Record.upload_renewals + 1)
+
+
+def remove_silent(session: Session, record_id: UUID, renewals: int) -> bool:
+    """Remove an upload that still has as many renewals. Return False if it has more, or is over."""
+    silent = (Record.status == RecordStatus.UPLOADING, Record.upload_renewals == renewals)
+    removed = session.scalar(
+        delete(Record).where(Record.id == record_id, *silent).returning(Record.id)
+    )
+    return removed is not None
+
+
+def abort(session: Session, record_id: UUID) -> bool:
+    """Remove an incomplete upload; its filename is free again. Return False if it was accepted after all."""
+    this = Record.id == record_id
+    session.execute(delete(Record).where(this, Record.status == RecordStatus.UPLOADING))
+    return session.scalar(select(Record.id).where(this, Record.status.not_in(GONE))) is None
+
+
+def leases(session: Session) -> dict[UUID, int]:
+    """Return the renewals of each upload that an API receives."""
+    uploading = Record.status == RecordStatus.UPLOADING
+    rows = session.execute(select(Record.id, Record.upload_renewals).where(uploading))
+    return dict(rows.all())
+
+
+def remove_abandoned(session: Session, expired: Mapping[UUID, int]) -> list[tuple[UUID, UUID]]:
+    """Remove the uploads whose lease still is as in `expired`. Return the ids of their users and their own."""
+    abandoned = (
+        select(Record.id)
+        .where(
+            Record.status == RecordStatus.UPLOADING,
+            tuple_(Record.id, Record.upload_renewals).in_(list(expired.items())),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    removed = delete(Record).where(Record.id.in_(abandoned)).returning(Record.user_id, Record.id)
+    return [(user_id, record_id) for user_id, record_id in session.execute(removed)]

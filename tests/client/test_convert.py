@@ -1,0 +1,155 @@
+"""`wav2mp3 convert` of files and folders."""
+
+import json
+import os
+import pty
+import re
+import tty
+from contextlib import suppress
+
+import pytest
+
+from tests.client.conftest import RATE_HZ, Command
+from tests.conftest import User
+from tests.wavs import build, sine
+
+
+def names(user: User) -> list[str]:
+    """The filenames of the user's records."""
+    listed = user.client.get("/records", params=user.credentials).json()["records"]
+    return [record["filename"] for record in listed]
+
+
+def test_a_folder_becomes_mp3s_of_the_same_tree(command: Command, user: User) -> None:
+    command.wav("in/a.wav", 12345)
+    command.wav("in/deep/b [take 1].wav", 23456)
+    command.wav("in/deep/._b.wav")
+    ended = command.run("convert", "in", "--recursive", "--out", "mp3")
+    assert ended.status == 0, ended.errors
+    assert command.files() == {"mp3/a.mp3", "mp3/deep/b [take 1].mp3"}
+    assert command.frames("mp3/a.mp3") == 12345
+    assert command.frames("mp3/deep/b [take 1].mp3") == 23456
+    assert "in/a.wav -> mp3/a.mp3 (0:00, " in ended.output
+    assert "in/a.wav: uploading" in ended.errors
+    assert names(user) == []
+
+
+def test_without_recursive_subfolders_are_left_out(command: Command) -> None:
+    command.wav("in/a.wav")
+    command.wav("in/deep/b.wav")
+    assert command.run("convert", "in").status == 0
+    assert command.files() == {"in/a.mp3"}
+
+
+def test_options_reach_the_mp3(command: Command) -> None:
+    command.wav("a.wav")
+    options = ("--bitrate-kbps", "64", "--sample-rate-hz", "22050", "--title", "Ça")
+    assert command.run("convert", "a.wav", "--out", "b.mp3", *options).status == 0
+    mp3 = (command.folder / "b.mp3").read_bytes()
+    assert 64000 / 8 <= len(mp3) < 64000 / 8 + 2000
+    assert "Ça".encode() in mp3 or "Ça".encode("utf-16-le") in mp3
+
+
+def test_finished_files_are_skipped(command: Command, user: User) -> None:
+    wav = command.wav("a.wav")
+    assert command.run("convert", "a.wav", "--keep").status == 0
+    again = command.run("convert", "a.wav", "--keep")
+    assert again.status == 0
+    assert again.output == "a.wav: skipped, a.mp3 is newer\n"
+    assert names(user) == ["a.wav"]
+    wav.touch()
+    assert "a.wav -> a.mp3" in command.run("convert", "a.wav").output
+
+
+def test_a_failure_does_not_stop_the_others(command: Command, user: User) -> None:
+    command.wav("good.wav")
+    (command.folder / "notes.wav").write_text("This is a text. " * 100)
+    ended = command.run("convert", "notes.wav", "missing.wav", "good.wav")
+    assert ended.status == 1
+    assert command.files() == {"good.mp3"}
+    reason = user.upload(b"This is a text. " * 100, "notes.wav").json()["detail"]
+    assert "2 of 3 files failed:\n" in ended.errors
+    assert f"  notes.wav    {reason}\n" in ended.errors
+    assert "  missing.wav  missing.wav cannot be used: No such file or directory.\n" in ended.errors
+
+
+def test_equal_names_of_several_folders_do_not_collide(command: Command) -> None:
+    command.wav("one/a.wav", 11111)
+    command.wav("two/a.wav", 22222)
+    command.wav("two/a.wave", 33333)
+    wavs = ("one/a.wav", "two/a.wav", "two/a.wave")
+    assert command.run("convert", *wavs[:2], "--out", "mp3").status == 0
+    assert command.frames("mp3/one/a.mp3") == 11111
+    assert command.frames("mp3/two/a.mp3") == 22222
+    assert command.run("convert", "two").status == 0
+    assert command.frames("two/a.wav.mp3") == 22222
+    assert command.frames("two/a.wave.mp3") == 33333
+
+
+def test_a_record_of_another_file_is_never_used(command: Command, user: User) -> None:
+    """Two takes may have the same name, size and length."""
+    mine = build(sine(RATE_HZ), sample_rate_hz=RATE_HZ)
+    other = build(-sine(RATE_HZ), sample_rate_hz=RATE_HZ)
+    expected = user.convert(mine, "expected.wav")
+    assert user.upload(other, "a.wav").status_code == 202
+    (command.folder / "a.wav").write_bytes(mine)
+    assert command.run("convert", "a.wav").status == 0
+    assert (command.folder / "a.mp3").read_bytes() == expected
+    assert set(names(user)) == {"a.wav", "expected.wav"}
+
+
+def test_json_has_an_object_for_each_file(command: Command) -> None:
+    command.wav("a.wav")
+    (command.folder / "b.wav").write_text("no WAV")
+    ended = command.run("convert", "a.wav", "b.wav", "--json")
+    a, b = sorted(map(json.loads, ended.output.splitlines()), key=lambda result: result["wav"])
+    assert (a["wav"], a["mp3"], a["status"], a["error"]) == ("a.wav", "a.mp3", "done", None)
+    assert a["record"]["duration_s"] == pytest.approx(1)
+    assert (b["status"], b["record"]) == ("failed", None)
+    assert b["error"]
+
+
+def test_quiet_prints_only_warnings(command: Command, user: User) -> None:
+    short = build(sine(RATE_HZ), sample_rate_hz=RATE_HZ, declared=3 * RATE_HZ)
+    (command.folder / "a.wav").write_bytes(short)
+    ended = command.run("convert", "a.wav", "--quiet")
+    assert ended.output == ""
+    warnings = user.wait(user.upload(short, "b.wav").json()["id"])["warnings"]
+    assert isinstance(warnings, list)
+    assert warnings
+    assert ended.errors == "".join(f"a.wav: warning: {warning}\n" for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["empty"],
+        ["a.wav", "--quality", "10"],
+        ["a.wav", "--quality", "1", "--bitrate-kbps", "128"],
+        ["a.wav", "b.wav", "--out", "one.mp3"],
+    ],
+)
+def test_wrong_arguments_end_with_status_2(command: Command, arguments: list[str]) -> None:
+    (command.folder / "empty").mkdir()
+    ended = command.run("convert", *arguments)
+    assert ended.status == 2
+    assert ended.errors
+    assert ended.output == ""
+
+
+def test_a_terminal_shows_bars(command: Command) -> None:
+    command.wav("a.wav", 60 * RATE_HZ)
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    with command.start("convert", "a.wav", errors_to=theirs, TERM="xterm", COLUMNS="100"):
+        os.close(theirs)
+        shown = b""
+        # Linux reports the end of a terminal as an error.
+        with suppress(OSError):
+            while block := os.read(ours, 2**16):
+                shown += block
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    assert re.search(r"a\.wav +(uploading|in the queue|converting|downloading) +[━╸╺]+ +\d+%", text)
+    assert "0 of 1 files finished" in text
+    assert "a.wav: uploading" not in text
