@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api import rate_limits
 from api.changes import Changes
+from api.http import BodyLimits
 from shared import db
 from shared.db import User
 from shared.errors import BadCredentials
@@ -35,11 +36,15 @@ AppSettings = Annotated[Settings, Depends(_settings)]
 
 
 async def _changes(request: Request) -> Changes:
-    changes: Changes = request.app.state.changes
+    changes: Changes = request.state.changes
     return changes
 
 
 RecordChanges = Annotated[Changes, Depends(_changes)]
+
+
+def body_limits(settings: Settings) -> BodyLimits:
+    return BodyLimits(settings.upload_idle_timeout_s, settings.min_upload_bytes_per_s)
 
 
 def hash_token(token: str) -> bytes:

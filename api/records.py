@@ -8,13 +8,21 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select, tuple_
 
-from api import views
+from api import snapshots, views
 from api.changes import MAX_WAIT_S
-from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
+from api.deps import (
+    AppSettings,
+    CurrentUser,
+    DbSession,
+    RecordChanges,
+    body_limits,
+)
 from api.http import Multipart, body_chunks
 from api.options import QueryOptions, UploadOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
+from api.snapshots import SNAPSHOTS
+from api.threads import run_in_turn
 from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import RecordLinks
 from shared import db, errors, media
@@ -91,10 +99,10 @@ async def create_record(
     upload = Upload(user_id, options, announced_bytes, settings)
     renewing = asyncio.create_task(upload.reservation.keep())
     try:
-        await upload.receive(body_chunks(request, settings.upload_idle_timeout_s), form)
+        await upload.receive(body_chunks(request, body_limits(settings)), form)
         record_id = await upload.reservation.run(upload.accept)
     except BaseException:
-        await asyncio.to_thread(upload.abort)
+        await run_in_turn(upload.abort)
         raise
     finally:
         renewing.cancel()
@@ -125,8 +133,13 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> N
             db.quotas.check_stored(session, user_id, settings, announced_bytes)
 
 
-@router.get("/records/{record_id}", responses=responses(errors.RecordNotFound, errors.RecordGone))
+@router.get(
+    "/records/{record_id}",
+    response_model=RecordView,
+    responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
+)
 async def show_record(
+    request: Request,
     record_id: UUID,
     links: RecordLinks,
     changes: RecordChanges,
@@ -136,20 +149,25 @@ async def show_record(
             description="`wait=N` holds the answer until the record is finished, for at most N seconds (up to 30)."
         ),
     ] = None,
-) -> RecordView:
+) -> Response:
     """Show a record's status, progress and download link."""
-    return await changes.wait_until(
-        record_id,
-        lambda: views.load(record_id, links),
-        lambda record: record.status in db.FINISHED,
-        _parse_wait_s(prefer),
-    )
+    wait_s = _parse_wait_s(prefer)
+    if wait_s:
+        snapshot = await changes.wait_until_final(request, record_id, wait_s)
+    else:
+        snapshot = await changes.load(record_id)
+    if snapshot.is_gone:
+        raise errors.RecordGone
+    # A ready answer: FastAPI would validate the record once more, at each status poll.
+    content = views.view(snapshot, links).model_dump_json()
+    headers = {"Preference-Applied": f"wait={wait_s}"} if wait_s else None
+    return Response(content, headers=headers, media_type="application/json")
 
 
-def _parse_wait_s(prefer: str | None) -> float:
+def _parse_wait_s(prefer: str | None) -> int:
     """Return the seconds of `wait` in a Prefer header (RFC 7240, 4.3). Malformed ones are ignored (section 2)."""
     wait = WAIT.search(prefer or "")
-    return min(float(wait[1]), MAX_WAIT_S) if wait else 0
+    return min(int(wait[1]), MAX_WAIT_S) if wait else 0
 
 
 @router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
@@ -163,18 +181,17 @@ def list_records(
 ) -> RecordPage:
     """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
-    query = select(Record).where(Record.user_id == user_id, Record.status.not_in(GONE))
+    query = SNAPSHOTS.where(Record.user_id == user_id, Record.status.not_in(GONE))
     if filename is not None:
         query = query.where(Record.filename == filename.replace("\0", ""))
     if before is not None:
         last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
         query = query.where(newest_first < last)
-    found = session.scalars(
-        query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
-    ).all()
+    query = query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
+    found = snapshots.read(session.connection(), query)
     page = found[:limit]
     return RecordPage(
-        records=views.view_all(session, page, links),
+        records=[views.view(each, links) for each in page],
         next=links.page(page[-1].id, limit, filename) if len(found) > limit else None,
     )
 

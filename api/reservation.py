@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.filenames import number_filename, split_suffix
 from api.options import UploadOptions
+from api.threads import run_in_turn
 from shared import db, media
 from shared.db import Record
 from shared.errors import (
@@ -51,7 +52,7 @@ class Reservation:
     async def reserve(self, filename: str, options: UploadOptions) -> None:
         """Raises FilenameTaken, StillUploading, BadOptions, and the errors of `db.quotas`."""
         if options.if_exists == "rename":
-            await asyncio.to_thread(self._insert_free_name, filename, options)
+            await run_in_turn(self._insert_free_name, filename, options)
         else:
             await self._insert_or_take_over(filename, options)
 
@@ -70,7 +71,7 @@ class Reservation:
         silent_since_s = time.monotonic()
         while True:
             try:
-                return await asyncio.to_thread(self._insert, filename, options)
+                return await run_in_turn(self._insert, filename, options)
             except StillUploading as found:
                 lease = (found.record_id, found.renewals)
                 if lease not in seen:
@@ -80,7 +81,7 @@ class Reservation:
                 if len(seen) > 2 or lease[0] != seen[0][0]:
                     raise
             if time.monotonic() >= silent_since_s + SILENT_S:
-                await asyncio.to_thread(self._remove_silent, *seen[-1])
+                await run_in_turn(self._remove_silent, *seen[-1])
             await asyncio.sleep(POLL_S)
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
@@ -126,7 +127,7 @@ class Reservation:
             await asyncio.sleep(RENEW_S)
             if self._has_progress and self.record_id is not None:
                 self._has_progress = False
-                await asyncio.to_thread(self._renew, self.record_id)
+                await run_in_turn(self._renew, self.record_id)
 
     def _renew(self, record_id: UUID) -> None:
         try:

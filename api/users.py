@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from api import rate_limits
-from api.deps import AppSettings, DbSession, hash_token
+from api.deps import AppSettings, DbSession, body_limits, hash_token
 from api.http import body_chunks
 from api.problems import responses
 from api.schemas import NewUser, UserCreated
@@ -27,9 +27,12 @@ BODY = {
 
 
 async def _new_user(request: Request, settings: AppSettings) -> NewUser:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise errors.NotJson
     # Read in chunks up to a limit, because FastAPI would hold a body of any size in memory.
     body = bytearray()
-    async for chunk in body_chunks(request, settings.upload_idle_timeout_s):
+    async for chunk in body_chunks(request, body_limits(settings)):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise errors.UploadTooLarge('The body is too large. Send {"name": "your name"}.')
@@ -47,7 +50,9 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     "/users",
     status_code=201,
     openapi_extra=BODY,
-    responses=responses(errors.UploadTooLarge, errors.UploadTimeout, errors.TooManyNewUsers),
+    responses=responses(
+        errors.UploadTooLarge, errors.UploadTimeout, errors.NotJson, errors.TooManyNewUsers
+    ),
 )
 def create_user(
     request: Request, new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession

@@ -131,6 +131,13 @@ class UploadTooLarge(Wav2mp3Error):
     message = "The file is larger than this service accepts. Split it, or ask the operator to raise MAX_UPLOAD_BYTES."
 
 
+class TooManyWaiting(Wav2mp3Error):
+    """The client's address, or all clients together, have too many requests that wait for a record."""
+
+    code = "too_many_waiting"
+    message = "Too many requests wait for a record. Poll instead: leave out `Prefer`, or try again later."
+
+
 class NoSpace(Wav2mp3Error):
     """The media volume is full, or an upload would leave less than MIN_FREE_BYTES free."""
 
@@ -156,10 +163,10 @@ class ServiceStorageFull(Wav2mp3Error):
 
 
 class UploadTimeout(Wav2mp3Error):
-    """The client sent nothing for UPLOAD_IDLE_TIMEOUT_S."""
+    """The client sent nothing for UPLOAD_IDLE_TIMEOUT_S, or on average less than MIN_UPLOAD_BYTES_PER_S."""
 
     code = "upload_timeout"
-    message = "The upload was aborted because no more data arrived. Upload the file again."
+    message = "The upload was aborted because its data arrived too slowly. Upload the file again."
 
 
 class BadUpload(Wav2mp3Error):
@@ -174,6 +181,13 @@ class NotMultipart(Wav2mp3Error):
 
     code = "not_multipart"
     message = "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'."
+
+
+class NotJson(Wav2mp3Error):
+    """The Content-Type is not application/json. Web pages of other sites may send every other type without asking."""
+
+    code = "not_json"
+    message = "Send the body as JSON, with the header Content-Type: application/json."
 
 
 class BadOptions(Wav2mp3Error):
@@ -211,6 +225,13 @@ class Unavailable(Wav2mp3Error):
 
     code = "unavailable"
     message = "The service cannot reach its database at the moment. Try again in a few seconds."
+
+
+class ShuttingDown(Wav2mp3Error):
+    """This process stops before it can answer."""
+
+    code = "shutting_down"
+    message = "The service is restarting. Send the request again after the number of seconds in Retry-After."
 
 
 class NotReady(Wav2mp3Error):

@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     """Proxies, by address or network, separated by commas, whose `X-Forwarded-For` names the client."""
     upload_idle_timeout_s: float = Field(30, gt=0)
     """Abort an upload after this many seconds without data."""
+    min_upload_bytes_per_s: int = Field(4096, ge=0)
+    """Abort an upload that sends less than this on average. Short pauses are allowed."""
+    max_connections: int = Field(10_000, gt=0)
+    """Maximum number of open connections per API process. Lower if the process may not open twice that many files."""
+    max_waiting: int = Field(4000, gt=0)
+    """Maximum number of requests per API process that wait for a record, with event streams. Others get 429."""
+    max_share_per_address: float = Field(0.5, gt=0, le=1)
+    """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one client address. Use 1 behind a proxy: it is one address."""
     retention_h: float | None = Field(None, gt=0)
     """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
 
