@@ -77,15 +77,9 @@ def test_good_credentials_always_pass(limited: AnotherApi, address: str) -> None
         assert list_records(limited, address, token=created["token"]).status_code == 200
 
 
-def test_the_limits_are_described(limited: AnotherApi) -> None:
+def test_the_limit_of_new_users_is_described(limited: AnotherApi) -> None:
     paths = limited.client.get("/openapi.json").json()["paths"]
     assert "429" in paths["/users"]["post"]["responses"]
-    for path, method in (
-        ("/record", "post"),
-        ("/records", "get"),
-        ("/records/{record_id}", "delete"),
-    ):
-        assert {"401", "429"} <= paths[path][method]["responses"].keys()
 
 
 def test_an_unknown_proxy_is_not_believed(start_api: StartApi) -> None:
