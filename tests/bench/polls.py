@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from statistics import median
 
 from local.machine import free_port, is_answering
-from tests.bench.measures import ROUNDS, Bench, Figure, median
+from tests.bench.measures import ROUNDS, Bench, Figure
 from tests.conftest import ROOT
 
 CONNECTIONS = 16
