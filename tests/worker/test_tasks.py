@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -262,9 +263,9 @@ def test_a_record_deleted_at_the_very_end_leaves_nothing(
     held = rows.claim(job_ids[0], encoder=encoder_fingerprint())
     finish_encode = db.jobs.finish_encode
 
-    def delete_first(session: Session, held: Claim, *, samples: int) -> bool:
+    def delete_first(session: Session, held: Claim, **encoded: Any) -> bool:
         db_call(db.records.mark_gone, files.record_id, RecordStatus.DELETED)
-        return finish_encode(session, held, samples=samples)
+        return finish_encode(session, held, **encoded)
 
     monkeypatch.setattr(db.jobs, "finish_encode", delete_first)
     assert tasks._run(held, get_settings()) is None
