@@ -27,6 +27,8 @@ MAX_FORM_BYTES = 64 * 2**10
 FIRST_SLICE_BYTES = 64 * 2**10
 """Enough to recognise most files that are not WAVs, and small enough to refuse a slow client soon."""
 SLICE_BYTES = 2**20
+PADDING_BYTES = 64 * 2**10
+"""More than the frames that the encoder adds before and after the audio."""
 CLIP_SEGMENTS = 2
 """A record is a clip if it is one segment of at most this many times SEGMENT_S."""
 
@@ -34,14 +36,16 @@ CLIP_SEGMENTS = 2
 class Upload:
     """One upload of one user. Call `receive`, then `accept`; if either raises, call `abort`."""
 
-    def __init__(self, user_id: UUID, options: UploadOptions, settings: Settings) -> None:
+    def __init__(
+        self, user_id: UUID, options: UploadOptions, announced_bytes: int, settings: Settings
+    ) -> None:
         self._user_id = user_id
         self._options = options
         self._settings = settings
         self._fields: list[tuple[str, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
-        self.reservation = Reservation(user_id, settings)
+        self.reservation = Reservation(user_id, announced_bytes, settings)
 
     async def receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
@@ -127,8 +131,10 @@ class Upload:
         is_clip = len(sample_ranges) == 1 and is_short
         job_queue = queue.CLIPS if is_clip else queue.SEGMENTS
         with db.transaction() as session:
+            db.quotas.lock_stored(session, self._user_id, self._settings)
             replaced = self._replace(session)
             self._accept_record(session, record_id, info, target)
+            db.quotas.check_stored(session, self._user_id, self._settings)
             ready = db.jobs.create(
                 session,
                 record_id,
@@ -181,7 +187,7 @@ class Upload:
         mp3_bytes = mp3_options.max_mp3_bytes(target, duration_s)
         if mp3_bytes > self._settings.max_mp3_bytes:
             raise Mp3TooLarge(self._settings.max_mp3_bytes)
-        return 2 * mp3_bytes  # the parts and the MP3 made of them
+        return 2 * (mp3_bytes + PADDING_BYTES)  # the parts and the MP3 made of them
 
     def abort(self) -> None:
         record_id = self.reservation.record_id

@@ -26,6 +26,7 @@ class Conversion:
     parts: list[Path]
     info: WavInfo
     target: Target
+    peaks_db: list[float | None]
 
     def by_ffmpeg(self) -> Voices:
         return mp3_material.decode(self.mp3, self.target.channels)
@@ -55,6 +56,7 @@ def convert(
     mp3, path = work / "out.mp3", work / "in.wav"
     path.write_bytes(wav)
     parts: list[Path] = []
+    peaks_db = []
     samples = 0
     with path.open("rb") as source:
         info = read_wav(source, len(wav))
@@ -63,10 +65,14 @@ def convert(
             parts.append(work / f"{index}.part")
             segment = Segment(info, target, sample_range)
             with parts[-1].open("wb") as part:
-                samples += write_part(source, segment, part, limits, lambda _: None)
+                encoded = write_part(source, segment, part, limits, lambda _: None)
+                samples += encoded.samples
+                peaks_db.append(encoded.peak_db)
         with mp3.open("wb") as out:
-            write_mp3(source, info, target, samples, parts, {}, ENCODER, out, limits.check)
-    return Conversion(mp3, parts, info, target)
+            write_mp3(
+                source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
+            )
+    return Conversion(mp3, parts, info, target, peaks_db)
 
 
 @dataclass(frozen=True)
