@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import get_origin
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
@@ -18,16 +19,16 @@ async def check_query(request: Request) -> None:
     """Raises UnknownParameter, BadRequest if a parameter has two different values."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = [
-        param.alias
+    known = {
+        param.alias: param.field_info.annotation
         for param in get_flat_params(route.dependant)
         # The fields of a query model have plain field infos.
         if not isinstance(param.field_info, Path | Header)
-    ]
+    }
     values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         check_known(name, known, "query parameter")
-        if values.setdefault(name, value) != value:
+        if get_origin(known[name]) is not list and values.setdefault(name, value) != value:
             raise BadRequest(f"The query has two different values of `{name}`. Send one.")
 
 
