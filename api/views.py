@@ -72,7 +72,7 @@ def view_all(session: Session, records: Sequence[Record], links: Links) -> list[
             duration_s=record.duration_s,
             source_bytes=record.source_bytes,
             mp3_bytes=record.mp3_bytes,
-            options=_options(record),
+            options=stored_options(record),
             target=_target(record),
             warnings=record.warnings,
             error=_error(record),
@@ -85,7 +85,7 @@ def view_all(session: Session, records: Sequence[Record], links: Links) -> list[
     ]
 
 
-def _options(record: Record) -> RecordOptions:
+def stored_options(record: Record) -> RecordOptions:
     # Not validated: another release may have had other limits.
     stored = record.options | record.tags
     known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}

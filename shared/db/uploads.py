@@ -40,9 +40,7 @@ def reserve(
     A record that holds the filename refuses the upload, except if `replaces`: then `records.replace` deletes it later.
     Raises FilenameTaken, StillUploading, TooManyPending.
     """
-    pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
-    if session.scalars(pending).one() >= max_pending:
-        raise TooManyPending
+    check_pending(session, user_id, max_pending)
     record_id: UUID | None = session.scalar(
         insert_or(Record)
         .values(
@@ -62,9 +60,24 @@ def reserve(
     if holder is not None and not replaces:
         raise FilenameTaken(record_id=holder)
     if record_id is None:
-        upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
-        raise StillUploading(*session.execute(upload).first() or (None, 0))
+        check_not_uploading(session, user_id, filename)
+        raise StillUploading(None, 0)  # that upload ended in this moment
     return record_id
+
+
+def check_pending(session: Session, user_id: UUID, max_pending: int) -> None:
+    """Raises TooManyPending if the user may not have one more unfinished record."""
+    pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
+    if session.scalars(pending).one() >= max_pending:
+        raise TooManyPending
+
+
+def check_not_uploading(session: Session, user_id: UUID, filename: str) -> None:
+    """Raises StillUploading."""
+    named = (Record.user_id == user_id, Record.filename == filename)
+    upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
+    if found := session.execute(upload).first():
+        raise StillUploading(*found)
 
 
 def filenames(session: Session, user_id: UUID, start: str) -> set[str]:

@@ -86,10 +86,7 @@ def test_an_unfinished_record_has_no_download_link(user: User, long_wav: bytes) 
 
 
 def test_a_failed_record_explains_itself(user: User) -> None:
-    # The header announces MP3 and the content is noise. Only decoding shows that.
-    noise = np.random.default_rng(2).integers(0, 255, 20_000, np.uint8).tobytes()
-    wav = wrap([chunk(b"fmt ", fmt_payload(tag=0x55, bits=0)), chunk(b"data", noise)])
-    record = user.wait(upload(user, wav))
+    record = user.wait(upload(user, FAILING_WAV))
     assert record["status"] == "failed"
     error = record["error"]
     assert isinstance(error, dict)

@@ -10,15 +10,27 @@ from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 
 import httpx
+import numpy as np
 
 from tests.conftest import User
-from tests.wavs import build, sine
+from tests.wavs import build, chunk, fmt_payload, sine, wrap
 
 TIMEOUT_S = 20
 BOUNDARY = b"a-boundary-of-our-own"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 INTERNALS = re.compile(r"/(tmp|home|media|var|usr)/|Traceback|psycopg|ffmpeg|\.py\b")
 SHORT_WAV = build(sine(4410), sample_rate_hz=44100)
+
+
+def _failing_wav(size_bytes: int) -> bytes:
+    fmt = chunk(b"fmt ", fmt_payload(tag=0x55, bits=0))
+    data_bytes = size_bytes - len(wrap([fmt, chunk(b"data", b"")]))
+    noise = np.random.default_rng(2).integers(0, 255, data_bytes, np.uint8).tobytes()
+    return wrap([fmt, chunk(b"data", noise)])
+
+
+FAILING_WAV = _failing_wav(len(SHORT_WAV))
+"""The header announces MP3 and the content is noise. Only decoding shows that."""
 
 
 def part(content: bytes, filename: bytes | None = b"wire.wav", name: bytes = b"wav_file") -> bytes:
