@@ -44,7 +44,7 @@ BODY = {
         },
     }
 }
-PLAIN_NAMES = re.compile("curl/|Mozilla/")
+PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
 """User agents that never percent-encode filenames."""
 
 
@@ -150,10 +150,13 @@ def list_records(
     links: RecordLinks,
     limit: Annotated[int, Query(ge=1, le=100, description="Records per page.")] = 50,
     before: Annotated[UUID | None, Query(description="Last record of the previous page.")] = None,
+    filename: Annotated[str | None, Query(description="Only records of this filename.")] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
     query = select(Record).where(Record.user_id == user_id, Record.status.not_in(GONE))
+    if filename is not None:
+        query = query.where(Record.filename == filename.replace("\0", ""))
     if before is not None:
         last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
         query = query.where(newest_first < last)
@@ -163,7 +166,7 @@ def list_records(
     page = found[:limit]
     return RecordPage(
         records=views.view_all(session, page, links),
-        next=links.page(page[-1].id, limit) if len(found) > limit else None,
+        next=links.page(page[-1].id, limit, filename) if len(found) > limit else None,
     )
 
 

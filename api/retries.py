@@ -28,8 +28,8 @@ router = APIRouter(tags=["records"])
     responses=responses(
         errors.BadCredentials,
         errors.RecordNotFound,
-        errors.RecordUnfinished,
         errors.FilenameTaken,
+        errors.RecordUnfinished,
         errors.SourceGone,
         errors.NotAWav,
         errors.BadWav,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -30,8 +31,9 @@ class Links:
     def download(self, record_id: UUID, user_id: UUID) -> str:
         return f"{self._base}/record?id={record_id}&user_id={user_id}"
 
-    def page(self, before: UUID, limit: int) -> str:
-        return f"{self._base}/records?before={before}&limit={limit}"
+    def page(self, before: UUID, limit: int, filename: str | None) -> str:
+        only = "" if filename is None else f"&filename={quote(filename)}"
+        return f"{self._base}/records?before={before}&limit={limit}{only}"
 
 
 async def _links(request: Request, settings: AppSettings) -> Links:

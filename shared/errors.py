@@ -79,7 +79,6 @@ class FilenameTaken(Wav2mp3Error):
 class StillUploading(FilenameTaken):
     """Another upload of this filename is running. `renewals` grows while that upload makes progress."""
 
-    code = "still_uploading"
     message = (
         "A file with this name is still uploading. "
         "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."

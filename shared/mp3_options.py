@@ -10,6 +10,8 @@ from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
+_MAX_PADDING_FRAMES = 5
+"""LAME's delay and padding, rounded up. They make more than half of a very short MP3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ def choose_target(info: WavInfo, options: Options) -> Target:
 def max_mp3_bytes(target: Target, duration_s: float) -> int:
     """Return the size of the audio at the highest bitrate that the target allows. VBR uses less."""
     bitrate_kbps = target.bitrate_kbps or max(bitrates_kbps(target.sample_rate_hz))
-    return round(125 * bitrate_kbps * duration_s)
+    padding_s = _MAX_PADDING_FRAMES * target.samples_per_frame / target.sample_rate_hz
+    return round(125 * bitrate_kbps * (duration_s + padding_s))
 
 
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:

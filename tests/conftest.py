@@ -1,7 +1,9 @@
-"""The real service for the tests: one embedded stack for the whole run, or the one that SERVICE_URL names."""
+"""The real service for the tests: one embedded stack for each process, or the service that SERVICE_URL names."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from local.stack import Stack
 from shared import db
 from shared.db import Base
 from shared.settings import Settings, get_settings
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
@@ -25,19 +28,39 @@ SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a running service, and keep those that share one in one process."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        if {"stack", "service_url"} & set(item.fixturenames):
+            item.add_marker("stack")
+            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
+
+
+def _stack_of(item: pytest.Item) -> str:
+    return "faults" if "faults" in item.path.parts else "service"
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """PostgreSQL, Valkey, workers and the API, on ports and data of their own. Leases are short, to see them end."""
+    """Start PostgreSQL, Valkey, workers and the API on ports and data of their own. Leases are short, to see them end.
+
+    The logs are moved to pytest's temporary folder. The data is elsewhere: each pytest that root starts closes that
+    folder to other users, such as PostgreSQL's.
+    """
     settings = {
         "SEGMENT_S": str(SEGMENT_S),
         "LEASE_S": "3",
         "MAX_ATTEMPTS": "4",
-        "SEGMENTS_IN_FLIGHT": "16",
+        "SEGMENTS_IN_FLIGHT": "4",
         "SWEEP_INTERVAL_S": "1",
         "UPLOAD_IDLE_TIMEOUT_S": "3",
     }
-    with Stack.on_free_ports(tmp_path_factory.mktemp("stack"), settings) as stack:
-        yield stack
+    with tempfile.TemporaryDirectory(prefix="wav2mp3-") as folder:
+        with Stack.on_free_ports(Path(folder, "data"), settings) as stack:
+            yield stack
+        shutil.move(stack.data_dir / "logs", tmp_path_factory.mktemp("stack"))
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +85,7 @@ def client(service_url: str) -> Iterator[httpx.Client]:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of the service, and what its API says to what they send."""
+    """A user of the service, and the requests that tests make for them."""
 
     client: httpx.Client
     id: str
@@ -82,18 +105,26 @@ class User:
         )
 
     def convert(self, wav: bytes, filename: str | None = None, **options: str | int) -> bytes:
-        """Upload, wait and download, as the seed's users did: the MP3."""
+        """Upload a WAV, wait for its MP3 and download it."""
         accepted = self.upload(wav, filename or f"{uuid4()}.wav", **options)
         assert accepted.status_code == 202, accepted.text
+        self.wait(accepted.json()["id"])
         answer = self.client.get(accepted.json()["download_link"])
         assert answer.status_code == 200, answer.text
         return answer.content
 
     def wait(self, record_id: str) -> dict[str, object]:
-        """The record once it is done or failed."""
-        answer = self.client.get(f"/records/{record_id}", headers={"Prefer": "wait=30"})
-        record: dict[str, object] = answer.json()
-        assert record["status"] in ("done", "failed"), record
+        """Return the record once it is done or failed."""
+        link, prefer = f"/records/{record_id}", {"Prefer": "wait=30"}
+        record: dict[str, object] = {}
+
+        def is_finished() -> bool:
+            answer = self.client.get(link, headers=prefer)
+            assert answer.status_code == 200, answer.text
+            record.update(answer.json())
+            return record["status"] in ("done", "failed")
+
+        until(is_finished, state=lambda: record)
         return record
 
 

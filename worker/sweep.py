@@ -76,9 +76,9 @@ def _fail_exhausted(settings: Settings) -> list[RecordKey]:
 
 def _requeue_expired(watches: Watches) -> None:
     with db.transaction() as session:
-        db.jobs.end_impossible_pauses(session)
-        expired = watches.jobs.unchanged(db.jobs.leases(session))
-        requeued = db.jobs.requeue_expired(session, expired, queue.RETRY_QUEUE)
+        db.sweeping.end_impossible_pauses(session)
+        expired = watches.jobs.unchanged(db.sweeping.leases(session))
+        requeued = db.sweeping.requeue_expired(session, expired, queue.RETRY_QUEUE)
     for job_id in requeued:
         log.warning("job requeued", job_id=job_id)
 
@@ -86,7 +86,7 @@ def _requeue_expired(watches: Watches) -> None:
 def end_storage_waits(settings: Settings) -> None:
     """Let waiting jobs run as soon as the media volume can be written again."""
     with db.transaction() as session:
-        if not db.jobs.any_waits_for_storage(session):
+        if not db.sweeping.any_waits_for_storage(session):
             return
     try:
         media.probe(settings.media_dir)
@@ -94,20 +94,20 @@ def end_storage_waits(settings: Settings) -> None:
         log.warning("storage not writable", error=str(error))
         return
     with db.transaction() as session:
-        db.jobs.end_storage_waits(session)
+        db.sweeping.end_storage_waits(session)
 
 
 def _restart_without_encoder(settings: Settings) -> None:
     with db.transaction() as session:
-        restarted = db.jobs.records_without_encoder(session, BATCH)
+        restarted = db.sweeping.records_without_encoder(session, BATCH)
         for record in restarted:
             log.warning("encoder gone", record_id=str(record.id), encoder=record.encoder)
-            db.jobs.restart_encoding(session, record, in_flight=settings.segments_in_flight)
+            db.sweeping.restart_encoding(session, record, in_flight=settings.segments_in_flight)
 
 
 def _publish_due() -> None:
     with db.transaction() as session:
-        due = {name: db.jobs.due(session, name, BATCH) for name in queue.BY_PRIORITY}
+        due = {name: db.sweeping.due(session, name, BATCH) for name in queue.BY_PRIORITY}
     try:
         for name, job_ids in due.items():
             _publish_missing(name, job_ids)

@@ -60,7 +60,7 @@ def run_job(job_id: str) -> None:
 def _claim_fairly(job_id: int, settings: Settings) -> Claim | None:
     """Claim this job, or that of a user whose turn it is. Then publish this one again."""
     with db.transaction() as session:
-        fairer = db.jobs.fairer_job(session, job_id)
+        fairer = db.turns.fairer_job(session, job_id)
         claim = _claim(session, fairer, settings) if fairer else None
         if claim is None:
             return _claim(session, job_id, settings)

@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, records, uploads, workers
+from shared.db import jobs, records, sweeping, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -38,7 +38,9 @@ __all__ = [
     "get_engine",
     "jobs",
     "records",
+    "sweeping",
     "transaction",
+    "turns",
     "uploads",
     "workers",
 ]

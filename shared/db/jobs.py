@@ -11,28 +11,24 @@ Functions take the session of a running transaction and do not commit. A functio
 locks the record first, so that no two of them can deadlock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     and_,
-    case,
-    delete,
     func,
     insert,
     or_,
     select,
     true,
-    tuple_,
     update,
 )
 from sqlalchemy.orm import Session
 
-from shared.db import records, workers
+from shared.db import records
 from shared.db.models import (
     ACTIVE,
     UNFINISHED_JOB,
@@ -41,7 +37,6 @@ from shared.db.models import (
     JobState,
     Record,
     RecordStatus,
-    Worker,
 )
 from shared.mp3_options import Options, Target, from_stored
 from shared.segmentation import SampleRange
@@ -50,8 +45,6 @@ DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 STORAGE = "storage"
 MAX_PAUSE_S = 60
 """The longest that `requeue` may pause a job."""
-ENCODER_GONE_AFTER_S = 30
-"""A worker that restarts is back sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,32 +186,6 @@ def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool
     return ~others.exists()
 
 
-def fairer_job(session: Session, job_id: int) -> int | None:
-    """Return the job of another user that should run before this one, or None.
-
-    Users take turns: a user waits while another one with fewer running jobs has a due job on the same queue. A long job
-    waits while its user runs another long one and anyone else has a due job.
-    """
-    job = session.get(Job, job_id)
-    if job is None:
-        return None
-    running = session.execute(
-        select(Job.user_id, func.count(), func.count().filter(Job.is_long))
-        .where(Job.state == JobState.RUNNING)
-        .group_by(Job.user_id)
-    ).all()
-    counts = {user_id: (count, long) for user_id, count, long in running}
-    count, long = counts.get(job.user_id, (0, 0))
-    if job.is_long and long:
-        others: tuple[ColumnElement[bool], ...] = (Job.user_id != job.user_id,)
-    elif count:
-        busier = [user_id for user_id, (other, _) in counts.items() if other >= count]
-        others = (Job.queue == job.queue, Job.user_id.not_in(busier))
-    else:
-        return None
-    return session.scalar(select(Job.id).where(DUE, *others).order_by(Job.id).limit(1))
-
-
 def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:
     """Keep the lease, and report progress. Return False when the lease was lost."""
     records.use_async_commit(session)
@@ -246,37 +213,6 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
         run_at=records.from_now(pause_s),
         waiting_for=STORAGE,
         storage_waits=Job.storage_waits + 1,
-    )
-
-
-def end_storage_waits(session: Session) -> list[int]:
-    """Let the jobs run now that wait for the media volume. Return their ids."""
-    return list(
-        session.scalars(
-            update(Job)
-            .where(Job.state == JobState.READY, Job.waiting_for == STORAGE)
-            .values(run_at=func.now())
-            .returning(Job.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-
-
-def any_waits_for_storage(session: Session) -> bool:
-    waiting = select(Job.id).where(Job.state == JobState.READY, Job.waiting_for == STORAGE)
-    return session.scalars(select(waiting.exists())).one()
-
-
-def end_impossible_pauses(session: Session) -> None:
-    """Let the jobs run now that would wait longer than any pause: the database's clock was set back."""
-    session.execute(
-        update(Job)
-        .where(
-            Job.state == JobState.READY,
-            Job.run_at > func.now() + timedelta(seconds=2 * MAX_PAUSE_S),
-        )
-        .values(run_at=func.now())
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -374,99 +310,6 @@ def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bo
         .execution_options(synchronize_session=False)
     )
     return True
-
-
-def leases(session: Session) -> dict[int, tuple[int, int]]:
-    """Return the attempt and the renewals of each running job."""
-    running = select(Job.id, Job.attempt, Job.renewals).where(Job.state == JobState.RUNNING)
-    return {job_id: (attempt, renewals) for job_id, attempt, renewals in session.execute(running)}
-
-
-def requeue_expired(
-    session: Session, expired: Mapping[int, tuple[int, int]], retry_queue: Mapping[str, str]
-) -> list[int]:
-    """Make jobs ready whose lease still is as in `expired`, each on the queue that `retry_queue` names for its own.
-
-    Return their ids.
-    """
-    leases = [(job_id, *lease) for job_id, lease in expired.items()]
-    unchanged = (
-        select(Job.id)
-        .where(
-            Job.state == JobState.RUNNING,
-            tuple_(Job.id, Job.attempt, Job.renewals).in_(leases),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    queue = case(dict(retry_queue), value=Job.queue, else_=Job.queue)
-    return list(
-        session.scalars(
-            update(Job)
-            .where(Job.id.in_(unchanged))
-            .values(state=JobState.READY, run_at=func.now(), queue=queue)
-            .returning(Job.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-
-
-def due(session: Session, queue: str, limit: int) -> list[int]:
-    """Return the ids of the jobs that should be on a queue now, oldest first."""
-    ready = select(Job.id).where(Job.queue == queue, DUE)
-    return list(session.scalars(ready.order_by(Job.id).limit(limit)))
-
-
-def records_without_encoder(session: Session, limit: int) -> list[Record]:
-    """Lock and return the records whose encoder runs on no worker any more, while another encoder does."""
-    seen = select(Worker.name).where(
-        Worker.role == "main", workers.seen_within(ENCODER_GONE_AFTER_S)
-    )
-    waiting = select(Job.id).where(
-        Job.record_id == Record.id, Job.kind == JobKind.ENCODE, Job.state == JobState.READY
-    )
-    started = select(Job.id).where(
-        Job.record_id == Record.id,
-        Job.kind == JobKind.ENCODE,
-        Job.state.in_((JobState.RUNNING, JobState.DONE)),
-    )
-    return list(
-        session.scalars(
-            select(Record)
-            .where(
-                Record.status == RecordStatus.CONVERTING,
-                seen.where(Worker.encoder != Record.encoder).exists(),
-                ~seen.where(Worker.encoder == Record.encoder).exists(),
-                waiting.exists(),
-                started.exists(),
-            )
-            .limit(limit)
-            .with_for_update(of=Record, skip_locked=True, key_share=True)
-        )
-    )
-
-
-def restart_encoding(session: Session, record: Record, *, in_flight: int) -> None:
-    """Replace the jobs of a record with new ones, which any encoder may take.
-
-    New ids make new part names, so no part of the old encoder can become part of the MP3.
-    """
-    encode = Job.record_id == record.id, Job.kind == JobKind.ENCODE
-    first = session.scalars(select(Job).where(*encode).order_by(Job.index)).all()
-    assemble_queue = session.scalars(
-        select(Job.queue).where(Job.record_id == record.id, Job.kind == JobKind.ASSEMBLE)
-    ).one()
-    session.execute(delete(Job).where(Job.record_id == record.id))
-    record.encoder = None
-    create(
-        session,
-        record.id,
-        record.user_id,
-        [SampleRange(job.start_sample, job.samples) for job in first],
-        queue=first[0].queue,
-        assemble_queue=assemble_queue,
-        in_flight=in_flight,
-        is_long=first[0].is_long,
-    )
 
 
 def _lock_record(session: Session, held: Claim) -> None:

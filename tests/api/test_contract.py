@@ -14,7 +14,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.api.wire import FAILING_WAV, SHORT_WAV
+from tests.api.test_records import undecodable_wav
+from tests.api.wire import SHORT_WAV
 from tests.conftest import User
 
 CHECKS = [
@@ -44,7 +45,7 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     """With random values, and with real credentials and records: each operation succeeds at least once."""
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     done, doomed = (user.upload(SHORT_WAV, name).json()["id"] for name in ("a.wav", "b.wav"))
-    failed = user.upload(FAILING_WAV, "c.wav").json()["id"]
+    failed = user.upload(undecodable_wav(), "c.wav").json()["id"]
     assert user.wait(failed)["status"] == "failed"
     real: dict[str, dict[str, Any]] = {
         "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},

@@ -90,7 +90,7 @@ def test_a_slow_upload_is_not_taken_over(service_url: str, user: User) -> None:
             slow.send_chunks([b"a"])
             time.sleep(0.1)
         (record,) = records(user)
-    detail = refused(answer.result(), 409, "still_uploading")
+    detail = refused(answer.result(), 409, "filename_taken")
     assert "is still uploading" in detail
     assert int(answer.result().headers["Retry-After"]) > 0
     assert answer.result().json()["record_id"] == record["id"]

@@ -33,6 +33,12 @@ def long_wav() -> bytes:
     return build(np.tile(noise, (300, 1)), sample_rate_hz=48_000)
 
 
+def undecodable_wav() -> bytes:
+    """Return a WAV whose header announces MP3 and whose content is noise. Only decoding shows that."""
+    noise = np.random.default_rng(2).integers(0, 255, 20_000, np.uint8).tobytes()
+    return wrap([chunk(b"fmt ", fmt_payload(tag=0x55, bits=0)), chunk(b"data", noise)])
+
+
 def upload(user: User, wav: bytes, filename: str = "x.wav", **options: str | int) -> str:
     answer = user.upload(wav, filename, **options)
     assert answer.status_code == 202, answer.text
@@ -86,7 +92,7 @@ def test_an_unfinished_record_has_no_download_link(user: User, long_wav: bytes) 
 
 
 def test_a_failed_record_explains_itself(user: User) -> None:
-    record = user.wait(upload(user, FAILING_WAV))
+    record = user.wait(upload(user, undecodable_wav()))
     assert record["status"] == "failed"
     error = record["error"]
     assert isinstance(error, dict)
@@ -159,6 +165,19 @@ def test_pages_list_the_newest_first(user: User) -> None:
         link = page["next"]
     assert sizes == [2, 2, 1]
     assert seen == uploaded[::-1]
+
+
+def test_a_list_can_have_one_filename_only(user: User) -> None:
+    name = "a & ß.wav"
+    failed = str(user.wait(upload(user, undecodable_wav(), name))["id"])
+    kept = upload(user, SHORT_WAV, name)
+    upload(user, SHORT_WAV, "b.wav")
+    page = listed(user, filename=name, limit="1")
+    assert [record["id"] for record in page["records"]] == [kept]
+    older = user.client.get(f"{page['next']}&token={user.token}").json()
+    assert [record["id"] for record in older["records"]] == [failed]
+    assert older["next"] is None
+    assert listed(user, filename="\0")["records"] == []
 
 
 def test_a_list_shows_complete_records(user: User) -> None:

@@ -7,10 +7,15 @@ import httpx
 import pytest
 
 from local.stack import Stack
-from tests.api.wire import FAILING_WAV, SHORT_WAV, eventually, part, refused, wire
+from tests.api.test_records import undecodable_wav
+from tests.api.wire import SHORT_WAV, eventually, part, refused, wire
 from tests.conftest import User
+from tests.wavs import build, sine
 
 FILENAME = "tone.wav"
+BAD_WAV = undecodable_wav()
+GOOD_WAV = build(sine((len(BAD_WAV) - len(build(sine(0)))) // 2))
+"""As long as BAD_WAV."""
 
 
 @pytest.fixture
@@ -21,9 +26,9 @@ def source(stack: Stack, user: User) -> Callable[[str], Path]:
 @pytest.fixture
 def failed(user: User, source: Callable[[str], Path]) -> str:
     """The id of a failed record. Its source is now a good WAV, so it can be converted."""
-    record_id = user.upload(FAILING_WAV, FILENAME, quality=4, artist="Anna").json()["id"]
+    record_id = user.upload(BAD_WAV, FILENAME, quality=4, artist="Anna").json()["id"]
     assert user.wait(record_id)["status"] == "failed"
-    source(record_id).write_bytes(SHORT_WAV)
+    source(record_id).write_bytes(GOOD_WAV)
     return str(record_id)
 
 
@@ -91,10 +96,10 @@ def test_one_of_many_retries_wins(
 
 
 def test_a_record_can_fail_again(user: User, failed: str, source: Callable[[str], Path]) -> None:
-    source(failed).write_bytes(FAILING_WAV)
+    source(failed).write_bytes(BAD_WAV)
     assert retry(user, failed).status_code == 202
     assert user.wait(failed)["status"] == "failed"
-    source(failed).write_bytes(SHORT_WAV)
+    source(failed).write_bytes(GOOD_WAV)
     assert retry(user, failed).status_code == 202
     assert user.wait(failed)["status"] == "done"
 
@@ -110,7 +115,7 @@ def test_done_records_have_no_source(user: User) -> None:
 def test_a_vanished_or_changed_source_is_gone(
     user: User, failed: str, source: Callable[[str], Path]
 ) -> None:
-    source(failed).write_bytes(SHORT_WAV[:-2])
+    source(failed).write_bytes(GOOD_WAV[:-2])
     refused(retry(user, failed), 410, "source_gone")
     source(failed).unlink()
     refused(retry(user, failed), 410, "source_gone")
@@ -128,7 +133,7 @@ def test_a_running_upload_refuses_the_retry(user: User, failed: str) -> None:
         upload.begin(user, ("Content-Length", 100_000))
         upload.send(part(SHORT_WAV, FILENAME.encode())[:1000])
         eventually(lambda: status_of_newest(user) == "uploading")
-        refused(retry(user, failed), 409, "still_uploading")
+        refused(retry(user, failed), 409, "filename_taken")
 
 
 def test_deleted_and_other_users_records_are_refused(user: User, failed: str) -> None:

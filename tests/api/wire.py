@@ -1,36 +1,24 @@
-"""HTTP by hand, for what polite clients do not send; and what every refusal has to look like."""
+"""HTTP by hand, for requests that HTTP libraries do not send, and a check of refusals."""
 
 import http.client
 import re
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-import numpy as np
 
-from tests.conftest import User
-from tests.wavs import build, chunk, fmt_payload, sine, wrap
+from tests.conftest import TIMEOUT_S, User
+from tests.waiting import until
+from tests.wavs import build, sine
 
-TIMEOUT_S = 20
+eventually = until
 BOUNDARY = b"a-boundary-of-our-own"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY.decode()}"
 INTERNALS = re.compile(r"/(tmp|home|media|var|usr)/|Traceback|psycopg|ffmpeg|\.py\b")
 SHORT_WAV = build(sine(4410), sample_rate_hz=44100)
-
-
-def _failing_wav(size_bytes: int) -> bytes:
-    fmt = chunk(b"fmt ", fmt_payload(tag=0x55, bits=0))
-    data_bytes = size_bytes - len(wrap([fmt, chunk(b"data", b"")]))
-    noise = np.random.default_rng(2).integers(0, 255, data_bytes, np.uint8).tobytes()
-    return wrap([fmt, chunk(b"data", noise)])
-
-
-FAILING_WAV = _failing_wav(len(SHORT_WAV))
-"""The header announces MP3 and the content is noise. Only decoding shows that."""
 
 
 def part(content: bytes, filename: bytes | None = b"wire.wav", name: bytes = b"wav_file") -> bytes:
@@ -47,7 +35,7 @@ def form(content: bytes, filename: bytes | None = b"wire.wav", name: bytes = b"w
 
 
 def wav_head(data_bytes: int) -> bytes:
-    """The header of a WAV of so many bytes of 16-bit stereo at 44,100 Hz."""
+    """Return the header of a WAV with `data_bytes` of 16-bit stereo at 44,100 Hz."""
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, 44100, 4 * 44100, 4, 16)
     return (
         struct.pack("<4sI4s", b"RIFF", 36 + data_bytes, b"WAVE")
@@ -69,7 +57,7 @@ class Wire:
     def begin(
         self, user: User, *headers: tuple[str, str | int], version: str = "1.1", **options: str
     ) -> None:
-        """The head of an upload."""
+        """Send the head of an upload."""
         query = urlencode(user.credentials | options)
         lines = [f"POST /record?{query} HTTP/{version}", "Host: wire.example"]
         lines += [f"{name}: {value}" for name, value in headers]
@@ -90,7 +78,7 @@ class Wire:
         return httpx.Response(got.status, headers=got.getheaders(), content=got.read())
 
     def line(self) -> bytes:
-        """The next line, byte by byte: what follows it is left where it is."""
+        """Read the next line byte by byte, so that the following bytes stay unread."""
         line = b""
         while not line.endswith(b"\r\n"):
             byte = self._socket.recv(1)
@@ -113,7 +101,7 @@ def wire(service_url: str) -> Iterator[Wire]:
 
 
 def refused(answer: httpx.Response, status: int, code: str) -> str:
-    """Check that this is the problem that it ought to be; its detail."""
+    """Check that the answer is this problem. Return its detail."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
@@ -125,10 +113,3 @@ def refused(answer: httpx.Response, status: int, code: str) -> str:
     assert detail.endswith(".")
     assert not INTERNALS.search(answer.text)
     return detail
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 10) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)

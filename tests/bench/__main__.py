@@ -1,7 +1,7 @@
-"""How fast, how small and how lean the service converts, beside the same ffmpeg run by hand: `make bench`.
+"""Compares the service with the same ffmpeg run by hand: time, size, memory. Run it with `make bench`.
 
-Each figure is a ratio or a bound, the median of at least five rounds in which both sides take turns, warmed up. The
-table goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench long clips` measures only what is named.
+A time is the median ratio of at least five rounds, after a warm-up round. Both sides take turns at starting. The
+table goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench long clips` runs only these measurements.
 """
 
 import platform
@@ -31,9 +31,8 @@ MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
 def main(names: list[str]) -> None:
     rows = [measures.HEADING]
     with tempfile.TemporaryDirectory(prefix="wav2mp3-bench-") as folder:
-        Path(folder).chmod(
-            0o755
-        )  # PostgreSQL's user must get through, where the stack runs as root
+        # Under root, PostgreSQL runs as another user, who must be able to enter the folder.
+        Path(folder).chmod(0o755)
         stack = Stack.on_free_ports(Path(folder) / "stack")
         with stack, Bench(stack, Path(folder)) as bench:
             for name in names or MEASURES:
@@ -45,7 +44,7 @@ def main(names: list[str]) -> None:
 
 
 def _write(table: str) -> None:
-    RESULTS.write_text(f"# What was measured\n\n{_machine()}\n\n{table}\n")
+    RESULTS.write_text(f"# Measured figures\n\n{_machine()}\n\n{table}\n")
 
 
 def _machine() -> str:

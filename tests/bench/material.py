@@ -1,4 +1,4 @@
-"""WAVs to measure with: something like music, as long as is wanted, written once and kept for the run."""
+"""Synthetic music of any length, as WAV files to measure with."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ LOOP_S = 60
 
 
 def write_music(path: Path, duration_s: float) -> Path:
-    """A stereo 16-bit WAV (RF64 where it must be): the same minute over and over, each time at another place."""
+    """Write a stereo 16-bit RF64 that repeats one minute of music, shifted each time so that no minutes are equal."""
     minute = _music()
     left_frames = round(duration_s * RATE_HZ)
     with soundfile.SoundFile(path, "w", RATE_HZ, 2, "PCM_16", format="RF64") as file:
@@ -23,7 +23,7 @@ def write_music(path: Path, duration_s: float) -> Path:
 
 
 def _music() -> NDArray[np.int16]:
-    """Chords with overtones, a drum on each beat, some noise; both channels differ a little."""
+    """Return a minute of chords with overtones, drums and some noise. The channels differ a little."""
     random = np.random.default_rng(1)
     time_s = np.arange(LOOP_S * RATE_HZ) / RATE_HZ
     sound = np.zeros((len(time_s), 2))

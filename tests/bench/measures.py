@@ -1,4 +1,4 @@
-"""The measurements. What is timed for the service is timed for ffmpeg by hand in the same round, on the same file."""
+"""The measurements. Each round times the service and ffmpeg by hand on the same file."""
 
 import json
 import subprocess
@@ -23,18 +23,18 @@ from tests.bench.material import write_music
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 ROUNDS = 5
 TIMEOUT_S = 1800
-HEADING = "| what | measured | limit | rounds |\n|---|---|---|---|"
+HEADING = "| figure | measured | limit | rounds |\n|---|---|---|---|"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    what: str
+    name: str
     measured: str
     limit: str
     rounds: str
 
     def row(self) -> str:
-        return f"| {self.what} | {self.measured} | {self.limit} | {self.rounds} |"
+        return f"| {self.name} | {self.measured} | {self.limit} | {self.rounds} |"
 
 
 class Bench:
@@ -90,14 +90,14 @@ class Bench:
             f'url = "{target}"\nform = "wav_file=@{wav};filename={uuid4()}.wav"\nwrite-out = "\\n"\n'
             for wav in wavs
         )
-        said = subprocess.run(
+        answers = subprocess.run(
             ["curl", "-sS", "-K", "-"],
             input="next\n".join(calls),
             capture_output=True,
             text=True,
             check=True,
         )
-        return [json.loads(line) for line in said.stdout.splitlines()]
+        return [json.loads(line) for line in answers.stdout.splitlines()]
 
 
 def by_hand(wav: Path | str, mp3: Path | str, quality: int = 2) -> list[str]:
@@ -112,7 +112,7 @@ def timed_s(action: Callable[[], object]) -> float:
 
 
 def ratios(ours_s: Callable[[], float], theirs_s: Callable[[], float], rounds: int) -> list[float]:
-    """Ours by theirs, each round; they take turns at who is first."""
+    """Return the time of ours divided by theirs, for each round. They take turns at starting."""
     ours_s(), theirs_s()
     found = []
     for turn in range(rounds):
@@ -124,19 +124,19 @@ def ratios(ours_s: Callable[[], float], theirs_s: Callable[[], float], rounds: i
     return found
 
 
-def ratio_figure(what: str, found: list[float], limit: float) -> Figure:
+def ratio_figure(name: str, found: list[float], limit: float) -> Figure:
     rounds = (
         ", ".join(f"{ratio:.2f}" for ratio in sorted(found))
         if len(found) <= 10
         else str(len(found))
     )
-    return Figure(what, f"{median(found):.2f}", f"≤ {limit:.2f}", rounds)
+    return Figure(name, f"{median(found):.2f}", f"≤ {limit:.2f}", rounds)
 
 
 def long_recordings(bench: Bench) -> list[Figure]:
     return [
         ratio_figure(
-            f"a {minutes}-minute recording, from 202 to done, by one ffmpeg pass",
+            f"a {minutes}-minute recording, from 202 to done, divided by one ffmpeg pass",
             _long(bench, minutes),
             0.6,
         )
@@ -186,7 +186,9 @@ def many_clips(bench: Bench) -> list[Figure]:
         )
 
     found = ratios(ours_s, theirs_s, ROUNDS)
-    return [ratio_figure("200 clips of 10 s from 8 clients, by `xargs -P2 ffmpeg`", found, 1.15)]
+    return [
+        ratio_figure("200 clips of 10 s from 8 clients, divided by `xargs -P2 ffmpeg`", found, 1.15)
+    ]
 
 
 def one_short_clip(bench: Bench) -> list[Figure]:
@@ -205,7 +207,7 @@ def one_short_clip(bench: Bench) -> list[Figure]:
 
     return [
         ratio_figure(
-            "a 1-second clip, from request to MP3, by one ffmpeg call",
+            "a 1-second clip, from request to MP3, divided by one ffmpeg call",
             ratios(ours_s, theirs_s, 30),
             2.0,
         )
@@ -220,11 +222,11 @@ def wait_beside_a_long_recording(bench: Bench) -> list[Figure]:
         waits_s.append(timed_s(lambda: bench.wait(record)))  # noqa: B023 -- called at once
         time.sleep(0.5)
     still = bench.status(recording)
-    assert still["status"] == "converting", "the recording was done too soon to be beside it"
+    assert still["status"] == "converting", "the recording was done before the clips"
     bench.delete(recording)
     p95_s = quantiles(waits_s, n=20)[-1]
-    what = "a 10-second clip while 5 hours convert, from 202 to done, p95"
-    return [Figure(what, f"{p95_s:.1f} s", "≤ 3 s", f"{len(waits_s)} clips")]
+    name = "a 10-second clip while 5 hours convert, from 202 to done, p95"
+    return [Figure(name, f"{p95_s:.1f} s", "≤ 3 s", f"{len(waits_s)} clips")]
 
 
 def memory(bench: Bench) -> list[Figure]:
@@ -250,7 +252,7 @@ def _peak_memory_mb(bench: Bench, duration_s: float) -> float:
 
 @contextmanager
 def _watched_memory(workers: Sequence[psutil.Process]) -> Iterator[list[int]]:
-    """The most that any pool process and what it started held at a time."""
+    """Yield the peak memory in bytes of any pool process together with its ffmpeg."""
     peak_bytes, stopped = [0], Event()
 
     def watch() -> None:
@@ -273,7 +275,7 @@ def _held_bytes(process: psutil.Process) -> int:
     try:
         held_bytes += process.memory_info().rss
         for child in process.children(recursive=True):
-            # one that is not ffmpeg yet is its parent's own memory, seen twice
+            # Between fork and exec a child still has its parent's memory, which must not count twice.
             if child.name() != process.name():
                 held_bytes += child.memory_info().rss
     except psutil.NoSuchProcess:
@@ -284,7 +286,7 @@ def _held_bytes(process: psutil.Process) -> int:
 def size(bench: Bench) -> list[Figure]:
     return [
         Figure(
-            f"size of 10 minutes at quality {quality}, by LAME's own VBR",
+            f"size of 10 minutes at quality {quality}, divided by LAME's own VBR",
             f"{_size_ratio(bench, quality):.4f}",
             "≤ 1.00",
             "1",
@@ -304,5 +306,5 @@ def _size_ratio(bench: Bench, quality: int) -> float:
 
 
 def ffmpeg_version() -> str:
-    said = subprocess.run([FFMPEG, "-version"], check=True, capture_output=True, text=True)
-    return " ".join(said.stdout.split()[:3])
+    version = subprocess.run([FFMPEG, "-version"], check=True, capture_output=True, text=True)
+    return " ".join(version.stdout.split()[:3])

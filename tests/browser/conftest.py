@@ -2,15 +2,15 @@
 
 import os
 import shutil
-import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from local.stack import Stack
 from tests.conftest import User
+from tests.waiting import WITHIN_S
+from tests.worker.processes import suspended
 
 QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
@@ -23,6 +23,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("there is no Chromium on this machine")
     # As root, Chromium runs only without its sandbox.
     arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
+    expect.set_options(timeout=1000 * WITHIN_S)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield browser
@@ -41,28 +42,17 @@ def page(browser: Browser, service_url: str) -> Iterator[Page]:
         assert errors == []
 
 
-@contextmanager
-def _frozen(stack: Stack) -> Iterator[None]:
-    groups = [stack.pid(program) for program in ("worker", "clips")]
-    for group in groups:
-        os.killpg(group, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for group in groups:
-            os.killpg(group, signal.SIGCONT)
-
-
 @pytest.fixture
 def frozen_workers(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
-    """While they are, every record waits."""
+    """Return a context manager: while it is open, every record waits."""
     if "SERVICE_URL" in os.environ:
         pytest.skip("the workers of a named service are not ours to freeze")
-    return _frozen(request.getfixturevalue("stack"))
+    stack = request.getfixturevalue("stack")
+    return suspended(stack.pid("worker"), stack.pid("clips"))
 
 
 class HeldUploads:
-    """Uploads that have begun and do not get on until they are released."""
+    """Hold uploads after their start, until they are released."""
 
     def __init__(self, page: Page) -> None:
         self._held: list[Route] = []
@@ -82,7 +72,7 @@ class HeldUploads:
 
 
 def become(page: Page, user: User) -> None:
-    """The page is this user's from now on."""
+    """Give the page to this user."""
     keep = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
     page.evaluate(keep, {"id": user.id, "token": user.token})
     page.reload()

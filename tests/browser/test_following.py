@@ -43,11 +43,11 @@ def test_the_page_survives_a_short_outage(
         page.route("**/records*", say_unavailable)
         expect(notice).to_contain_text(UNAVAILABLE)
         page.unroute("**/records*")
-        expect(notice).to_be_hidden(timeout=10_000)
+        expect(notice).to_be_hidden()
         page.context.set_offline(offline=True)
         expect(notice).to_contain_text("cannot be reached")
     page.context.set_offline(offline=False)
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     expect(notice).to_be_hidden()
 
 
@@ -57,7 +57,7 @@ def test_a_page_opened_during_an_outage_recovers(page: Page, user: User) -> None
     become(page, user)
     expect(page.locator("#notice")).to_be_visible()
     page.unroute("**/records*")
-    expect(page.locator("#records .done")).to_be_visible(timeout=10_000)
+    expect(page.locator("#records .done")).to_be_visible()
     expect(page.locator("#notice")).to_be_hidden()
 
 
@@ -69,7 +69,7 @@ def test_files_chosen_during_an_outage_upload_later(page: Page, user: User, wav:
     expect(page.locator("#records .waiting")).to_be_visible()
     page.unroute("**/records*")
     rows = page.locator("#records li")
-    expect(rows).to_have_class(["done", "done"], timeout=20_000)
+    expect(rows).to_have_class(["done", "done"])
     expect(rows.locator(".name")).to_have_text(["one.wav", "old.wav"])
 
 
@@ -111,7 +111,7 @@ def test_unfinished_older_records_are_polled_too(
         become(page, user)
         page.locator("#older").click()
         expect(rows).to_have_class(["queued"] * 4)
-    expect(rows).to_have_class(["done"] * 4, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 4)
 
 
 def test_a_record_deleted_elsewhere_disappears(

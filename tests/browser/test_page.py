@@ -19,7 +19,7 @@ def wav(tmp_path: Path) -> Path:
 def test_a_chosen_wav_is_converted(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     expect(row.locator(".name")).to_have_text("Привет, мир.wav")
     with page.expect_download() as download:
         row.locator(".download").click()
@@ -32,7 +32,7 @@ def test_a_refused_file_shows_the_reason(page: Page, tmp_path: Path) -> None:
     flac.write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", flac)
     row = page.locator("#records li")
-    expect(row).to_have_class("failed", timeout=20_000)
+    expect(row).to_have_class("failed")
     expect(row.locator(".detail")).to_contain_text("This is FLAC")
 
 
@@ -40,13 +40,13 @@ def test_a_warning_is_shown(page: Page, tmp_path: Path) -> None:
     surround = tmp_path / "surround.wav"
     surround.write_bytes(build(sine(44100, 6)))
     page.set_input_files("#files", surround)
-    expect(page.locator("#records li .detail")).to_contain_text("mixed to stereo", timeout=20_000)
+    expect(page.locator("#records li .detail")).to_contain_text("mixed to stereo")
 
 
 def test_records_survive_a_reload(page: Page, wav: Path) -> None:
     page.set_input_files("#files", wav)
     row = page.locator("#records li")
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")
     page.reload()
     expect(row).to_have_class("done")
     row.locator(".delete").click()
@@ -60,7 +60,7 @@ def test_results_are_announced_to_screen_readers(page: Page, tmp_path: Path) -> 
     announcement = page.get_by_role("status")
     (tmp_path / "good.wav").write_bytes(build(sine(1000)))
     page.set_input_files("#files", tmp_path / "good.wav")
-    expect(announcement).to_have_text("good.wav is done.", timeout=20_000)
+    expect(announcement).to_have_text("good.wav is done.")
     (tmp_path / "bad.wav").write_bytes(b"fLaC" + bytes(1000))
     page.set_input_files("#files", tmp_path / "bad.wav")
     expect(announcement).to_contain_text("bad.wav failed: This is FLAC")
@@ -74,7 +74,7 @@ def test_the_keyboard_reaches_every_control(page: Page, wav: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(wav)
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
     progress = page.locator("#records progress")
     expect(progress).to_have_attribute("aria-label", f"Progress of {wav.name}")
     delete = page.get_by_role("button", name=f"Delete {wav.name}")
@@ -94,7 +94,7 @@ def test_a_long_name_fits_small_screens(page: Page, tmp_path: Path, width: int) 
     long_name = tmp_path / f"{'long' * 40}.wav"
     long_name.write_bytes(build(sine(1000)))
     page.set_input_files("#files", long_name)
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
     name = page.locator("#records .name").bounding_box()
     state = page.locator("#records .state").bounding_box()
     assert name is not None

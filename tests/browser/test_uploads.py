@@ -37,10 +37,10 @@ def test_polling_leaves_connections_for_uploads(
 ) -> None:
     with frozen_workers:
         page.set_input_files("#files", wavs)
-        expect(page.locator("#records .queued")).to_have_count(10, timeout=20_000)
+        expect(page.locator("#records .queued")).to_have_count(10)
         page.get_by_role("button", name="Cancel take 4.wav").click()
         expect(page.locator("#records li")).to_have_count(9)
-    expect(page.locator("#records .done")).to_have_count(9, timeout=30_000)
+    expect(page.locator("#records .done")).to_have_count(9)
 
 
 def test_waiting_files_can_be_cancelled(page: Page, wavs: list[Path]) -> None:
@@ -55,7 +55,7 @@ def test_waiting_files_can_be_cancelled(page: Page, wavs: list[Path]) -> None:
     page.get_by_role("button", name="Cancel take 0.wav").click()
     page.get_by_role("button", name="Cancel take 3.wav").click()
     uploads.release()
-    expect(rows).to_have_class(["done"] * 3, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 3)
     page.reload()
     expect(rows).to_have_count(3)
 
@@ -63,7 +63,7 @@ def test_waiting_files_can_be_cancelled(page: Page, wavs: list[Path]) -> None:
 @pytest.mark.parametrize("place", ["#drop", "header", "footer"])
 def test_a_file_dropped_anywhere_is_uploaded(page: Page, wavs: list[Path], place: str) -> None:
     drop(page, place, wavs[0])
-    expect(page.locator("#records li")).to_have_class("done", timeout=20_000)
+    expect(page.locator("#records li")).to_have_class("done")
 
 
 def test_a_dropped_folder_is_explained(page: Page, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_leaving_during_an_upload_asks(page: Page, wavs: list[Path]) -> None:
     assert asked.value.type == "beforeunload"
     asked.value.dismiss()
     uploads.release()
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
 
 
 def test_downloading_during_an_upload_asks_nothing(page: Page, wavs: list[Path]) -> None:
@@ -96,7 +96,7 @@ def test_downloading_during_an_upload_asks_nothing(page: Page, wavs: list[Path])
     page.on("dialog", dismiss)
     page.locator("h1").click()
     page.set_input_files("#files", wavs[0])
-    expect(page.locator("#records .done")).to_be_visible(timeout=20_000)
+    expect(page.locator("#records .done")).to_be_visible()
     uploads = HeldUploads(page)
     page.set_input_files("#files", wavs[1])
     expect(page.locator("#records .uploading")).to_be_visible()
@@ -111,7 +111,7 @@ def test_an_unknown_user_is_replaced(page: Page, wavs: list[Path]) -> None:
     page.evaluate("user => localStorage.setItem('wav2mp3.user', user)", unknown)
     page.set_input_files("#files", wavs[:3])
     rows = page.locator("#records li")
-    expect(rows).to_have_class(["done"] * 3, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 3)
     page.reload()
     expect(rows).to_have_class(["done"] * 3)
 
@@ -126,7 +126,7 @@ def test_a_failed_user_creation_is_retried(page: Page, wavs: list[Path]) -> None
     page.unroute("**/users")
     for path in wavs[:2]:
         page.get_by_role("button", name=f"Try again: {path.name}").click()
-    expect(rows).to_have_class(["done"] * 2, timeout=20_000)
+    expect(rows).to_have_class(["done"] * 2)
     page.reload()
     expect(rows).to_have_count(2)
 
@@ -149,4 +149,4 @@ def test_a_broken_upload_can_be_retried(page: Page, wavs: list[Path]) -> None:
     expect(row.locator(".detail")).to_have_text("The service cannot be reached.")
     page.unroute("**/record?user_id=*")
     row.get_by_role("button", name="Try again").click()
-    expect(row).to_have_class("done", timeout=20_000)
+    expect(row).to_have_class("done")

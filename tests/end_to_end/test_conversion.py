@@ -1,4 +1,4 @@
-"""A few conversions through the whole running service; `tests/worker` has all the others."""
+"""A few conversions through the whole running service. All others are in `tests/worker`."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def decoded(folder: Path, mp3: bytes, channels: int) -> Voices:
     ("codec", "bits", "container"),
     [("pcm", 24, "RF64"), ("float", 64, "RIFX"), ("mulaw", 8, "W64"), ("pcm", 8, "RIFF")],
 )
-def test_the_service_gives_back_exactly_the_samples_that_it_was_given(
+def test_the_mp3_has_the_samples_of_the_wav(
     user: User, tmp_path: Path, codec: str, bits: int, container: str
 ) -> None:
     samples = sweep(50_001, 2, 44100)
@@ -30,7 +30,7 @@ def test_the_service_gives_back_exactly_the_samples_that_it_was_given(
     assert snr_db(samples, decoded(tmp_path, mp3, 2)) > 30
 
 
-def test_the_options_are_those_of_the_upload(user: User, tmp_path: Path) -> None:
+def test_the_options_of_the_upload_are_used(user: User, tmp_path: Path) -> None:
     wav = wavs.build(sweep(96000, 6, 96000), sample_rate_hz=96000)
     mp3 = user.convert(wav, bitrate_kbps=64, channels=1, sample_rate_hz=22050)
     expected = convert(
@@ -40,7 +40,7 @@ def test_the_options_are_those_of_the_upload(user: User, tmp_path: Path) -> None
     assert decoded(tmp_path, mp3, 1).shape == (22050, 1)
 
 
-def test_a_long_wav_in_several_segments_is_the_same_mp3_every_time(
+def test_segments_make_the_same_mp3_every_time(
     user: User, tmp_path: Path, segment_s: float
 ) -> None:
     wav = wavs.build(music(170, 22050, 1).samples, sample_rate_hz=22050)
@@ -52,7 +52,7 @@ def test_a_long_wav_in_several_segments_is_the_same_mp3_every_time(
     assert np.array_equal(decoded(tmp_path, first, 1), one_pass)
 
 
-def test_wild_floats_are_converted_by_the_service_too(user: User, tmp_path: Path) -> None:
+def test_floats_beyond_full_scale_are_converted(user: User, tmp_path: Path) -> None:
     samples = 1e30 * extremes(2, 48000, 2).samples.astype(np.float64)
     samples[1000:2000] = np.nan
     wav = wavs.build(samples, codec="float", bits=64, sample_rate_hz=48000)

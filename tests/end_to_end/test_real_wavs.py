@@ -1,6 +1,6 @@
-"""Files that other people's programs wrote, where they are at hand: in WAVS_DIR, or in shared/wavs beside the project.
+"""WAVs that other programs wrote, if this machine has them: in WAVS_DIR, or in shared/wavs beside the project.
 
-They do not belong to the project. `wavs.json` says of each what must become of it.
+They are not part of the project. `wavs.json` lists the expected result for each.
 """
 
 import json
@@ -30,22 +30,20 @@ def expectations(expected: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("real", expectations("converts"))
-def test_a_real_wav_becomes_the_sound_that_it_holds(tmp_path: Path, real: dict[str, Any]) -> None:
+def test_a_real_wav_is_as_long_and_loud_as_its_mp3(tmp_path: Path, real: dict[str, Any]) -> None:
     converted = convert(tmp_path, (FOLDER / real["file"]).read_bytes())
     voices = converted.decoded()
     mp3_s = len(voices) / converted.target.sample_rate_hz
     assert mp3_s == pytest.approx(real["duration_s"], abs=real["tolerance_s"])
     if "source_rms" in real and mp3_s > 0.05:
         rms, expected = float(np.sqrt(np.mean(voices**2))), real["source_rms"]
-        # LAME leaves out the highest treble, of which one file is full; a mix is scaled to never clip.
+        # LAME removes the highest treble, of which one file is full. A mix is scaled so that it cannot clip.
         least = 0.75 if real["channels_in"] <= 2 else 0.25
         assert least * expected - AUDIBLE < rms < 1.1 * expected + AUDIBLE
 
 
 @pytest.mark.parametrize("real", expectations("rejects"))
-def test_what_is_no_wav_with_sound_is_refused_with_a_reason(
-    tmp_path: Path, real: dict[str, Any]
-) -> None:
+def test_an_unusable_wav_is_refused_with_a_reason(tmp_path: Path, real: dict[str, Any]) -> None:
     with pytest.raises((NotAWav, BadWav)) as refused:
         convert(tmp_path, (FOLDER / real["file"]).read_bytes())
     assert refused.value.detail.endswith(".")

@@ -105,4 +105,10 @@ def test_bitrates_are_those_of_the_standards(
     ],
 )
 def test_the_largest_mp3_has_the_highest_bitrate(target: Target, most_kbps: int) -> None:
-    assert max_mp3_bytes(target, 10) == most_kbps * 1250
+    hour = max_mp3_bytes(target, 3601) - max_mp3_bytes(target, 1)
+    assert hour == most_kbps * 125 * 3600
+
+
+def test_a_very_short_mp3_may_be_mostly_padding() -> None:
+    frame_bytes = 576
+    assert max_mp3_bytes(Target(8000, 1, None, 64), 0.001) > 4 * frame_bytes

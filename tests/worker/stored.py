@@ -1,7 +1,6 @@
-"""Records whose WAV lies on the volume, ready for tasks that run in this process, and the ffmpeg that they start."""
+"""Records whose WAV is on the volume, for tasks that run in this process, and the ffmpegs that those tasks start."""
 
-import time
-from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from uuid import UUID
@@ -16,9 +15,11 @@ from shared.segmentation import plan_segments
 from shared.settings import get_settings
 from shared.wav import read_wav
 from tests.shared.db import rows
+from tests.waiting import until
 from worker.audio import ffmpeg
 
-WAIT_S = 10
+__all__ = ["until"]
+WAIT_S = 60
 
 
 def store(
@@ -63,7 +64,7 @@ def store(
 
 
 def names(files: RecordFiles) -> set[str]:
-    """What is on the volume of the user, without the record's id."""
+    """Return the paths of the user's files, relative and without the record's id."""
     found = (path for path in files.folder.rglob("*") if path.is_file())
     return {
         str(path.relative_to(files.folder)).removeprefix(str(files.record_id)) for path in found
@@ -71,25 +72,21 @@ def names(files: RecordFiles) -> set[str]:
 
 
 def ffmpegs(process: psutil.Process | None = None) -> list[psutil.Process]:
-    """The ffmpeg processes that a process and its children run."""
+    """Return the ffmpegs with which a process (default: this one) and its children are encoding."""
     running = (process or psutil.Process()).children(recursive=True)
-    return [child for child in running if _is_ffmpeg(child)]
+    return [child for child in running if _encodes(child)]
 
 
-def _is_ffmpeg(process: psutil.Process) -> bool:
+def _encodes(process: psutil.Process) -> bool:
+    """Leave out the ffmpeg that a starting worker only asks for its version."""
     try:
-        return (
-            process.exe() == str(Path(ffmpeg.EXECUTABLE).resolve())
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
-    except psutil.Error:
+        is_ffmpeg = Path(process.exe()).samefile(ffmpeg.EXECUTABLE)
+        return is_ffmpeg and process.cmdline()[-1:] == ["pipe:1"]
+    except (psutil.Error, OSError):
         return False
 
 
-def until(condition: Callable[[], object], within_s: float = WAIT_S) -> float:
-    """Seconds until it holds; an AssertionError when it does not in time."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < within_s, f"not within {within_s} s"
-        time.sleep(0.005)
-    return time.monotonic() - began
+def is_running(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

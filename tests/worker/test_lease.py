@@ -1,4 +1,4 @@
-"""A worker knows when it has lost what it works on."""
+"""A worker notices that it lost its lease."""
 
 import time
 from collections.abc import Callable

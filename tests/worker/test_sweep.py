@@ -81,7 +81,7 @@ def test_a_lost_task_comes_back_on_a_busy_queue() -> None:
 
 
 def _take_oldest() -> None:
-    """What a worker does."""
+    """Claim the oldest task, as a worker does."""
     with queue.connect() as redis:
         message = json.loads(str(redis.rpop(queue.SEGMENTS), "utf-8"))
     db_call(rows.try_claim, int(json.loads(b64decode(message["body"]))[0][0]))
@@ -296,10 +296,10 @@ def _waiting_job() -> int:
 def test_waiting_jobs_run_when_the_volume_is_back() -> None:
     job_id = _waiting_job()
     sweep.end_storage_waits(get_settings())
-    assert db_call(db.jobs.due, queue.SEGMENTS, 10) == []
+    assert db_call(db.sweeping.due, queue.SEGMENTS, 10) == []
     media.mark(get_settings().media_dir)
     sweep.end_storage_waits(get_settings())
-    assert db_call(db.jobs.due, queue.SEGMENTS, 10) == [job_id]
+    assert db_call(db.sweeping.due, queue.SEGMENTS, 10) == [job_id]
     assert {path.name for path in _volume()} == {media.MARKER}
 
 

@@ -1,4 +1,4 @@
-"""Tasks in this process, on a real database, volume and ffmpeg: what they leave behind, however they end."""
+"""Tasks in this process, on a real database, volume and ffmpeg: their rows and files after success and failure."""
 
 import io
 import subprocess
@@ -204,7 +204,7 @@ def test_an_uncommitted_failure_keeps_the_source(wav: bytes) -> None:
 
 @contextmanager
 def _no_record_can_fail() -> Iterator[None]:
-    """Whoever commits a failed record is refused, as when the connection breaks at that moment."""
+    """Refuse each commit that fails a record, as a broken connection does."""
     with db.transaction() as session:
         session.execute(
             text(
@@ -324,7 +324,7 @@ def test_parts_of_an_abandoned_plan_are_never_joined(wav: bytes) -> None:
         part.write_bytes(b"the bytes of another encoder")
     with db.transaction() as session:
         record = session.get_one(db.Record, restarted.record_id)
-        db.jobs.restart_encoding(session, record, in_flight=32)
+        db.sweeping.restart_encoding(session, record, in_flight=32)
     for job_id in db_call(rows.encode_jobs, restarted.record_id):
         tasks.run_job(str(job_id))
     assert restarted.mp3.read_bytes() == straight.mp3.read_bytes()

@@ -100,7 +100,7 @@ def try_claim(session: Session, job_id: int, encoder: str = ENCODER) -> Claim | 
 def expire_leases() -> list[int]:
     """Requeue every running job, as the sweeper does when no lease was renewed."""
     with db.transaction() as session:
-        return db.jobs.requeue_expired(session, db.jobs.leases(session), RETRY_QUEUE)
+        return db.sweeping.requeue_expired(session, db.sweeping.leases(session), RETRY_QUEUE)
 
 
 def finish(session: Session, held: Claim) -> bool:

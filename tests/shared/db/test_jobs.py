@@ -1,4 +1,4 @@
-"""A job's states: who may claim it, who may change it, and which job follows."""
+"""A job's states: claims, leases, and the jobs that follow."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -117,12 +117,12 @@ def test_storage_waits_end_together() -> None:
     _, (waiting, running) = rows.add_record(2)
     held = rows.claim(waiting)
     rows.claim(running)
-    assert not db_call(db.jobs.any_waits_for_storage)
+    assert not db_call(db.sweeping.any_waits_for_storage)
     with db.transaction() as session:
         assert db.jobs.wait_for_storage(session, held, pause_s=60)
-    assert db_call(db.jobs.any_waits_for_storage)
+    assert db_call(db.sweeping.any_waits_for_storage)
     assert _due() == []
-    assert db_call(db.jobs.end_storage_waits) == [waiting]
+    assert db_call(db.sweeping.end_storage_waits) == [waiting]
     assert _due() == [waiting]
 
 
@@ -130,11 +130,11 @@ def test_a_clock_set_back_does_not_prolong_a_pause() -> None:
     _, (job_id,) = rows.add_record()
     with db.transaction() as session:
         assert db.jobs.requeue(session, rows.claim(job_id), pause_s=db.jobs.MAX_PAUSE_S)
-    db_call(db.jobs.end_impossible_pauses)
+    db_call(db.sweeping.end_impossible_pauses)
     assert _due() == []
     with db.transaction() as session:
         session.execute(text("UPDATE jobs SET run_at = run_at + interval '1 hour'"))
-    db_call(db.jobs.end_impossible_pauses)
+    db_call(db.sweeping.end_impossible_pauses)
     assert _due() == [job_id]
 
 
@@ -215,9 +215,9 @@ def test_an_assembler_without_its_lease_changes_nothing() -> None:
 def test_a_renewed_lease_does_not_expire() -> None:
     _, (job_id,) = rows.add_record()
     held = rows.claim(job_id)
-    seen = db_call(db.jobs.leases)
+    seen = db_call(db.sweeping.leases)
     assert db_call(rows.renew, held)
-    assert db_call(db.jobs.requeue_expired, seen, RETRY_QUEUE) == []
+    assert db_call(db.sweeping.requeue_expired, seen, RETRY_QUEUE) == []
     assert db_call(rows.finish, held)
 
 
@@ -296,14 +296,14 @@ def test_an_expired_job_goes_to_a_retry_queue() -> None:
     _, (expired, running) = rows.add_record(2)
     _, (ready,) = rows.add_record()
     rows.claim(expired)
-    seen = db_call(db.jobs.leases)
+    seen = db_call(db.sweeping.leases)
     rows.claim(running)
-    assert db_call(db.jobs.requeue_expired, seen, RETRY_QUEUE) == [expired]
+    assert db_call(db.sweeping.requeue_expired, seen, RETRY_QUEUE) == [expired]
     assert rows.job(expired).state == JobState.READY
     assert rows.job(expired).queue == RETRY_QUEUE[SEGMENTS]
     assert rows.job(running).state == JobState.RUNNING
     assert rows.job(ready).queue == SEGMENTS
-    assert db_call(db.jobs.requeue_expired, seen, RETRY_QUEUE) == []
+    assert db_call(db.sweeping.requeue_expired, seen, RETRY_QUEUE) == []
 
 
 def test_an_expired_assembly_stays_on_its_queue() -> None:
@@ -317,23 +317,23 @@ def test_concurrent_sweepers_requeue_each_job_once() -> None:
     _, job_ids = rows.add_record(2)
     for job_id in job_ids:
         rows.claim(job_id)
-    seen = db_call(db.jobs.leases)
+    seen = db_call(db.sweeping.leases)
     with db.transaction() as session:
-        first = db.jobs.requeue_expired(session, {job_ids[0]: seen[job_ids[0]]}, RETRY_QUEUE)
-        second = rows.start(lambda other: db.jobs.requeue_expired(other, seen, RETRY_QUEUE))
+        first = db.sweeping.requeue_expired(session, {job_ids[0]: seen[job_ids[0]]}, RETRY_QUEUE)
+        second = rows.start(lambda other: db.sweeping.requeue_expired(other, seen, RETRY_QUEUE))
         assert second.done()
     assert sorted(first + second.result()) == job_ids
 
 
 def _due(queue: str = SEGMENTS) -> list[int]:
-    return db_call(db.jobs.due, queue, LIMIT)
+    return db_call(db.sweeping.due, queue, LIMIT)
 
 
 def test_due_jobs_are_the_oldest_ready_ones() -> None:
     _, long = rows.add_record(5)
     _, short = rows.add_record(1)
     assert _due() == long[:IN_FLIGHT] + short
-    assert db_call(db.jobs.due, SEGMENTS, 1) == long[:1]
+    assert db_call(db.sweeping.due, SEGMENTS, 1) == long[:1]
     assert _due(RETRY_QUEUE[SEGMENTS]) == []
 
 
@@ -386,7 +386,7 @@ def _report(name: str, encoder: str, role: str = "main", seen_s_ago: int = 0) ->
 
 
 def _without_encoder() -> list[UUID]:
-    return [record.id for record in db_call(db.jobs.records_without_encoder, LIMIT)]
+    return [record.id for record in db_call(db.sweeping.records_without_encoder, LIMIT)]
 
 
 def _half_encoded(count: int = 3) -> tuple[UUID, list[int]]:
@@ -412,7 +412,7 @@ def test_a_worker_that_restarts_keeps_its_records() -> None:
     _report("old", ENCODER, seen_s_ago=10)
     db_call(db.workers.report_stopped, "old")
     assert _without_encoder() == []
-    _report("old", ENCODER, seen_s_ago=db.jobs.ENCODER_GONE_AFTER_S + 1)
+    _report("old", ENCODER, seen_s_ago=db.sweeping.ENCODER_GONE_AFTER_S + 1)
     assert _without_encoder() == [record_id]
 
 
@@ -421,7 +421,7 @@ def test_a_restarted_encoding_has_new_jobs_for_any_encoder() -> None:
     running = rows.claim(old[1])
     with db.transaction() as session:
         (record,) = [session.get_one(db.Record, record_id)]
-        db.jobs.restart_encoding(session, record, in_flight=IN_FLIGHT)
+        db.sweeping.restart_encoding(session, record, in_flight=IN_FLIGHT)
     new = db_call(rows.encode_jobs, record_id)
     assert not set(new) & set(old)
     assert not db_call(rows.finish, running)
@@ -470,15 +470,15 @@ def _jobs_of(user_id: UUID, count: int, *, is_long: bool = False) -> list[int]:
 def test_users_take_turns() -> None:
     crowd = _jobs_of(rows.add_user(), 4)
     (single,) = _jobs_of(rows.add_user(), 1)
-    assert db_call(db.jobs.fairer_job, crowd[0]) is None
+    assert db_call(db.turns.fairer_job, crowd[0]) is None
     rows.claim(crowd[0])
-    assert db_call(db.jobs.fairer_job, crowd[1]) == single
+    assert db_call(db.turns.fairer_job, crowd[1]) == single
     rows.claim(single)
-    assert db_call(db.jobs.fairer_job, crowd[1]) is None
+    assert db_call(db.turns.fairer_job, crowd[1]) is None
 
 
 def test_an_unpublished_or_unknown_job_has_no_fairer_one() -> None:
-    assert db_call(db.jobs.fairer_job, 10**9) is None
+    assert db_call(db.turns.fairer_job, 10**9) is None
 
 
 def test_a_user_runs_one_long_job_while_others_wait() -> None:
@@ -486,8 +486,8 @@ def test_a_user_runs_one_long_job_while_others_wait() -> None:
     long = _jobs_of(user_id, 3, is_long=True)
     (other,) = _jobs_of(rows.add_user(), 1)
     rows.claim(long[0])
-    assert db_call(db.jobs.fairer_job, long[1]) == other
+    assert db_call(db.turns.fairer_job, long[1]) == other
     held = rows.claim(other)
-    assert db_call(db.jobs.fairer_job, long[1]) is None
+    assert db_call(db.turns.fairer_job, long[1]) is None
     assert db_call(db.jobs.requeue, held)
-    assert db_call(db.jobs.fairer_job, long[1]) == other
+    assert db_call(db.turns.fairer_job, long[1]) == other

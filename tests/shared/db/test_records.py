@@ -1,4 +1,4 @@
-"""A record's states: each change, and who loses a race."""
+"""A record's states: each change, and the loser of each race."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -262,7 +262,7 @@ def test_a_commit_notifies_waiting_clients(
 
 
 def _heard(listener: psycopg2.extensions.connection) -> list[str]:
-    listener.cursor().execute("SELECT 1")  # the server sends what it has before it answers
+    listener.cursor().execute("SELECT 1")  # the server sends its notifications before the answer
     heard = [notification.payload for notification in listener.notifies]
     listener.notifies.clear()
     return heard

@@ -1,8 +1,7 @@
-"""One slot or four, in whatever order and from whichever worker: the same bytes. Real Celery workers encode here."""
+"""Real Celery workers encode here: the MP3 depends neither on their number nor on the order of the segments."""
 
 import os
 import random
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 
-from shared import db, queue
+from shared import queue
 from shared.db import RecordStatus
 from shared.media import RecordFiles
 from tests import wavs
@@ -25,8 +24,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 SEGMENTS = 8
 SEGMENT_S = 15
-"""so that each keeps an ffmpeg busy for long enough to be seen"""
-DONE_WITHIN_S = 20
+"""long enough to suspend an ffmpeg while it encodes"""
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +34,18 @@ def wav() -> bytes:
 
 @contextmanager
 def worker(name: str, slots: int) -> Iterator[psutil.Process]:
-    """As the service starts it, on the test's own database, queue and volume."""
+    """Run a worker as the service does, on the test's own database, queue and volume."""
     command = [sys.executable, "-m", "worker", "main", "--name", name]
     environment = os.environ | {"WORKER_CONCURRENCY": str(slots)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=-3, stderr=-3) as popen:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as popen:
         process = psutil.Process(popen.pid)
         try:
-            until(lambda: _is_ready(name), DONE_WITHIN_S)
             yield process
-        finally:  # at once, since a worker that is asked to end waits for an ffmpeg that is suspended
+        finally:  # killed, because a worker that is asked to end would wait for a suspended ffmpeg
             for each in [process, *process.children(recursive=True)]:
-                each.kill()
-
-
-def _is_ready(name: str) -> bool:
-    """Before, its ffmpeg is one that is only asked for its version."""
-    with db.transaction() as session:
-        return f"{name}@{socket.gethostname()}" in db.workers.alive(session, "main")
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
 
 
 def publish(job_ids: list[int]) -> None:
@@ -61,23 +54,23 @@ def publish(job_ids: list[int]) -> None:
 
 
 def mp3(files: RecordFiles) -> bytes:
-    until(lambda: rows.record(files.record_id).status == RecordStatus.DONE, DONE_WITHIN_S)
+    until(lambda: rows.record(files.record_id).status == RecordStatus.DONE)
     return files.mp3.read_bytes()
 
 
-def all_at_once(running: list[psutil.Process], slots: int) -> list[psutil.Process]:
-    """The ffmpegs of all slots, each stopped in the midst of its work."""
+def suspend_one_in_each_slot(workers: list[psutil.Process], slots: int) -> list[psutil.Process]:
+    """Suspend ffmpegs until every slot has one that still encodes. Return them."""
     held: list[psutil.Process] = []
 
-    def freeze() -> bool:
-        held[:] = [each for worker in running for each in ffmpegs(worker)]
+    def suspend() -> bool:
+        held[:] = [each for worker in workers for each in ffmpegs(worker)]
         with suppress(psutil.NoSuchProcess):
             for process in held:
                 process.suspend()
             return [process.status() for process in held] == [psutil.STATUS_STOPPED] * slots
         return False
 
-    until(freeze, DONE_WITHIN_S)
+    until(suspend, state=lambda: held)
     return held
 
 
@@ -90,9 +83,9 @@ def test_one_slot_and_four_of_two_workers_make_the_same_mp3_byte_for_byte(wav: b
 
     together, job_ids = stored.store(wav, segment_s=SEGMENT_S)
     random.Random(5).shuffle(job_ids)
+    publish(job_ids)
     with worker("one", 2) as one, worker("two", 2) as two:
-        publish(job_ids)
-        encoding = all_at_once([one, two], 4)
+        encoding = suspend_one_in_each_slot([one, two], 4)
         for process in reversed(encoding):
             process.resume()
         assert mp3(together) == expected

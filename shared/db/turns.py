@@ -1,0 +1,33 @@
+"""The order in which users' jobs run."""
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from shared.db.jobs import DUE
+from shared.db.models import Job, JobState
+
+
+def fairer_job(session: Session, job_id: int) -> int | None:
+    """Return the job of another user that should run before this one, or None.
+
+    Users take turns: a user waits while another one with fewer running jobs has a due job on the same queue. A long job
+    waits while its user runs another long one and anyone else has a due job.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        return None
+    running = session.execute(
+        select(Job.user_id, func.count(), func.count().filter(Job.is_long))
+        .where(Job.state == JobState.RUNNING)
+        .group_by(Job.user_id)
+    ).all()
+    counts = {user_id: (count, long) for user_id, count, long in running}
+    count, long = counts.get(job.user_id, (0, 0))
+    if job.is_long and long:
+        others: tuple[ColumnElement[bool], ...] = (Job.user_id != job.user_id,)
+    elif count:
+        busier = [user_id for user_id, (other, _) in counts.items() if other >= count]
+        others = (Job.queue == job.queue, Job.user_id.not_in(busier))
+    else:
+        return None
+    return session.scalar(select(Job.id).where(DUE, *others).order_by(Job.id).limit(1))
