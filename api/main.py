@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import archives, downloads, events, health, problems, records, retries, users
+from api import archives, downloads, events, health, problems, records, retries, users, waveforms
 from api.changes import Changes
 from api.http import AccessLog, DrainRefusedBodies
 from api.parameters import check_query
@@ -45,7 +45,7 @@ def create_app() -> FastAPI:
     )
     app.state.changes = Changes(db.get_engine())
     problems.install(app)
-    for resource in (users, records, retries, downloads, archives, events, health):
+    for resource in (users, records, retries, downloads, archives, waveforms, events, health):
         app.include_router(resource.router)
     app.router.default = _serve_page_or(app.router.not_found)
     return app

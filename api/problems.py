@@ -19,6 +19,7 @@ from shared.errors import Wav2mp3Error
 STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadCredentials: HTTPStatus.UNAUTHORIZED,
     errors.RecordNotFound: HTTPStatus.NOT_FOUND,
+    errors.NoWaveform: HTTPStatus.NOT_FOUND,
     errors.UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.RecordNotReady: HTTPStatus.CONFLICT,
     errors.RecordUnfinished: HTTPStatus.CONFLICT,

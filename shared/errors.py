@@ -47,6 +47,13 @@ class RecordNotReady(Wav2mp3Error):
     message = "The MP3 is not ready yet. Try again after the number of seconds in Retry-After."
 
 
+class NoWaveform(Wav2mp3Error):
+    """The record is not done, or an older release converted it."""
+
+    code = "no_waveform"
+    message = "This record has no waveform yet. Try again once its status is done."
+
+
 class RecordUnfinished(Wav2mp3Error):
     """Only a failed record can be converted again."""
 

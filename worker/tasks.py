@@ -8,7 +8,6 @@ the media volume is not an attempt: the job waits until the volume is back.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 import structlog
@@ -28,8 +27,16 @@ from shared.errors import (
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep
-from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, own_core, write_part
+from worker import heartbeat, sweep, waveforms
+from worker.audio import (
+    Limits,
+    Peaks,
+    Segment,
+    encoder_fingerprint,
+    encoder_name,
+    own_core,
+    write_part,
+)
 from worker.lease import Lease
 from worker.mp3 import write_mp3
 
@@ -115,7 +122,11 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
                     raise Mp3TooLarge(claim.max_part_bytes)
 
             limits = _limits(segment, check, settings)
-            samples = write_part(source, segment, part, limits, report)
+            peaks = Peaks(segment.info)
+            samples = write_part(source, segment, part, limits, report, peaks)
+            # Before the part gets its name, so that every part has its peaks.
+            with media.publishing(files.part_peaks(claim.job_id, claim.attempt)) as file:
+                file.write(peaks.to_bytes())
     return _finish_encode(claim, samples, settings)
 
 
@@ -166,6 +177,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             joined = [*parts.values()]
             write_mp3(source, info, target, samples, joined, claim.tags, encoder, mp3, lease.check)
             mp3_bytes = mp3.tell()
+        waveforms.publish(files, segments, info)
     with db.transaction() as session:
         done = db.jobs.finish_assembly(
             session,
@@ -228,9 +240,10 @@ def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings:
 
 
 def _delete_part(claim: Claim, settings: Settings) -> None:
-    part: Path = _files(claim, settings).part(claim.job_id, claim.attempt)
+    files = _files(claim, settings)
     try:
-        media.delete(part)
+        media.delete(files.part(claim.job_id, claim.attempt))
+        media.delete(files.part_peaks(claim.job_id, claim.attempt))
     except OSError as error:
         log.warning("part not deleted", error=str(error), **_log_fields(claim))
 

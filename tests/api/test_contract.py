@@ -35,6 +35,7 @@ SUCCESS = {
     "DELETE /records/{record_id}": 204,
     "GET /records.zip": 200,
     "POST /records/{record_id}/retry": 202,
+    "GET /records/{record_id}/waveform": 200,
     "GET /health/live": 200,
     "GET /health/ready": 200,
     "GET /metrics": 200,
@@ -58,6 +59,7 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
             "query": user.credentials,
         },
         "GET /records.zip": {"query": user.credentials},
+        "GET /records/{record_id}/waveform": {"path_parameters": {"record_id": done}},
         "POST /records/{record_id}/retry": {
             "path_parameters": {"record_id": failed},
             "query": user.credentials,

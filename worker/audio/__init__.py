@@ -4,5 +4,15 @@ from worker.audio.cores import own_core
 from worker.audio.encode import Segment, write_part
 from worker.audio.ffmpeg import Limits
 from worker.audio.fingerprint import encoder_fingerprint, encoder_name
+from worker.audio.peaks import Peaks, join_peaks
 
-__all__ = ["Limits", "Segment", "encoder_fingerprint", "encoder_name", "own_core", "write_part"]
+__all__ = [
+    "Limits",
+    "Peaks",
+    "Segment",
+    "encoder_fingerprint",
+    "encoder_name",
+    "join_peaks",
+    "own_core",
+    "write_part",
+]

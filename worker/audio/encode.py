@@ -20,6 +20,7 @@ from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
 from worker.audio.mixing import pan_filter
+from worker.audio.peaks import Peaks
 
 RUN_IN_FRAMES = 100
 """After these LAME's adaptation to loudness is the same as in one pass. Ordinary material needs a third of them."""
@@ -59,6 +60,7 @@ class _Output:
     segment: Segment
     part: BinaryIO
     report: Callable[[int], None]
+    peaks: Peaks
 
     def write(self, frames: Iterator[bytes]) -> None:
         packed = frames if self.segment.target.quality is None else mp3.pack(frames)
@@ -74,12 +76,14 @@ def write_part(
     part: BinaryIO,
     limits: ffmpeg.Limits,
     report: Callable[[int], None],
+    peaks: Peaks,
 ) -> int:
     """Encode the segment into `part`. Return the number of source samples of each channel in it.
 
-    Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of `limits.check`.
+    Measures `peaks`. Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of
+    `limits.check`.
     """
-    output = _Output(segment, part, report)
+    output = _Output(segment, part, report, peaks)
     if segment.info.samples is None:
         return _write_compressed(source, segment, output, limits)
     _write_raw(source, segment, segment.info.samples, output, limits)
@@ -96,6 +100,7 @@ def _write_raw(
     read_end = min(lookahead_end, source_samples)
     pcm_format = pcm.raw_format(info)
     samples = pcm.read_samples(source, info, SampleRange(start - run_in, read_end - start + run_in))
+    samples = output.peaks.measure(samples, pcm_format, start - run_in)
     padded = _append(samples, pcm_format.silence(lookahead_end - read_end))
     is_last = end >= source_samples
     end_frame = segment.frames_of_source(source_samples) if is_last else segment.frames_in(end)
@@ -109,7 +114,8 @@ def _write_compressed(
 ) -> int:
     decoder = _Decoder(source, segment.info, limits)
     pcm_format = pcm.decoded_format(segment.info)
-    padded = _append(decoder.chunks(), pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES)))
+    decoded = output.peaks.measure(decoder.chunks(), pcm_format, start_sample=0)
+    padded = _append(decoded, pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES)))
     with _mp3_frames(padded, pcm_format, segment, limits) as frames:
         output.write(_take_first(frames, lambda: segment.frames_of_source(decoder.samples)))
     return decoder.samples

@@ -100,7 +100,7 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
             return f"s{bits}{byte_order}", bits // 8
 
 
-def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Iterator[bytes]:
+def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Generator[bytes]:
     """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter."""
     position = info.data_offset + sample_range.start_sample * info.fmt.block_align
     end = position + sample_range.samples * info.fmt.block_align
