@@ -3,6 +3,7 @@
 
 PYTHON = python3 python3.14 python3.13 python3.12 python3.11
 READY_TIMEOUT_S = 120
+FOLDER = screenshots
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -36,7 +37,7 @@ define print_links
 	@echo "Flower  http://127.0.0.1:$(call value_of,FLOWER_PORT,5555)/ (user:password $(call value_of,FLOWER_BASIC_AUTH))"
 endef
 
-.PHONY: env help demo test check format migration run run-docker run-local down logs bench clean
+.PHONY: env help demo test check format migration run run-docker run-local down logs bench screenshots clean
 
 help: ## list the targets
 	@echo "wav2mp3 converts WAV files to MP3. Try \`make demo\`."
@@ -98,6 +99,9 @@ logs: ## follow the logs
 	@if test -z "$(DATA_DIR)" && $(compose_runs); then docker compose logs --follow --tail 20; \
 	elif test -d "$(logs_dir)"; then tail -n 20 -F "$(logs_dir)"/*.log; \
 	else echo "No logs: the service was never started here."; fi
+
+screenshots: .venv/everything ## write pictures of the page into FOLDER=screenshots, and the one of the README
+	@$(run_python) tests.browser.screenshots "$(FOLDER)"
 
 bench: .venv/everything ## measure how fast it converts
 	@$(run_python) tests.bench

@@ -1,10 +1,22 @@
 """Starts the API: `python -m api [--host HOST] [--port PORT]`."""
 
+import socket
+import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 
 import uvicorn
 
+from api.http import Connections, Shares, limited, raise_descriptor_limit
+from shared.settings import get_settings
+
 GRACEFUL_SHUTDOWN_S = 5
+
+
+class Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state["stopping"].begin()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -12,17 +24,32 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", default=8000, type=int)
     options = parser.parse_args()
-    uvicorn.run(
-        "api.main:app",
-        host=options.host,
-        port=options.port,
-        loop="uvloop",
-        http="api.http.protocol:Protocol",
-        # The API writes an access log of its own, and `shared.log` configures all loggers.
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+    server = Server(
+        uvicorn.Config(
+            "api.main:app",
+            host=options.host,
+            port=options.port,
+            loop="uvloop",
+            http=limited(_connections()),
+            lifespan="on",
+            # The API writes an access log of its own, and `shared.log` configures all loggers.
+            access_log=False,
+            log_config=None,
+            # It believes the client address and scheme in a proxy's X-Forwarded-For and X-Forwarded-Proto.
+            forwarded_allow_ips=get_settings().forwarded_allow_ips,
+            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        )
     )
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+def _connections() -> Connections:
+    settings = get_settings()
+    limit = raise_descriptor_limit(settings.max_connections)
+    return Connections(Shares(limit, settings.max_share_per_address))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Wakes clients that wait for a record when PostgreSQL notifies (LISTEN/NOTIFY) that it has changed.
 
-Each waiter also polls every `RECHECK_S`, in case a notification is lost.
+All requests that wait for a record share a `Watch`, which reads the record once after each change. Every `RECHECK_S`
+all watched records are read, in case a notification is lost. That also refreshes queue positions, which nothing
+announces. While the database is unreachable, clients keep waiting.
 """
 
 import asyncio
-import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import cast
 from uuid import UUID
 
 import psycopg2
@@ -16,64 +16,117 @@ import psycopg2.extensions
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 
+from api.http import Turns, Waiting
+from api.snapshot_reader import SnapshotReader
+from api.snapshots import Snapshot
 from shared import db
+from shared.errors import RecordNotFound, Wav2mp3Error
 
 RECHECK_S = 2.0
 RECONNECT_S = 1.0
-MAX_WAIT_S = 30.0
+MAX_WAIT_S = 30
 """The longest time for which an answer is held."""
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+class Watch:
+    """One record, for all requests that wait for it."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.requests = 0
+        self.latest: Snapshot | None = None
+        """None if there is no such record, or before it is read."""
+        self._changed = asyncio.Event()
+
+    def update(self, snapshot: Snapshot | None) -> None:
+        if snapshot != self.latest:
+            self.latest = snapshot
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def until(
+        self, is_enough: Callable[[Snapshot], bool], timeout_s: float
+    ) -> Snapshot | None:
+        """Return the latest snapshot once it is enough, the record is removed or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self.latest is not None and not is_enough(self.latest):
+                    await self._changed.wait()
+                    await self._turns.take()
+        return self.latest
+
+
 class Changes:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reader: SnapshotReader, waiting: Waiting) -> None:
+        self.waiting = waiting
         self._engine = engine
-        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._reader = reader
+        self._watches: dict[UUID, Watch] = {}
+        self._refreshing: set[asyncio.Task[None]] = set()
 
-    async def wait_until(
-        self,
-        record_id: UUID,
-        load: Callable[[], T],
-        is_enough: Callable[[T], bool],
-        timeout_s: float,
-    ) -> T:
-        """Call `load` in a thread until the result is enough or the time is over. Return the last result."""
-        deadline = time.monotonic() + timeout_s
-        with self.subscribe(record_id) as changed:
-            while True:
-                changed.clear()
-                loaded = await asyncio.to_thread(load)
-                left_s = deadline - time.monotonic()
-                if is_enough(loaded) or left_s <= 0:
-                    return loaded
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), min(left_s, RECHECK_S))
+    async def load(self, record_id: UUID) -> Snapshot:
+        """Return the record as it is now. Raises RecordNotFound."""
+        snapshot = await self._reader.load(record_id)
+        if snapshot is None:
+            raise RecordNotFound
+        return snapshot
 
-    @contextmanager
-    def subscribe(self, record_id: UUID) -> Iterator[asyncio.Event]:
-        """Yield an event that is set after each change. Clear it before loading the row, or a change may be missed."""
-        key = str(record_id)
-        event = asyncio.Event()
-        self._waiting[key].add(event)
+    async def wait_until_final(
+        self, request: Request, record_id: UUID, timeout_s: float
+    ) -> Snapshot:
+        """Return the record once it is final or the time is over.
+
+        Raises RecordNotFound, TooManyWaiting, ShuttingDown, ClientDisconnect.
+        """
+        async with self.watch(record_id) as watch:
+            snapshot = watch.latest
+            if snapshot is not None and not snapshot.is_final:
+                async with self.waiting.hold(request):
+                    snapshot = await watch.until(lambda latest: latest.is_final, timeout_s)
+        if snapshot is None:
+            raise RecordNotFound
+        return snapshot
+
+    @asynccontextmanager
+    async def watch(self, record_id: UUID) -> AsyncIterator[Watch]:
+        """Yield a watch that has read the record after its start, so that no change is missed."""
+        watch = self._watches.setdefault(record_id, Watch(self.waiting.turns))
+        watch.requests += 1
         try:
-            yield event
+            watch.update(await self._reader.load(record_id))
+            yield watch
         finally:
-            self._waiting[key].discard(event)
-            if not self._waiting[key]:
-                del self._waiting[key]
+            watch.requests -= 1
+            if not watch.requests:
+                del self._watches[record_id]
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._keep_listening())
+        tasks = [asyncio.create_task(each()) for each in (self._keep_listening, self._recheck)]
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            for task in (*tasks, *self._refreshing):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._refreshing, return_exceptions=True)
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_S)
+            await self._refresh(list(self._watches))
+
+    async def _refresh(self, ids: Iterable[UUID]) -> None:
+        try:
+            found = await self._reader.load_all(ids)
+        except Wav2mp3Error:  # The reader has logged it.
+            return
+        for record_id, snapshot in found.items():
+            if record_id in self._watches:
+                self._watches[record_id].update(snapshot)
 
     async def _keep_listening(self) -> None:
         while True:
@@ -85,6 +138,8 @@ class Changes:
 
     async def _dispatch_notifications(self) -> None:
         connection = await asyncio.to_thread(self._connect)
+        # Changes since the last connection were not announced here.
+        self._refresh_soon(set(self._watches))
         loop, broken, socket = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
 
         def read() -> None:
@@ -92,10 +147,10 @@ class Changes:
                 connection.poll()
             except psycopg2.Error:
                 broken.set()
-            for notification in connection.notifies:
-                for event in self._waiting.get(notification.payload, ()):
-                    event.set()
+            changed = {UUID(notification.payload) for notification in connection.notifies}
             connection.notifies.clear()
+            if watched := changed & self._watches.keys():
+                self._refresh_soon(watched)
 
         loop.add_reader(socket, read)
         try:
@@ -103,6 +158,11 @@ class Changes:
         finally:
             loop.remove_reader(socket)
             connection.close()
+
+    def _refresh_soon(self, ids: set[UUID]) -> None:
+        task = asyncio.create_task(self._refresh(ids))
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
 
     def _connect(self) -> psycopg2.extensions.connection:
         """Open a connection outside the pool, so that it never goes back there with LISTEN active."""

@@ -9,7 +9,9 @@ from fastapi import Depends, Header, Query, Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api import rate_limits
 from api.changes import Changes
+from api.http import BodyLimits
 from shared import db
 from shared.db import User
 from shared.errors import BadCredentials
@@ -34,24 +36,25 @@ AppSettings = Annotated[Settings, Depends(_settings)]
 
 
 async def _changes(request: Request) -> Changes:
-    changes: Changes = request.app.state.changes
+    changes: Changes = request.state.changes
     return changes
 
 
 RecordChanges = Annotated[Changes, Depends(_changes)]
 
 
+def body_limits(settings: Settings) -> BodyLimits:
+    return BodyLimits(settings.upload_idle_timeout_s, settings.min_upload_bytes_per_s)
+
+
 def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def _token(
-    token: Annotated[str | None, Query(description="The user's token.")] = None,
-    token_header: Annotated[
-        str | None, Header(alias="token", description="The token, if not in the query.")
-    ] = None,
-    authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
+def _choose_token(
+    token: str | None, token_header: str | None, authorization: str | None
 ) -> str | None:
+    """Return the only token of a request. Raises BadCredentials."""
     scheme, _, bearer = (authorization or "").partition(" ")
     # Another scheme may be meant for a proxy.
     bearer = bearer.strip() if scheme.lower() == "bearer" else ""
@@ -65,10 +68,7 @@ async def _token(
     return next(iter(sent), None)
 
 
-def _authenticate(
-    token: Annotated[str | None, Depends(_token)],
-    user_id: Annotated[str | None, Query(description="The user's id.")] = None,
-) -> UUID:
+def _find_user(token: str | None, user_id: str | None) -> UUID:
     """Return the id of the token's user. Raises BadCredentials."""
     if not token:
         raise BadCredentials(
@@ -83,6 +83,24 @@ def _authenticate(
     if user_id is not None and user_id.lower() != str(found):
         raise BadCredentials
     return found
+
+
+def _authenticate(
+    request: Request,
+    token: Annotated[str | None, Query(description="The user's token.")] = None,
+    token_header: Annotated[
+        str | None, Header(alias="token", description="The token, if not in the query.")
+    ] = None,
+    authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
+    user_id: Annotated[str | None, Query(description="The user's id.")] = None,
+) -> UUID:
+    """Return the id of the token's user. Raises BadCredentials, TooManyBadCredentials."""
+    try:
+        return _find_user(_choose_token(token, token_header, authorization), user_id)
+    except BadCredentials:
+        # Good credentials are not counted, so nobody is locked out by others at the same address.
+        rate_limits.count_bad_credentials(request)
+        raise
 
 
 CurrentUser = Annotated[UUID, Depends(_authenticate)]

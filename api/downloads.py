@@ -7,14 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api import views
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges
 from api.filenames import content_disposition
 from api.http import parse_ranges
 from api.problems import problem, problem_response, responses
-from shared import db, errors, media
-from shared.db import Record, RecordStatus
+from api.snapshots import Snapshot
+from shared import errors, media
+from shared.db import RecordStatus
 
 router = APIRouter(tags=["records"])
 
@@ -30,6 +30,7 @@ class Mp3Response(FileResponse):
         errors.RecordNotFound,
         errors.RecordNotReady,
         errors.RecordGone,
+        errors.TooManyWaiting,
         errors.BadRange,
         # Raised when the record failed; repeats its stored error.
         errors.NotAWav,
@@ -53,14 +54,13 @@ async def download(
     if owner is None:
         raise errors.BadRequest("The link lacks `user_id`. Use the `download_link` unchanged.")
 
-    def load() -> Record:
-        with db.transaction() as session:
-            return views.find(session, record_id, owner)
-
-    def is_finished(record: Record) -> bool:
-        return record.status in db.FINISHED
-
-    record = await changes.wait_until(record_id, load, is_finished, MAX_WAIT_S)
+    record = await changes.load(record_id)
+    if record.user_id != owner:
+        raise errors.RecordNotFound
+    if not record.is_final:
+        record = await changes.wait_until_final(request, record_id, MAX_WAIT_S)
+    if record.is_gone:
+        raise errors.RecordGone
     if record.status == RecordStatus.FAILED:
         return problem_response(problem(record.error_code or "", record.error_detail or ""))
     if record.status != RecordStatus.DONE:
@@ -68,7 +68,7 @@ async def download(
     return await asyncio.to_thread(_mp3_response, request, record, settings)
 
 
-def _mp3_response(request: Request, record: Record, settings: AppSettings) -> Response:
+def _mp3_response(request: Request, record: Snapshot, settings: AppSettings) -> Response:
     # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It can
     # be deleted, so caches must revalidate before each use.
     headers = {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}

@@ -29,8 +29,9 @@ LEAST_SWEEPER_SILENCE_S = 30
 
 
 @router.get("/health/live")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """Check that this API process answers."""
+    # Not in a thread: all of them may wait for the database.
     return {"status": "ok"}
 
 

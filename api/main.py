@@ -1,12 +1,15 @@
 """Builds the API. `python -m api` serves it."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
@@ -15,20 +18,52 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import archives, downloads, events, health, problems, records, retries, users, waveforms
 from api.changes import Changes
-from api.http import AccessLog, DrainRefusedBodies
+from api.http import (
+    AccessLog,
+    AnswerUnfinished,
+    DrainRefusedBodies,
+    SecurityHeaders,
+    Shares,
+    Stopping,
+    Waiting,
+)
 from api.parameters import check_query
+from api.snapshot_reader import SnapshotReader
 from shared import db, log
+from shared.errors import ShuttingDown
 from shared.settings import get_settings
 
 THREADS = 40
+ENDPOINT_THREADS = 6
+"""Few, because each thread that computes delays the event loop."""
+SWITCH_INTERVAL_S = 0.0005
+"""The delay by each such thread. Python's default is 5 ms."""
+
+
+def _started_threads() -> ThreadPoolExecutor:
+    """Start all threads now: starting one during a burst blocks the event loop until that thread has run."""
+    threads = ThreadPoolExecutor(THREADS)
+    all_started = Barrier(THREADS + 1)
+    for _ in range(THREADS):
+        threads.submit(all_started.wait)
+    all_started.wait()
+    return threads
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    async with app.state.changes.listen():
-        yield
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    asyncio.get_running_loop().set_default_executor(_started_threads())
+    to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
+    settings = get_settings()
+    stopping = Stopping()
+    waiting = Waiting(stopping, Shares(settings.max_waiting, settings.max_share_per_address))
+    reader = SnapshotReader(db.get_engine())
+    changes = Changes(db.get_engine(), reader, waiting)
+    async with changes.listen():
+        yield {"changes": changes, "stopping": stopping}
+    await reader.close()
 
 
 def create_app() -> FastAPI:
@@ -43,7 +78,6 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
         dependencies=[Depends(check_query)],
     )
-    app.state.changes = Changes(db.get_engine())
     problems.install(app)
     for resource in (users, records, retries, downloads, archives, waveforms, events, health):
         app.include_router(resource.router)
@@ -84,4 +118,11 @@ def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
 
 
 # These wrap the whole application, so that they see the answers to unexpected errors too.
-app = AccessLog(DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())))
+app = AccessLog(
+    SecurityHeaders(
+        AnswerUnfinished(
+            DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())),
+            problems.answer(ShuttingDown()),
+        )
+    )
+)

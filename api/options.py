@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from shared.errors import BadOptions
-from shared.mp3_options import Options, check_options
+from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, check_options
 from shared.mpeg import SAMPLE_RATES_HZ
 
 
@@ -51,6 +51,23 @@ class RecordOptions(Tags):
     sample_rate_hz: int | None = Field(
         None,
         description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible.",
+    )
+    gain_db: float | None = Field(
+        None,
+        ge=MIN_GAIN_DB,
+        le=MAX_GAIN_DB,
+        allow_inf_nan=False,
+        description="Gain in dB, such as -6.0 for a recording that peaks above full scale. Default: 0.",
+    )
+    tag_charset: str | None = Field(
+        None,
+        min_length=1,
+        max_length=40,
+        pattern=r"^[A-Za-z0-9_.:-]+$",
+        description="Charset of the WAV's metadata, such as `cp1251` or `shift_jis`. Default: guessed.",
+    )
+    id3_version: Literal["2.3", "2.4"] | None = Field(
+        None, description="`2.3` (UTF-16) for Windows and car radios. Default: 2.4 (UTF-8)."
     )
 
     def conversion(self) -> Options:

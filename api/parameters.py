@@ -1,8 +1,8 @@
 """Refuses query parameters and form fields that a call does not have, so that a misspelt one is not ignored."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from typing import get_origin
+from typing import Any, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
@@ -15,21 +15,31 @@ LEAST_SIMILARITY = 0.4
 """The closest name is suggested if it is at least this similar, from 0 to 1."""
 
 
+_known_of_endpoint: dict[Callable[..., Any], dict[str, bool]] = {}
+
+
 async def check_query(request: Request) -> None:
     """Raises UnknownParameter, BadRequest if a parameter has two different values."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = {
-        param.alias: param.field_info.annotation
-        for param in get_flat_params(route.dependant)
-        # The fields of a query model have plain field infos.
-        if not isinstance(param.field_info, Path | Header)
-    }
+    known = _known_parameters(route)
     values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         check_known(name, known, "query parameter")
-        if get_origin(known[name]) is not list and values.setdefault(name, value) != value:
+        if not known[name] and values.setdefault(name, value) != value:
             raise BadRequest(f"The query has two different values of `{name}`. Send one.")
+
+
+def _known_parameters(route: APIRoute) -> dict[str, bool]:
+    """Return the names of an endpoint's parameters, and whether each may be repeated."""
+    if route.endpoint not in _known_of_endpoint:
+        _known_of_endpoint[route.endpoint] = {
+            param.alias: get_origin(param.field_info.annotation) is list
+            for param in get_flat_params(route.dependant)
+            # The fields of a query model have plain field infos.
+            if not isinstance(param.field_info, Path | Header)
+        }
+    return _known_of_endpoint[route.endpoint]
 
 
 def check_known(name: str, known: Collection[str], kind: str) -> None:

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import psycopg2
+import sqlalchemy.exc
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
@@ -25,10 +30,11 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.RecordUnfinished: HTTPStatus.CONFLICT,
     errors.FilenameTaken: HTTPStatus.CONFLICT,
     errors.StillUploading: HTTPStatus.CONFLICT,
-    errors.UploadReplaced: HTTPStatus.CONFLICT,
     errors.RecordGone: HTTPStatus.GONE,
     errors.SourceGone: HTTPStatus.GONE,
+    errors.UploadReplaced: HTTPStatus.GONE,
     errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotMultipart: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.NotAWav: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.BadRange: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -42,6 +48,13 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.Mp3TooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SourceLost: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyPending: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyWaiting: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ShuttingDown: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.TooManyPendingInAll: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyNewUsers: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyBadCredentials: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UserStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.ServiceStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -54,6 +67,9 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.RecordUnfinished: {"Retry-After": "5"},
     errors.StillUploading: {"Retry-After": "5"},
     errors.TooManyPending: {"Retry-After": "30"},
+    errors.TooManyWaiting: {"Retry-After": "5"},
+    errors.ShuttingDown: {"Retry-After": "5"},
+    errors.TooManyPendingInAll: {"Retry-After": "30"},
     errors.Unavailable: {"Retry-After": "5"},
     errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
@@ -62,7 +78,31 @@ SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {
     errors.FilenameTaken: FilenameTakenProblem,
     errors.NotReady: NotReadyProblem,
 }
+DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
+    "08": errors.Unavailable,  # connection exception
+    "25006": errors.Unavailable,  # read-only transaction, during a failover
+    "25P03": errors.Unavailable,  # idle in transaction for too long: this process was stopped
+    "28": errors.Unavailable,  # invalid authorization: the password changes
+    "3D": errors.Unavailable,  # invalid catalog name: the database is being restored
+    "40": errors.Unavailable,  # transaction rollback: serialization failure, deadlock
+    "53": errors.Unavailable,  # insufficient resources: disk full, out of memory, too many connections
+    "55P03": errors.Unavailable,  # lock not available
+    "57": errors.Unavailable,  # operator intervention: shutdown, crash, start-up, statement timeout
+    "58": errors.Unavailable,  # system error: I/O
+}
+"""The error for each SQLSTATE or class of them (PostgreSQL, appendix A). Every other one is a bug of this service."""
+LOST_CONNECTIONS = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    PoolTimeout,
+    sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.InterfaceError,
+)
+"""Errors without an SQLSTATE that mean the same: libpq or the pool could not ask PostgreSQL."""
 STATUS_OF_CODE = {error.code: status for error, status in STATUS.items()}
+
+CLIENT_CLOSED_REQUEST = 499
+"""Not in HTTP; nginx's name for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -99,9 +139,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Wav2mp3Error, _handle_error)
     app.add_exception_handler(HTTPException, _handle_http_exception)
     app.add_exception_handler(RequestValidationError, _handle_invalid_request)
-    app.add_exception_handler(OperationalError, _handle_unavailable)
-    app.add_exception_handler(PoolTimeout, _handle_unavailable)
+    app.add_exception_handler(SQLAlchemyError, _handle_database_error)
+    app.add_exception_handler(psycopg2.Error, _handle_database_error)
+    app.add_exception_handler(ClientDisconnect, _handle_disconnect)
     app.add_exception_handler(Exception, _handle_unexpected)
+
+
+def answer(error: Wav2mp3Error) -> ASGIApp:
+    """Return an application that answers every request with this error."""
+
+    async def send_problem(scope: Scope, receive: Receive, send: Send) -> None:
+        await _handle_error(Request(scope), error)(scope, receive, send)
+
+    return send_problem
 
 
 def problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -121,6 +171,8 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.NotReady):
         body = NotReadyProblem(**body.model_dump(), **error.components)
     headers = dict(HEADERS.get(type(error), {}))
+    if isinstance(error, errors.TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
     return problem_response(body, headers)
@@ -144,9 +196,27 @@ def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
     return _handle_error(request, errors.BadRequest(f"Correct the request: {wrong}. See /docs."))
 
 
-def _handle_unavailable(request: Request, error: Exception) -> JSONResponse:
-    log.error("database unavailable", path=request.url.path, exc_info=error)
-    return _handle_error(request, errors.Unavailable())
+def from_database_error(error: BaseException | None) -> Wav2mp3Error:
+    """Return our error for one of SQLAlchemy or psycopg2."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate = getattr(cause, "pgcode", None)
+    if sqlstate is None:
+        # libpq raises the base class itself if PostgreSQL closes the connection during an answer.
+        is_lost = isinstance(cause, LOST_CONNECTIONS) or type(cause) is psycopg2.DatabaseError
+        return errors.Unavailable() if is_lost else Wav2mp3Error()
+    found = DATABASE_ERRORS.get(sqlstate) or DATABASE_ERRORS.get(sqlstate[:2], Wav2mp3Error)
+    return found()
+
+
+def _handle_database_error(request: Request, error: Exception) -> JSONResponse:
+    answer = from_database_error(error)
+    log.error("database error", code=answer.code, path=request.url.path, exc_info=error)
+    return _handle_error(request, answer)
+
+
+def _handle_disconnect(_: Request, __: Exception) -> Response:
+    """Return an answer that nobody receives. Its status appears in the access log."""
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 def _handle_unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -8,13 +8,21 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select, tuple_
 
-from api import views
+from api import snapshots, views
 from api.changes import MAX_WAIT_S
-from api.deps import AppSettings, CurrentUser, DbSession, RecordChanges
+from api.deps import (
+    AppSettings,
+    CurrentUser,
+    DbSession,
+    RecordChanges,
+    body_limits,
+)
 from api.http import Multipart, body_chunks
 from api.options import QueryOptions, UploadOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
+from api.snapshots import SNAPSHOTS
+from api.threads import run_in_turn
 from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import RecordLinks
 from shared import db, errors, media
@@ -54,6 +62,7 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
     openapi_extra=BODY,
     responses=responses(
         errors.BadCredentials,
+        errors.TooManyBadCredentials,
         errors.UploadTimeout,
         errors.FilenameTaken,
         errors.RecordGone,
@@ -63,7 +72,10 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
         errors.TooLong,
         errors.Mp3TooLarge,
         errors.TooManyPending,
+        errors.TooManyPendingInAll,
         errors.NoSpace,
+        errors.UserStorageFull,
+        errors.ServiceStorageFull,
         errors.StorageUnavailable,
     ),
 )
@@ -81,14 +93,16 @@ async def create_record(
     """
     is_plain = PLAIN_NAMES.match(request.headers.get("user-agent", ""))
     form = Multipart(request.headers.get("content-type", ""), may_escape_names=not is_plain)
-    await asyncio.to_thread(_check_content_length, request.headers.get("content-length"), settings)
-    upload = Upload(user_id, options, settings)
+    # A lower bound, so that no upload is refused for the bytes of its form.
+    announced_bytes = max(int(request.headers.get("content-length", 0)) - MAX_FORM_BYTES, 0)
+    await asyncio.to_thread(_check_room, user_id, announced_bytes, settings)
+    upload = Upload(user_id, options, announced_bytes, settings)
     renewing = asyncio.create_task(upload.reservation.keep())
     try:
-        await upload.receive(body_chunks(request, settings.upload_idle_timeout_s), form)
+        await upload.receive(body_chunks(request, body_limits(settings)), form)
         record_id = await upload.reservation.run(upload.accept)
     except BaseException:
-        await asyncio.to_thread(upload.abort)
+        await run_in_turn(upload.abort)
         raise
     finally:
         renewing.cancel()
@@ -103,21 +117,29 @@ async def create_record(
     )
 
 
-def _check_content_length(content_length: str | None, settings: AppSettings) -> None:
-    size_bytes = int(content_length or 0)
-    if size_bytes > settings.max_upload_bytes + MAX_FORM_BYTES:
+def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> None:
+    """Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull."""
+    if announced_bytes > settings.max_upload_bytes:
         raise errors.UploadTooLarge
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
     try:
         free_bytes = media.free_bytes(settings.media_dir)
     except OSError as error:
         raise errors.StorageUnavailable from error
-    if free_bytes - 2 * size_bytes < settings.min_free_bytes:
+    if free_bytes - 2 * announced_bytes < settings.min_free_bytes:
         raise errors.NoSpace
+    if settings.max_stored_bytes is not None or settings.max_stored_bytes_in_all is not None:
+        with db.transaction() as session:
+            db.quotas.check_stored(session, user_id, settings, announced_bytes)
 
 
-@router.get("/records/{record_id}", responses=responses(errors.RecordNotFound, errors.RecordGone))
+@router.get(
+    "/records/{record_id}",
+    response_model=RecordView,
+    responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
+)
 async def show_record(
+    request: Request,
     record_id: UUID,
     links: RecordLinks,
     changes: RecordChanges,
@@ -127,23 +149,28 @@ async def show_record(
             description="`wait=N` holds the answer until the record is finished, for at most N seconds (up to 30)."
         ),
     ] = None,
-) -> RecordView:
+) -> Response:
     """Show a record's status, progress and download link."""
-    return await changes.wait_until(
-        record_id,
-        lambda: views.load(record_id, links),
-        lambda record: record.status in db.FINISHED,
-        _parse_wait_s(prefer),
-    )
+    wait_s = _parse_wait_s(prefer)
+    if wait_s:
+        snapshot = await changes.wait_until_final(request, record_id, wait_s)
+    else:
+        snapshot = await changes.load(record_id)
+    if snapshot.is_gone:
+        raise errors.RecordGone
+    # A ready answer: FastAPI would validate the record once more, at each status poll.
+    content = views.view(snapshot, links).model_dump_json()
+    headers = {"Preference-Applied": f"wait={wait_s}"} if wait_s else None
+    return Response(content, headers=headers, media_type="application/json")
 
 
-def _parse_wait_s(prefer: str | None) -> float:
+def _parse_wait_s(prefer: str | None) -> int:
     """Return the seconds of `wait` in a Prefer header (RFC 7240, 4.3). Malformed ones are ignored (section 2)."""
     wait = WAIT.search(prefer or "")
-    return min(float(wait[1]), MAX_WAIT_S) if wait else 0
+    return min(int(wait[1]), MAX_WAIT_S) if wait else 0
 
 
-@router.get("/records", responses=responses(errors.BadCredentials))
+@router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
 def list_records(
     user_id: CurrentUser,
     session: DbSession,
@@ -154,18 +181,17 @@ def list_records(
 ) -> RecordPage:
     """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
-    query = select(Record).where(Record.user_id == user_id, Record.status.not_in(GONE))
+    query = SNAPSHOTS.where(Record.user_id == user_id, Record.status.not_in(GONE))
     if filename is not None:
         query = query.where(Record.filename == filename.replace("\0", ""))
     if before is not None:
         last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
         query = query.where(newest_first < last)
-    found = session.scalars(
-        query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
-    ).all()
+    query = query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
+    found = snapshots.read(session.connection(), query)
     page = found[:limit]
     return RecordPage(
-        records=views.view_all(session, page, links),
+        records=[views.view(each, links) for each in page],
         next=links.page(page[-1].id, limit, filename) if len(found) > limit else None,
     )
 
@@ -173,7 +199,12 @@ def list_records(
 @router.delete(
     "/records/{record_id}",
     status_code=204,
-    responses=responses(errors.BadCredentials, errors.RecordNotFound, errors.RecordGone),
+    responses=responses(
+        errors.BadCredentials,
+        errors.TooManyBadCredentials,
+        errors.RecordNotFound,
+        errors.RecordGone,
+    ),
 )
 def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.filenames import number_filename, split_suffix
 from api.options import UploadOptions
+from api.threads import run_in_turn
 from shared import db, media
 from shared.db import Record
 from shared.errors import (
@@ -39,8 +40,9 @@ log = structlog.get_logger(__name__)
 class Reservation:
     """The row of one upload. Call `reserve` once, and run `keep` as a task until the upload ends."""
 
-    def __init__(self, user_id: UUID, settings: Settings) -> None:
+    def __init__(self, user_id: UUID, announced_bytes: int, settings: Settings) -> None:
         self._user_id = user_id
+        self._announced_bytes = announced_bytes
         self._settings = settings
         self._has_progress = False
         self._error: Wav2mp3Error | None = None
@@ -48,9 +50,9 @@ class Reservation:
         self.filename = ""
 
     async def reserve(self, filename: str, options: UploadOptions) -> None:
-        """Raises FilenameTaken, StillUploading, TooManyPending, BadOptions."""
+        """Raises FilenameTaken, StillUploading, BadOptions, and the errors of `db.quotas`."""
         if options.if_exists == "rename":
-            await asyncio.to_thread(self._insert_free_name, filename, options)
+            await run_in_turn(self._insert_free_name, filename, options)
         else:
             await self._insert_or_take_over(filename, options)
 
@@ -69,7 +71,7 @@ class Reservation:
         silent_since_s = time.monotonic()
         while True:
             try:
-                return await asyncio.to_thread(self._insert, filename, options)
+                return await run_in_turn(self._insert, filename, options)
             except StillUploading as found:
                 lease = (found.record_id, found.renewals)
                 if lease not in seen:
@@ -79,7 +81,7 @@ class Reservation:
                 if len(seen) > 2 or lease[0] != seen[0][0]:
                     raise
             if time.monotonic() >= silent_since_s + SILENT_S:
-                await asyncio.to_thread(self._remove_silent, *seen[-1])
+                await run_in_turn(self._remove_silent, *seen[-1])
             await asyncio.sleep(POLL_S)
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
@@ -90,7 +92,8 @@ class Reservation:
                 filename,
                 options.conversion(),
                 options.tags(),
-                max_pending=self._settings.max_pending_records,
+                self._settings,
+                announced_bytes=self._announced_bytes,
                 replaces=options.if_exists == "replace",
             )
         self.record_id, self.filename = record_id, filename
@@ -124,7 +127,7 @@ class Reservation:
             await asyncio.sleep(RENEW_S)
             if self._has_progress and self.record_id is not None:
                 self._has_progress = False
-                await asyncio.to_thread(self._renew, self.record_id)
+                await run_in_turn(self._renew, self.record_id)
 
     def _renew(self, record_id: UUID) -> None:
         try:

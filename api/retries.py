@@ -54,7 +54,7 @@ def retry_record(
     options = _merge(record, sent)
     planned = conversion.plan(_read_source(record, settings), options.conversion(), settings)
     with db.transaction() as session:
-        db.uploads.check_pending(session, user_id, settings.max_pending_records)
+        db.quotas.lock_pending(session, user_id, settings)
         db.uploads.check_not_uploading(session, user_id, record.filename)
         retried = db.records.retry(
             session,
@@ -66,6 +66,7 @@ def retry_record(
         if not retried:  # another request was faster
             _find_failed(session, record_id, user_id)
             raise errors.RecordUnfinished
+        db.quotas.check_pending(session, user_id, settings)
         ready = conversion.create_jobs(session, record_id, user_id, planned, settings)
     conversion.publish(ready, planned)
     response.headers["Location"] = links.status(record_id)

@@ -72,6 +72,7 @@ class TargetView(BaseModel):
     bitrate_kbps: int | None
     sample_rate_hz: int
     channels: int
+    gain_db: float
 
 
 class RecordView(BaseModel):

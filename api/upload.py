@@ -33,14 +33,16 @@ SLICE_BYTES = 2**20
 class Upload:
     """One upload of one user. Call `receive`, then `accept`; if either raises, call `abort`."""
 
-    def __init__(self, user_id: UUID, options: UploadOptions, settings: Settings) -> None:
+    def __init__(
+        self, user_id: UUID, options: UploadOptions, announced_bytes: int, settings: Settings
+    ) -> None:
         self._user_id = user_id
         self._options = options
         self._settings = settings
         self._fields: list[tuple[str, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
-        self.reservation = Reservation(user_id, settings)
+        self.reservation = Reservation(user_id, announced_bytes, settings)
 
     async def receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
@@ -121,12 +123,14 @@ class Upload:
         info = self._writer.finish()
         plan = conversion.plan(info, self._options.conversion(), self._settings)
         with db.transaction() as session:
+            db.quotas.lock_stored(session, self._user_id, self._settings)
             replaced = self._replace(session)
             accepted = db.records.accept(
                 session, record_id, source_bytes=self._writer.size_bytes, **plan.columns
             )
             if not accepted:
                 raise self.reservation.explain_loss(session)
+            db.quotas.check_stored(session, self._user_id, self._settings)
             ready = conversion.create_jobs(session, record_id, self._user_id, plan, self._settings)
         conversion.publish(ready, plan)
         if replaced is not None:

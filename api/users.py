@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from api.deps import AppSettings, DbSession, hash_token
+from api import rate_limits
+from api.deps import AppSettings, DbSession, body_limits, hash_token
 from api.http import body_chunks
 from api.problems import responses
 from api.schemas import NewUser, UserCreated
@@ -26,9 +27,12 @@ BODY = {
 
 
 async def _new_user(request: Request, settings: AppSettings) -> NewUser:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise errors.NotJson
     # Read in chunks up to a limit, because FastAPI would hold a body of any size in memory.
     body = bytearray()
-    async for chunk in body_chunks(request, settings.upload_idle_timeout_s):
+    async for chunk in body_chunks(request, body_limits(settings)):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise errors.UploadTooLarge('The body is too large. Send {"name": "your name"}.')
@@ -46,12 +50,15 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     "/users",
     status_code=201,
     openapi_extra=BODY,
-    responses=responses(errors.UploadTooLarge, errors.UploadTimeout),
+    responses=responses(
+        errors.UploadTooLarge, errors.UploadTimeout, errors.NotJson, errors.TooManyNewUsers
+    ),
 )
 def create_user(
-    new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
+    request: Request, new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
 ) -> UserCreated:
     """Create a user. Store the token: the service keeps only its hash and cannot show it again."""
+    rate_limits.count_new_user(request)
     token = secrets.token_urlsafe(32)
     user = User(name=new_user.name, token_hash=hash_token(token))
     session.add(user)

@@ -1,22 +1,21 @@
-"""Turns rows into the records that users see, with their links."""
+"""Turns snapshots into the records that users see, with their links."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Depends, Request
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.deps import AppSettings
 from api.options import RecordOptions
 from api.problems import problem
 from api.schemas import Problem, RecordView, TargetView
+from api.snapshots import Snapshot
 from shared import db, mp3_options
-from shared.db import ACTIVE, GONE, Job, JobKind, JobState, Record, RecordStatus
+from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 from shared.mp3_options import Target
+from shared.settings import get_settings
 
 
 class Links:
@@ -36,8 +35,8 @@ class Links:
         return f"{self._base}/records?before={before}&limit={limit}{only}"
 
 
-async def _links(request: Request, settings: AppSettings) -> Links:
-    return Links(str(settings.public_url or request.base_url))
+async def _links(request: Request) -> Links:
+    return Links(str(get_settings().public_url or request.base_url))
 
 
 RecordLinks = Annotated[Links, Depends(_links)]
@@ -53,117 +52,51 @@ def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Reco
     return record
 
 
-def load(record_id: UUID, links: Links) -> RecordView:
-    """Read a record in a transaction of its own. Raises RecordNotFound, RecordGone."""
-    with db.transaction() as session:
-        return view_all(session, [find(session, record_id)], links)[0]
+def view(snapshot: Snapshot, links: Links) -> RecordView:
+    is_done = snapshot.status == RecordStatus.DONE
+    return RecordView(
+        id=snapshot.id,
+        status=RecordStatus(snapshot.status),
+        progress=1.0 if is_done else round(min(snapshot.encoded or 0.0, 1.0), 4),
+        queue_position=snapshot.queue_position,
+        waiting_for=db.jobs.STORAGE if snapshot.waits_for_storage else None,
+        filename=snapshot.filename,
+        duration_s=snapshot.duration_s,
+        source_bytes=snapshot.source_bytes,
+        mp3_bytes=snapshot.mp3_bytes,
+        options=stored_options(snapshot),
+        target=_target(snapshot),
+        warnings=snapshot.warnings,
+        error=_error(snapshot),
+        created_at=snapshot.created_at,
+        finished_at=snapshot.finished_at,
+        expires_at=snapshot.expires_at,
+        download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
+    )
 
 
-def view_all(session: Session, records: Sequence[Record], links: Links) -> list[RecordView]:
-    progress = _progress(session, records)
-    positions = _queue_positions(session, records)
-    waiting = _waiting_for_storage(session, records)
-    return [
-        RecordView(
-            id=record.id,
-            status=RecordStatus(record.status),
-            progress=1.0 if record.status == RecordStatus.DONE else progress.get(record.id, 0.0),
-            queue_position=positions.get(record.id),
-            waiting_for=db.jobs.STORAGE if record.id in waiting else None,
-            filename=record.filename,
-            duration_s=record.duration_s,
-            source_bytes=record.source_bytes,
-            mp3_bytes=record.mp3_bytes,
-            options=stored_options(record),
-            target=_target(record),
-            warnings=record.warnings,
-            error=_error(record),
-            created_at=record.created_at,
-            finished_at=record.finished_at,
-            expires_at=record.expires_at,
-            download_link=_download_link(record, links),
-        )
-        for record in records
-    ]
-
-
-def stored_options(record: Record) -> RecordOptions:
+def stored_options(record: Record | Snapshot) -> RecordOptions:
     # Not validated: another release may have had other limits.
     stored = record.options | record.tags
     known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}
     return RecordOptions.model_construct(**known)
 
 
-def _target(record: Record) -> TargetView | None:
-    if record.target is None:
+def _target(snapshot: Snapshot) -> TargetView | None:
+    if snapshot.target is None:
         return None
-    target = mp3_options.from_stored(Target, record.target)
+    target = mp3_options.from_stored(Target, snapshot.target)
     return TargetView(
         mode="vbr" if target.bitrate_kbps is None else "cbr",
         quality=target.quality,
         bitrate_kbps=target.bitrate_kbps,
         sample_rate_hz=target.sample_rate_hz,
         channels=target.channels,
+        gain_db=target.gain_db,
     )
 
 
-def _error(record: Record) -> Problem | None:
-    return problem(record.error_code, record.error_detail or "") if record.error_code else None
-
-
-def _download_link(record: Record, links: Links) -> str | None:
-    is_done = record.status == RecordStatus.DONE
-    return links.download(record.id, record.user_id) if is_done else None
-
-
-def _progress(session: Session, records: Sequence[Record]) -> dict[UUID, float]:
-    """Return the encoded fraction of each record that has started but is not done."""
-    begun = [
-        record.id
-        for record in records
-        if record.status in (RecordStatus.CONVERTING, RecordStatus.FAILED)
-    ]
-    if not begun:
-        return {}
-    sums = session.execute(
-        select(Job.record_id, func.sum(Job.encoded_samples), func.sum(Job.samples))
-        .where(Job.record_id.in_(begun), Job.kind == JobKind.ENCODE)
-        .group_by(Job.record_id)
-    )
-    return {
-        record_id: round(min(float(encoded / samples), 1.0), 4)
-        for record_id, encoded, samples in sums
-        if samples
-    }
-
-
-def _queue_positions(session: Session, records: Sequence[Record]) -> dict[UUID, int]:
-    """Return the position of each waiting record in its queue, by the order in which they were accepted."""
-    waiting = [record.id for record in records if record.status == RecordStatus.QUEUED]
-    if not waiting:
-        return {}
-    first = (
-        select(
-            Job.record_id,
-            func.row_number().over(partition_by=Job.queue, order_by=Job.id).label("position"),
-        )
-        .where(
-            Job.kind == JobKind.ENCODE,
-            Job.index == 0,
-            Job.state == JobState.READY,
-            Job.attempt == 0,
-        )
-        .subquery()
-    )
-    found = select(first.c.record_id, first.c.position).where(first.c.record_id.in_(waiting))
-    return dict(session.execute(found).all())
-
-
-def _waiting_for_storage(session: Session, records: Sequence[Record]) -> set[UUID]:
-    active = [record.id for record in records if record.status in ACTIVE]
-    if not active:
-        return set()
-    waiting = select(Job.record_id).where(
-        Job.record_id.in_(active), Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE
-    )
-    return set(session.scalars(waiting))
+def _error(snapshot: Snapshot) -> Problem | None:
+    if snapshot.error_code is None:
+        return None
+    return problem(snapshot.error_code, snapshot.error_detail or "")

@@ -113,9 +113,56 @@ class TooManyPending(Wav2mp3Error):
     message = "Too many of your records are unfinished. Wait until some of them are done, then upload again."
 
 
+class TooManyPendingInAll(Wav2mp3Error):
+    """All users together have MAX_PENDING_RECORDS_IN_ALL unfinished records."""
+
+    code = "too_many_pending_in_all"
+    message = (
+        "The service has too many unfinished records at the moment. "
+        "Upload again after the number of seconds in Retry-After."
+    )
+
+
+class TooManyRequests(Wav2mp3Error):
+    """Base class. A client address did something too often."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
+
+
+class TooManyNewUsers(TooManyRequests):
+    """More than MAX_NEW_USERS_PER_HOUR from one address."""
+
+    code = "too_many_new_users"
+    message = (
+        "Too many users were created from your network address. "
+        "Use an existing user, or try again after the number of seconds in Retry-After."
+    )
+
+
+class TooManyBadCredentials(TooManyRequests):
+    """More than MAX_BAD_CREDENTIALS_PER_MINUTE from one address. Good credentials are accepted meanwhile."""
+
+    code = "too_many_bad_credentials"
+    message = (
+        "These credentials are wrong, and so were many others from your network address. "
+        "Correct them, and try again after the number of seconds in Retry-After."
+    )
+
+
 class UploadTooLarge(Wav2mp3Error):
     code = "upload_too_large"
     message = "The file is larger than this service accepts. Split it, or ask the operator to raise MAX_UPLOAD_BYTES."
+
+
+class TooManyWaiting(Wav2mp3Error):
+    """The client's address, or all clients together, have too many requests that wait for a record."""
+
+    code = "too_many_waiting"
+    message = (
+        "Too many requests wait for a record. Poll instead: leave out `Prefer`, or try again later."
+    )
 
 
 class NoSpace(Wav2mp3Error):
@@ -125,11 +172,28 @@ class NoSpace(Wav2mp3Error):
     message = "The service has too little disk space left. Try again later, or tell the operator."
 
 
+class UserStorageFull(Wav2mp3Error):
+    """With this upload, the user would store more than MAX_STORED_BYTES."""
+
+    code = "user_storage_full"
+    message = "Your records leave no room for this file. Delete records that you no longer need, then upload again."
+
+
+class ServiceStorageFull(Wav2mp3Error):
+    """With this upload, all users together would store more than MAX_STORED_BYTES_IN_ALL."""
+
+    code = "service_storage_full"
+    message = (
+        "The service stores as much as its operator allows. "
+        "Delete records that you no longer need, or ask the operator to raise MAX_STORED_BYTES_IN_ALL."
+    )
+
+
 class UploadTimeout(Wav2mp3Error):
-    """The client sent nothing for UPLOAD_IDLE_TIMEOUT_S."""
+    """The client sent nothing for UPLOAD_IDLE_TIMEOUT_S, or on average less than MIN_UPLOAD_BYTES_PER_S."""
 
     code = "upload_timeout"
-    message = "The upload was aborted because no more data arrived. Upload the file again."
+    message = "The upload was aborted because its data arrived too slowly. Upload the file again."
 
 
 class BadUpload(Wav2mp3Error):
@@ -144,6 +208,13 @@ class NotMultipart(Wav2mp3Error):
 
     code = "not_multipart"
     message = "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'."
+
+
+class NotJson(Wav2mp3Error):
+    """The Content-Type is not application/json. Web pages of other sites may send every other type without asking."""
+
+    code = "not_json"
+    message = "Send the body as JSON, with the header Content-Type: application/json."
 
 
 class BadOptions(Wav2mp3Error):
@@ -181,6 +252,13 @@ class Unavailable(Wav2mp3Error):
 
     code = "unavailable"
     message = "The service cannot reach its database at the moment. Try again in a few seconds."
+
+
+class ShuttingDown(Wav2mp3Error):
+    """This process stops before it can answer."""
+
+    code = "shutting_down"
+    message = "The service is restarting. Send the request again after the number of seconds in Retry-After."
 
 
 class NotReady(Wav2mp3Error):

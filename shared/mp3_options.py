@@ -9,9 +9,12 @@ from shared.mpeg import SAMPLE_RATES_HZ, FrameFormat
 from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
+DEFAULT_ID3_VERSION = "2.4"
+MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
+"""The lowest one suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
-_MAX_PADDING_FRAMES = 5
-"""LAME's delay and padding, rounded up. They make more than half of a very short MP3."""
+_LFE = 0x8
+"""The bit of the LFE in a channel mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class Options:
     bitrate_kbps: int | None = None
     channels: int | None = None
     sample_rate_hz: int | None = None
+    gain_db: float | None = None
+    tag_charset: str | None = None
+    id3_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Target:
     channels: int
     quality: int | None
     bitrate_kbps: int | None
+    gain_db: float = 0.0
 
     @property
     def samples_per_frame(self) -> int:
@@ -68,6 +75,10 @@ def best_sample_rate_hz(source_rate_hz: int) -> int:
 
 def check_options(options: Options) -> None:
     """Raise BadOptions if no source allows these options."""
+    if options.tag_charset and not _is_charset(options.tag_charset):
+        raise BadOptions(
+            f"tag_charset is unknown: {options.tag_charset[:40]!r}. Send a name such as utf-8, cp1251 or shift_jis."
+        )
     if options.quality is not None and options.bitrate_kbps is not None:
         allowed = bitrates_kbps(options.sample_rate_hz or SAMPLE_RATES_HZ[-1])
         raise BadOptions(
@@ -102,23 +113,53 @@ def choose_target(info: WavInfo, options: Options) -> Target:
         channels=options.channels or min(info.fmt.channels, 2),
         quality=quality,
         bitrate_kbps=options.bitrate_kbps,
+        gain_db=options.gain_db or 0.0,
     )
 
 
 def max_mp3_bytes(target: Target, duration_s: float) -> int:
     """Return the size of the audio at the highest bitrate that the target allows. VBR uses less."""
     bitrate_kbps = target.bitrate_kbps or max(bitrates_kbps(target.sample_rate_hz))
-    padding_s = _MAX_PADDING_FRAMES * target.samples_per_frame / target.sample_rate_hz
-    return round(125 * bitrate_kbps * (duration_s + padding_s))
+    return round(125 * bitrate_kbps * duration_s)
 
 
 def mix_warnings(info: WavInfo, target: Target) -> list[str]:
-    """Return the sentences that tell the user how the channels were mixed."""
-    if info.fmt.channels <= 2:
-        return []
-    layout = "stereo" if target.channels == 2 else "mono"
-    mixed = f"The {info.fmt.channels} channels were mixed to {layout}"
-    return [f"{mixed} and scaled so that nothing clips."]
+    """Return the sentences that tell the user how the channels were mixed and the sample rate changed."""
+    fmt = info.fmt
+    warnings = []
+    if fmt.channels > target.channels:
+        layout = "stereo" if target.channels == 2 else "mono"
+        mixed = f"The {fmt.channels} channels were mixed to {layout}"
+        warnings.append(f"{mixed} and scaled so that nothing clips.{_left_out(info, target)}")
+    if fmt.sample_rate_hz != target.sample_rate_hz:
+        warnings.append(
+            f"The sample rate was changed from {fmt.sample_rate_hz} to {target.sample_rate_hz} Hz."
+        )
+    return warnings
+
+
+def _left_out(info: WavInfo, target: Target) -> str:
+    fmt = info.fmt
+    if fmt.ambisonic:
+        used = "W and Y" if target.channels == 2 else "W"
+        return f" They are B-format: only {used} went into the MP3, and the others were left out."
+    if fmt.channels == 2:
+        return ""
+    if fmt.channel_mask == 0:
+        return " The WAV names no speakers, so every channel went to all sides alike."
+    if (
+        fmt.channel_mask & _LFE
+        and (place := (fmt.channel_mask & (_LFE - 1)).bit_count()) < fmt.channels
+    ):
+        return f" The LFE, channel {place + 1}, was left out."
+    return ""
+
+
+def _is_charset(name: str) -> bool:
+    try:
+        return isinstance(b"a".decode(name), str)
+    except (LookupError, ValueError):
+        return False
 
 
 def _check_bitrate(bitrate_kbps: int | None, sample_rate_hz: int) -> None:

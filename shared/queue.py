@@ -84,8 +84,8 @@ def length(queue: str) -> int:
         return int(redis.llen(queue))
 
 
-def connect() -> Redis:
+def connect(timeout_s: float = SOCKET_TIMEOUT_S, **options: Any) -> Redis:
     url = get_settings().redis_url.get_secret_value().replace("redis+socket://", "unix://")
     return Redis.from_url(
-        url, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=SOCKET_TIMEOUT_S
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, **options
     )

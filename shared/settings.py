@@ -38,8 +38,28 @@ class Settings(BaseSettings):
     """Bytes that uploads must leave free on the media volume. Other uploads are refused with 507."""
     max_pending_records: int = Field(1000, gt=0)
     """Maximum number of unfinished records per user. Further uploads are refused with 429."""
+    max_pending_records_in_all: int | None = Field(None, gt=0)
+    """Maximum number of unfinished records of all users together. Further uploads are refused with 429."""
+    max_stored_bytes: int | None = Field(None, gt=0)
+    """Maximum size of a user's WAVs and MP3s in bytes. Uploads that would exceed it are refused with 507."""
+    max_stored_bytes_in_all: int | None = Field(None, gt=0)
+    """The same for all users together."""
+    max_new_users_per_hour: int = Field(10_000, gt=0)
+    """Maximum number of new users per client address and hour. Further ones are refused with 429."""
+    max_bad_credentials_per_minute: int = Field(1000, gt=0)
+    """Requests with bad credentials per client address and minute that get 401. Further ones get 429."""
+    forwarded_allow_ips: str = "127.0.0.1"
+    """Proxies, by address or network, separated by commas, whose `X-Forwarded-For` names the client."""
     upload_idle_timeout_s: float = Field(30, gt=0)
     """Abort an upload after this many seconds without data."""
+    min_upload_bytes_per_s: int = Field(4096, ge=0)
+    """Abort an upload that sends less than this on average. Short pauses are allowed."""
+    max_connections: int = Field(10_000, gt=0)
+    """Maximum number of open connections per API process. Lower if the process may not open twice that many files."""
+    max_waiting: int = Field(4000, gt=0)
+    """Maximum number of requests per API process that wait for a record, with event streams. Others get 429."""
+    max_share_per_address: float = Field(0.5, gt=0, le=1)
+    """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one client address. Use 1 behind a proxy: it is one address."""
     retention_h: float | None = Field(None, gt=0)
     """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
 

@@ -8,6 +8,7 @@ the media volume is not an attempt: the job waits until the volume is back.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import BinaryIO
 
 import structlog
@@ -29,12 +30,14 @@ from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep, waveforms
 from worker.audio import (
+    Encoded,
     Limits,
     Peaks,
     Segment,
     encoder_fingerprint,
     encoder_name,
     own_core,
+    peak_warnings,
     write_part,
 )
 from worker.lease import Lease
@@ -123,11 +126,11 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
 
             limits = _limits(segment, check, settings)
             peaks = Peaks(segment.info)
-            samples = write_part(source, segment, part, limits, report, peaks)
+            encoded = write_part(source, segment, part, limits, report, peaks)
             # Before the part gets its name, so that every part has its peaks.
             with media.publishing(files.part_peaks(claim.job_id, claim.attempt)) as file:
                 file.write(peaks.to_bytes())
-    return _finish_encode(claim, samples, settings)
+    return _finish_encode(claim, encoded, settings)
 
 
 def _limits(segment: Segment, check: Callable[[], None], settings: Settings) -> Limits:
@@ -143,9 +146,9 @@ def _is_the_only_worker() -> bool:
         return len(db.workers.alive(session, "main")) == 1
 
 
-def _finish_encode(claim: Claim, samples: int, settings: Settings) -> Claim | None:
+def _finish_encode(claim: Claim, encoded: Encoded, settings: Settings) -> Claim | None:
     with db.transaction() as session:
-        if not db.jobs.finish_encode(session, claim, samples=samples):
+        if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
         assembly = None if released else db.jobs.release_assembly(session, claim.record_id)
@@ -175,7 +178,10 @@ def _assemble(claim: Claim, settings: Settings) -> None:
         with media.publishing(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
             joined = [*parts.values()]
-            write_mp3(source, info, target, samples, joined, claim.tags, encoder, mp3, lease.check)
+            notes = write_mp3(
+                *(source, info, target, samples, joined, claim.options, claim.tags, encoder, mp3),
+                lease.check,
+            )
             mp3_bytes = mp3.tell()
         waveforms.publish(files, segments, info)
     with db.transaction() as session:
@@ -185,6 +191,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
+            warnings=[*peak_warnings((each.peak_db for each in segments), target), *notes],
         )
     if not done:
         raise LeaseLost

@@ -1,18 +1,34 @@
 """ASGI and HTTP. Nothing here knows about records. Other packages import only this door."""
 
 from api.http.access_log import AccessLog
+from api.http.connections import Connections, limited, raise_descriptor_limit
 from api.http.disposition import MAX_FILENAME_CHARS, clean_filename
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
-from api.http.request_body import DrainRefusedBodies, body_chunks
+from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
+from api.http.security_headers import SecurityHeaders
+from api.http.shares import Shares
+from api.http.stopping import AnswerUnfinished, Stopping
+from api.http.turns import Turns
+from api.http.waiting import Waiting
 
 __all__ = [
     "MAX_FILENAME_CHARS",
     "AccessLog",
+    "AnswerUnfinished",
+    "BodyLimits",
+    "Connections",
     "DrainRefusedBodies",
     "Multipart",
     "PartHead",
+    "SecurityHeaders",
+    "Shares",
+    "Stopping",
+    "Turns",
+    "Waiting",
     "body_chunks",
     "clean_filename",
+    "limited",
     "parse_ranges",
+    "raise_descriptor_limit",
 ]

@@ -4,6 +4,7 @@ It limits the size of a request's head, answers malformed requests with a proble
 request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -17,6 +18,13 @@ from uvicorn.protocols.http.httptools_impl import (
 from api.http.http1_parser import Http1Parser
 from api.schemas import Problem
 
+REFUSAL_HEADERS = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "connection": "close",
+}
 MAX_HEAD_BYTES = 64 * 2**10
 CLOSE_DELAY_S = 1
 
@@ -86,13 +94,16 @@ class Protocol(HttpToolsProtocol):
         """Return whether the application reads a body and has not begun to answer."""
         return self._is_answering() and self.cycle.more_body and not self.cycle.response_started
 
-    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+    def _refuse(
+        self, status: HTTPStatus, detail: str, code: str = "", headers: Mapping[str, str] = {}
+    ) -> None:
         problem = Problem(
-            title=status.phrase, status=status, code=status.name.lower(), detail=detail
+            title=status.phrase, status=status, code=code or status.name.lower(), detail=detail
         )
         body = problem.model_dump_json().encode()
-        head = f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        sent = {**REFUSAL_HEADERS, **headers, "content-length": str(len(body))}
+        lines = [f"{name}: {value}\r\n" for name, value in sent.items()]
+        self.transport.write(STATUS_LINE[status] + "".join([*lines, "\r\n"]).encode() + body)
         # Closing while data arrives would reset the connection, and the client might lose this answer.
         self._is_refused = True
         self.loop.call_later(CLOSE_DELAY_S, self.transport.close)

@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, records, sweeping, turns, uploads, workers
+from shared.db import jobs, quotas, records, sweeping, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -37,6 +37,7 @@ __all__ = [
     "Worker",
     "get_engine",
     "jobs",
+    "quotas",
     "records",
     "sweeping",
     "transaction",

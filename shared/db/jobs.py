@@ -73,6 +73,7 @@ class EncodedSegment:
     job_id: int
     attempt: int
     samples: int
+    peak_db: float | None
 
 
 def create(
@@ -216,7 +217,9 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
     )
 
 
-def finish_encode(session: Session, held: Claim, *, samples: int) -> bool:
+def finish_encode(
+    session: Session, held: Claim, *, samples: int, peak_db: float | None = None
+) -> bool:
     """Mark an encode job as done: its part is durable and holds `samples` of the source.
 
     Return False when the lease was lost.
@@ -224,7 +227,7 @@ def finish_encode(session: Session, held: Claim, *, samples: int) -> bool:
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
     _lock_record(session, held)
     done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, held, waiting_for=None, **done)
+    return _change(session, held, waiting_for=None, peak_db=peak_db, **done)
 
 
 def release_next(session: Session, record_id: UUID) -> Job | None:
@@ -267,7 +270,7 @@ def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
 def encoded_segments(session: Session, record_id: UUID) -> list[EncodedSegment]:
     """Return the finished encode jobs of a record, in order."""
     rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples)
+        select(Job.id, Job.attempt, Job.samples, Job.peak_db)
         .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
         .order_by(Job.index)
     )
@@ -281,6 +284,7 @@ def finish_assembly(
     mp3_bytes: int,
     duration_s: float,
     retention_h: float | None,
+    warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
     _lock_record(session, held)
@@ -292,6 +296,7 @@ def finish_assembly(
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
         retention_h=retention_h,
+        warnings=warnings,
     )
 
 

@@ -129,7 +129,8 @@ class Record(Base):
     duration_s: Mapped[float | None]
     mp3_bytes: Mapped[int | None] = mapped_column(BigInteger)
     reserved_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    """Space on the volume that the parts and the MP3 may need. 0 for a record that an older release accepted."""
+    """Space on the volume that the record still needs: while it is uploading, for the announced source; then for its
+    parts and MP3. 0 for a record that an older release accepted."""
     warnings: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
@@ -178,6 +179,8 @@ class Job(Base):
     """How many of its attempts ended with an error of the media volume. They do not count against MAX_ATTEMPTS."""
     renewals: Mapped[int] = mapped_column(server_default=text("0"))
     """Grows while its worker holds the lease."""
+    peak_db: Mapped[float | None]
+    """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
 
 
 class Worker(Base):

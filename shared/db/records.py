@@ -7,13 +7,14 @@ Functions take the session of a running transaction and do not commit. PostgreSQ
 each change, on commit. `shared/db/uploads.py` creates records, and `shared/db/jobs.py` changes the work on a record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -170,8 +171,9 @@ def finish(
     mp3_bytes: int,
     duration_s: float,
     retention_h: float | None,
+    warnings: Sequence[str],
 ) -> bool:
-    """Mark a record as done. Return False when it is gone."""
+    """Mark a record as done, and add the warnings of its conversion. Return False when it is gone."""
     return change(
         session,
         record_id,
@@ -179,6 +181,7 @@ def finish(
         status=RecordStatus.DONE,
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
+        warnings=type_coerce(Record.warnings, JSONB).concat(list(warnings)),
         finished_at=func.now(),
         expires_at=_expiry(retention_h),
     )

@@ -8,21 +8,22 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import Session
 
+from shared.db import quotas
 from shared.db.models import (
     GONE,
     HOLDS_FILENAME,
-    PENDING,
     UPLOADS_FILENAME,
     Record,
     RecordStatus,
 )
 from shared.db.records import change, use_async_commit
-from shared.errors import FilenameTaken, StillUploading, TooManyPending
+from shared.errors import FilenameTaken, StillUploading
 from shared.mp3_options import Options
+from shared.settings import Settings
 
 
 def reserve(
@@ -31,16 +32,17 @@ def reserve(
     filename: str,
     options: Options,
     tags: dict[str, str],
+    settings: Settings,
     *,
-    max_pending: int,
+    announced_bytes: int = 0,
     replaces: bool = False,
 ) -> UUID:
     """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
 
     A record that holds the filename refuses the upload, except if `replaces`: then `records.replace` deletes it later.
-    Raises FilenameTaken, StillUploading, TooManyPending.
+    Until then `announced_bytes` count as stored. Raises FilenameTaken, StillUploading, and the errors of `quotas`.
     """
-    check_pending(session, user_id, max_pending)
+    quotas.lock_pending(session, user_id, settings)
     record_id: UUID | None = session.scalar(
         insert_or(Record)
         .values(
@@ -48,6 +50,7 @@ def reserve(
             filename=filename,
             options=asdict(options),
             tags=tags,
+            reserved_bytes=announced_bytes,
         )
         .on_conflict_do_nothing(
             index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
@@ -62,14 +65,9 @@ def reserve(
     if record_id is None:
         check_not_uploading(session, user_id, filename)
         raise StillUploading(None, 0)  # that upload ended in this moment
+    quotas.check_pending(session, user_id, settings)
+    quotas.check_stored(session, user_id, settings)
     return record_id
-
-
-def check_pending(session: Session, user_id: UUID, max_pending: int) -> None:
-    """Raises TooManyPending if the user may not have one more unfinished record."""
-    pending = select(func.count()).where(Record.user_id == user_id, Record.status.in_(PENDING))
-    if session.scalars(pending).one() >= max_pending:
-        raise TooManyPending
 
 
 def check_not_uploading(session: Session, user_id: UUID, filename: str) -> None:

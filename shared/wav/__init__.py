@@ -1,7 +1,17 @@
 """The WAV reader. `reader.py` states the contract. Other packages import only what this file exports."""
 
-from shared.wav.fmt import Codec, FmtChunk
-from shared.wav.info import Chunk, WavInfo
+from shared.wav.codecs import Codec
+from shared.wav.fmt import FmtChunk
+from shared.wav.info import Chunk, DataRange, WavInfo
 from shared.wav.reader import MAX_CHUNKS, check_start, read_wav
 
-__all__ = ["MAX_CHUNKS", "Chunk", "Codec", "FmtChunk", "WavInfo", "check_start", "read_wav"]
+__all__ = [
+    "MAX_CHUNKS",
+    "Chunk",
+    "Codec",
+    "DataRange",
+    "FmtChunk",
+    "WavInfo",
+    "check_start",
+    "read_wav",
+]

@@ -1,7 +1,7 @@
-"""The chunks of a WAV: detects the container and walks over the chunk headers.
+"""The chunks of a WAV: walks over the chunk headers.
 
-In: a seekable file, complete or still growing. Out: a `Container`, then a `ChunkHeader` for each chunk in file order.
-Reads at most 40 bytes for a header, and no payload except the size table of a `ds64` chunk. Raises only `NotAWav`.
+In: a seekable file, complete or still growing, and its `Container`. Out: a `ChunkHeader` for each chunk in file order.
+Reads at most 40 bytes for a header, and no payload except the size table of a `ds64` chunk. Raises nothing.
 
 Sources: RIFF and RIFX: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0"; RF64 and BW64:
 EBU Tech 3306 and ITU-R BS.2088; W64: Sony Pictures Digital, "Sony Wave64"; ID3v2 tags: id3.org, ID3v2.4, 3.1.
@@ -14,14 +14,9 @@ end). A data size that a streaming writer left unset means "to the end of the fi
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from shared.errors import NotAWav
-from shared.wav.other_formats import describe_file
+from shared.wav.container import W64_TAILS, Container, Source, container_at
 
-_W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
-_W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
-_W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
@@ -37,46 +32,8 @@ _UNLIKELY, _PRINTABLE, _LIKELY, _KNOWN = range(4)
 _KNOWN_IDS = frozenset(
     b"fmt ,data,fact,ds64,LIST,list,JUNK,junk,PAD ,FLLR,bext,iXML,axml,_PMX,cue ,smpl,inst,acid,"
     b"id3 ,ID3 ,chna,cart,PEAK,plst,levl,umid,afsp,DISP,strc,regn,elm1,minf,ovwf,LGWV,ResU,AFAn,"
-    b"SNDM,wavl,slnt".split(b",")
+    b"SNDM,wavl,slnt,RIFF,RIFX,RF64,BW64".split(b",")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file whose first `size_bytes` have arrived."""
-
-    file: BinaryIO
-    size_bytes: int
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes at `offset`, or fewer at the end of the file."""
-        if offset >= self.size_bytes:
-            return b""
-        self.file.seek(offset)
-        return self.file.read(min(count, self.size_bytes - offset))
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """The kind of WAV and where it starts."""
-
-    name: str
-    start: int
-    """The offset of the magic bytes: 0, or the size of the ID3v2 tag before them."""
-    body: int
-    """The offset of the first chunk."""
-
-    @property
-    def big_endian(self) -> bool:
-        return self.name == "RIFX"
-
-    @property
-    def header_bytes(self) -> int:
-        return 24 if self.name == "W64" else 8
-
-    @property
-    def alignment(self) -> int:
-        return 8 if self.name == "W64" else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +46,10 @@ class ChunkHeader:
     """The payload's size in bytes according to the file."""
     size: int
     """The bytes of the payload that are in the file."""
-
-
-def find_container(source: Source) -> Container | None:
-    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`."""
-    start = _id3v2_bytes(source.read(0, 10))
-    head = source.read(start, 40)
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
-        return Container(head[:4].decode(), start, start + 12)
-    if head[:16] == _W64_RIFF and head[24:] == _W64_WAVE:
-        return Container("W64", start, start + 40)
-    if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
-        return None
-    raise NotAWav(describe_file(source.read(0, 512)))
-
-
-def _id3v2_bytes(head: bytes) -> int:
-    if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
-        return 0
-    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    footer_bytes = 10 if head[5] & 0x10 else 0
-    return 10 + size + footer_bytes
+    container: Container
+    """The WAV that the chunk is in: a file may hold several, one after another."""
+    is_plausible: bool
+    """False if the bytes at this place do not look like a chunk."""
 
 
 def is_streaming_size(declared: int) -> bool:
@@ -121,7 +61,10 @@ def is_printable(chunk_id: bytes) -> bool:
 
 
 class ChunkWalk:
-    """Iterates over the complete chunk headers. A `ds64` chunk sets the sizes of the chunks after it."""
+    """Iterates over the complete chunk headers. A `ds64` chunk sets the sizes of the chunks after it.
+
+    If another WAV of the same byte order follows the first one, the walk goes on with its chunks.
+    """
 
     def __init__(self, source: Source, container: Container) -> None:
         self._source = source
@@ -131,15 +74,35 @@ class ChunkWalk:
     def __iter__(self) -> Iterator[ChunkHeader]:
         at = self._container.body
         while peeked := self._peek(at):
+            if self._enter_next_wav(at):
+                at = self._container.body
+                # A header without a payload, so that a flood of WAVs counts as a flood of chunks.
+                yield ChunkHeader(b"RIFF", at, 0, 0, self._container, is_plausible=True)
+                continue
             chunk_id, declared = peeked
             offset = at + self._container.header_bytes
             size = self._payload_bytes(chunk_id, offset, declared)
-            yield ChunkHeader(chunk_id, offset, declared, size)
+            is_plausible = self._is_plausible(at, chunk_id, offset + declared)
+            yield ChunkHeader(chunk_id, offset, declared, size, self._container, is_plausible)
             if chunk_id == b"ds64" and not self._sizes64:
                 self._read_ds64(offset, size)
             at = self._next_header(offset + (size if chunk_id == b"data" else declared))
             if chunk_id == b"LIST" and self._rank(at) < _LIKELY:
                 at = self._find_in_list_end(offset, offset + declared) or at
+
+    def _enter_next_wav(self, at: int) -> bool:
+        following = container_at(self._source, at)
+        if following is None or following.kind != self._container.kind:
+            return False
+        self._container, self._sizes64 = following, {}
+        return True
+
+    def _is_plausible(self, at: int, chunk_id: bytes, end: int) -> bool:
+        if container_at(self._source, at):  # of another kind
+            return False
+        if self._container.name == "W64":  # an unknown GUID looks like anything
+            return is_printable(chunk_id) or end <= self._source.size_bytes
+        return self._rank(at) >= _LIKELY
 
     def _peek(self, at: int) -> tuple[bytes, int] | None:
         """Return the id and the declared size of the chunk at `at`. The id of a GUID is its first four bytes."""
@@ -148,7 +111,7 @@ class ChunkWalk:
             return None
         if self._container.name == "W64":
             # W64 sizes include the header. Unknown GUIDs get an id of zeros.
-            chunk_id = raw[:4] if raw[4:16] in _W64_TAILS else bytes(4)
+            chunk_id = raw[:4] if raw[4:16] in W64_TAILS else bytes(4)
             return chunk_id, max(0, int.from_bytes(raw[16:], "little") - 24)
         chunk_id, size = struct.unpack(">4sI" if self._container.big_endian else "<4sI", raw)
         return chunk_id, self._size64(chunk_id, size)
@@ -185,18 +148,23 @@ class ChunkWalk:
         """Return the number of bytes of samples.
 
         A declared size of 0 followed by chunks means empty data. A size that a streaming writer left unset, or one
-        beyond the end of the file, means all bytes to the end. A plain RIFF declares data of 4 GiB or more modulo
-        2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
+        beyond the end of the file, means all bytes to the end or to another WAV. A plain RIFF declares data of 4 GiB
+        or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
         """
         if declared > present:
-            return present
+            return self._bytes_to_next_wav(offset, present)
         if declared == 0:
-            return 0 if self._chunks_follow(offset) else present
+            return 0 if self._chunks_follow(offset) else self._bytes_to_next_wav(offset, present)
         if self._rank(self._next_header(offset + declared)):
             return declared
         if is_streaming_size(declared):
-            return present
+            return self._bytes_to_next_wav(offset, present)
         return declared + ((present - declared) >> 32 << 32)
+
+    def _bytes_to_next_wav(self, offset: int, present: int) -> int:
+        """Return `present`, or less if another WAV is among these bytes: streams may be joined too."""
+        following = self._source.find_wav(offset)
+        return present if following is None else following - offset
 
     def _chunks_follow(self, at: int) -> bool:
         """Return True if chunks start at `at`: their headers lead to a known id or exactly to the end."""

@@ -8,13 +8,14 @@ import struct
 from dataclasses import replace
 from math import isfinite
 
-from shared.wav.chunks import ChunkHeader, Source
-from shared.wav.fmt import Codec, FmtChunk
+from shared.wav.chunks import ChunkHeader
+from shared.wav.codecs import Codec
+from shared.wav.container import Source
+from shared.wav.fmt import FmtChunk
+from shared.wav.sound import first_sound
 
 _PLAIN_PCM = b"\x01\x00"
 _TYPE_1 = b"\x02\x00\x01\x00"  # cbSize 2 and the type: "16.8 float"
-_BLOCK_BYTES = 16 * 1024
-_MAX_BLOCKS = 256  # limits the search for the first sound after silence
 _MIN_FLOAT, _MAX_FLOAT = 2.0**-40, 2.0**24
 _MAX_PEAK_AT_SCALE_1 = 8
 _MIN_DISTINCT_FLOATS = 16
@@ -29,15 +30,8 @@ def detect_floats(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
     if bits == 32 and fmt.payload[16:20] == _TYPE_1:
         full_scale = 1 << 15
     elif bits == 24:
-        full_scale = _find_full_scale(_first_sound(source, data))
+        full_scale = _find_full_scale(first_sound(source, data))
     return replace(fmt, codec=Codec.FLOAT, full_scale=full_scale) if full_scale else fmt
-
-
-def _first_sound(source: Source, data: ChunkHeader) -> bytes:
-    """Return the first block that is not silent, or nothing."""
-    offsets = range(data.offset, data.offset + data.size, _BLOCK_BYTES)[:_MAX_BLOCKS]
-    blocks = (source.read(at, min(_BLOCK_BYTES, offsets.stop - at)) for at in offsets)
-    return next((block for block in blocks if any(block)), b"")
 
 
 def _find_full_scale(raw: bytes) -> int:

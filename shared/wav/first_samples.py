@@ -1,50 +1,72 @@
-"""Inspects the first samples of a WAV when the `fmt ` chunk may be wrong about them.
+"""Inspects the samples of a WAV when the `fmt ` chunk may be wrong about them.
 
 In: the `data` chunk's place and the `FmtChunk`. Out: the same `FmtChunk`, or a corrected copy. Raises `BadWav` for a
-compressed stream stored as PCM. Reads 16 KiB (`cool_edit.py` skips up to 4 MiB of silence), and only for codecs whose
+compressed stream stored as PCM. Reads a few hundred KiB, after up to 16 MiB of silence, and only for codecs whose
 headers are known to be wrong at times.
 """
 
-from dataclasses import replace
+import struct
 
 from shared.errors import BadWav
 from shared.wav import mpeg_streams
-from shared.wav.chunks import ChunkHeader, Source
+from shared.wav.chunks import ChunkHeader
+from shared.wav.codecs import Codec
+from shared.wav.container import Source
 from shared.wav.cool_edit import detect_floats
-from shared.wav.disguised_streams import detect_stream
-from shared.wav.fmt import Codec, FmtChunk
+from shared.wav.disguised_streams import WINDOW_BYTES, detect_stream
+from shared.wav.fmt import FmtChunk
+from shared.wav.lone_channel import detect_lone_channel
+from shared.wav.low_bytes import detect_low_bytes
+from shared.wav.sound import first_sound
 
 _START_BYTES = 16 * 1024
+_UNKNOWN_DELAY = frozenset(
+    {
+        *(Codec.AC3, Codec.EAC3, Codec.DTS, Codec.AAC, Codec.G723_1),
+        *(Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2),
+    }
+)
+_SHIFTED = (
+    "The compressed audio ({}) does not say where it starts and ends, so the MP3 may be shifted, or be longer or "
+    "shorter, by up to 0.1 s."
+)
 
 
 def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
-    """Return `fmt`, corrected if the first samples contradict it. Raises `BadWav`."""
+    """Return `fmt`, corrected if the samples contradict it. Raises `BadWav`."""
     match fmt.codec:
         case Codec.MP2 | Codec.MP3:
-            return _follow_frames(_read_start(source, data), fmt)
-        case Codec.PCM if fmt.bits_per_sample == 16:
-            _refuse_disguised_stream(_read_start(source, data))
-        case Codec.PCM:
-            return detect_floats(source, data, fmt)
+            start = source.read(data.offset, min(data.size, _START_BYTES))
+            return mpeg_streams.follow_frames(start, fmt)
+        case Codec.FLOAT if fmt.bits_per_sample == 32:
+            _refuse_disguised_stream(source, data, fmt)
+        case Codec.PCM if fmt.bits_per_sample in (16, 24, 32):
+            _refuse_disguised_stream(source, data, fmt)
+            floats = detect_floats(source, data, fmt)
+            return detect_low_bytes(source, data, detect_lone_channel(source, data, floats))
+        case codec if codec in _UNKNOWN_DELAY:
+            return fmt.with_warning(_SHIFTED.format(codec.label))
     return fmt
 
 
-def _read_start(source: Source, data: ChunkHeader) -> bytes:
-    return source.read(data.offset, min(data.size, _START_BYTES))
-
-
-def _refuse_disguised_stream(start: bytes) -> None:
-    if name := detect_stream(start):
+def _refuse_disguised_stream(source: Source, data: ChunkHeader, fmt: FmtChunk) -> None:
+    samples, sample_bytes = first_sound(source, data, WINDOW_BYTES), fmt.bits_per_sample // 8
+    big_endian = data.container.big_endian
+    if fmt.codec is Codec.FLOAT:  # as audio editors save a recording of a digital input
+        samples, sample_bytes = _to_integers(samples, big_endian=big_endian), 4
+    name = detect_stream(
+        samples, sample_bytes=sample_bytes, channels=fmt.channels, big_endian=big_endian
+    )
+    if name:
         raise BadWav(
             f"The WAV contains {name} stored as PCM samples. Decode it to PCM and upload the result."
         )
 
 
-def _follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
-    """Take channels and rate from the frames: decoders do, and mixing and resampling must agree with them."""
-    found = mpeg_streams.first_frame(start)
-    if found is None:
-        return fmt
-    at, header = found
-    corrected = fmt.with_stream(header.format.channels, header.format.sample_rate_hz)
-    return replace(corrected, padding_samples=mpeg_streams.padding_samples(start, at, header))
+def _to_integers(floats: bytes, *, big_endian: bool) -> bytes:
+    """Return 32-bit integers of 32-bit floats. NaN and values above full scale become 0: no stream has them."""
+    order, count = ">" if big_endian else "<", len(floats) // 4
+    values = struct.unpack(f"{order}{count}f", floats[: 4 * count])
+    return struct.pack(
+        f"{order}{count}i", *(int(value * 2**31) if -1 <= value < 1 else 0 for value in values)
+    )

@@ -1,12 +1,11 @@
 """The result types of the WAV reader."""
 
-import struct
 from dataclasses import dataclass
 
-from shared.wav.fmt import Codec, FmtChunk
+from shared.wav.fmt import FmtChunk
 
-# A byte rate outside these limits comes from a broken header. 640 kbit/s is AC-3's highest rate.
-_MIN_BYTE_RATE, _MAX_BYTE_RATE = 500, 80_000
+MIN_MP3_PADDING_SAMPLES = 47
+"""LAME writes 576 to 1,727 samples after the source's last one. 529 of them leave the decoder with the audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +19,14 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class DataRange:
+    """The place of audio in the file. Raw audio, and audio that another range follows: whole blocks only."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class WavInfo:
     """The format of a WAV, the place of its samples, and its metadata chunks."""
 
@@ -28,35 +35,51 @@ class WavInfo:
     fmt: FmtChunk
     big_endian: bool
     """The byte order of raw samples. Compressed audio has none."""
-    data_offset: int
-    data_bytes: int
-    """The bytes of audio that are in the file. Raw: whole blocks only."""
+    data: tuple[DataRange, ...]
+    """The audio in file order: one range, or several if the file has several data chunks or joined WAVs."""
     samples: int | None
     """Samples per channel. None for compressed audio, whose length only the decoder can tell."""
     chunks: tuple[Chunk, ...]
     """The metadata chunks in file order. An ID3v2 tag before the RIFF header is the first, as `id3 `."""
     warnings: tuple[str, ...]
     """Sentences for the user."""
+    fact_samples: int | None = None
+    """Compressed: the samples of each channel according to the `fact` chunk."""
+
+    @property
+    def data_offset(self) -> int:
+        return self.data[0].offset
+
+    @property
+    def data_bytes(self) -> int:
+        return sum(part.size for part in self.data)
 
     @property
     def duration_s(self) -> float | None:
         """Exact for raw audio. An estimate for compressed audio, or None if the header is not enough for one."""
-        samples = self._estimate_samples() if self.samples is None else self.samples
+        samples = self.fmt.estimate_samples(self.data_bytes)
         return None if samples is None else samples / self.fmt.sample_rate_hz
 
-    def _estimate_samples(self) -> float | None:
-        fmt = self.fmt
-        blocks = self.data_bytes / max(fmt.block_align, 1)
-        match fmt.codec:
-            case Codec.IMA_ADPCM:
-                payload_bits = 8 * (fmt.block_align - 4 * fmt.channels)
-                return blocks * (1 + payload_bits / (fmt.channels * (fmt.bits_per_sample or 4)))
-            case Codec.MS_ADPCM:
-                return blocks * (2 + 2 * (fmt.block_align - 7 * fmt.channels) / fmt.channels)
-            case Codec.GSM:
-                return blocks * 320
-            case Codec.YAMAHA_ADPCM | Codec.G722:
-                return 2 * self.data_bytes / fmt.channels
-        (byte_rate,) = struct.unpack_from("<I", fmt.payload, 8)
-        is_plausible = _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
-        return fmt.sample_rate_hz * self.data_bytes / byte_rate if is_plausible else None
+    @property
+    def max_padding_samples(self) -> int:
+        """The most samples that `audio_samples` takes off the end of compressed audio."""
+        _, after = self.fmt.padding_samples
+        return after or 2 * (self.fmt.frame_samples or self.fmt.block_samples or 0)
+
+    def audio_samples(self, decoded: int) -> int:
+        """Return how many of the `decoded` samples, counted from the first one of the audio, are no padding.
+
+        Encoders add up to one block, and some a whole one more. A `fact` chunk that differs by more is wrong, as many
+        are, and counts for nothing.
+        """
+        before, after = self.fmt.padding_samples
+        if after or not self.fact_samples:
+            return max(0, decoded - after)
+        if self.fmt.frame_samples:
+            lengths: tuple[int, ...] = (self.fact_samples, self.fact_samples - before)
+            padding = range(
+                MIN_MP3_PADDING_SAMPLES, MIN_MP3_PADDING_SAMPLES + self.fmt.frame_samples
+            )
+        else:
+            lengths, padding = (self.fact_samples,), range(2 * (self.fmt.block_samples or 0))
+        return next((each for each in lengths if each > 0 and decoded - each in padding), decoded)

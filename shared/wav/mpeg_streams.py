@@ -5,14 +5,60 @@ None. Source of the Xing/LAME header: "Mp3 Info Tag rev 1".
 """
 
 import re
+from dataclasses import replace
 
-from shared.mpeg import CRC_BYTES, DECODER_DELAY_SAMPLES, HEADER_BYTES, MpegHeader, parse_header
+from shared.mpeg import (
+    CRC_BYTES,
+    DECODER_DELAY_SAMPLES,
+    ENCODER_DELAY_SAMPLES,
+    HEADER_BYTES,
+    MpegHeader,
+    parse_header,
+)
+from shared.wav.codecs import Codec
+from shared.wav.fmt import FmtChunk
 
 # The name and the flags. Each flag stands for a field: number of frames, number of bytes, table, quality. The delay and
 # the padding are 21 bytes after these fields; they are 0 if the encoder was not LAME.
 _XING = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL)
 _XING_FIELD_BYTES = (4, 4, 100, 4)
 _DELAY_AT_BYTES = 21
+_LAME = b"LAME"  # fills the unused bytes of LAME's frames
+_CODEC_DELAY = slice(28, 30)  # nCodecDelay of MPEGLAYER3WAVEFORMAT
+_MAX_DELAY_SAMPLES = 4 * 1152
+_UNSURE = (
+    "The MP3 inside this WAV does not say where its audio starts. {} were cut off at the start, as the header's "
+    "nCodecDelay says."
+)
+
+
+def follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
+    """Take channels and rate from the frames: decoders do, and mixing and resampling must agree with them.
+
+    `start` is the first bytes of the data. The delay comes from a Xing/LAME header, otherwise from LAME's mark in the
+    frames, otherwise from `fmt`.
+    """
+    found = first_frame(start)
+    if found is None:
+        return fmt
+    at, header = found
+    corrected = fmt.with_stream(header.format.channels, header.format.sample_rate_hz)
+    padding = padding_samples(start, at, header)
+    if padding is not None:
+        return replace(corrected, padding_samples=padding)
+    return corrected if fmt.codec is Codec.MP2 else _cut_delay(corrected, start, header)
+
+
+def _cut_delay(fmt: FmtChunk, start: bytes, header: MpegHeader) -> FmtChunk:
+    frame_samples = header.format.samples_per_frame
+    if _LAME in start:
+        delay = ENCODER_DELAY_SAMPLES + DECODER_DELAY_SAMPLES
+        return replace(fmt, padding_samples=(delay, 0), frame_samples=frame_samples)
+    declared = int.from_bytes(fmt.payload[_CODEC_DELAY], "little")
+    delay = declared if declared <= _MAX_DELAY_SAMPLES else 0
+    warning = _UNSURE.format(f"{delay} samples" if delay else "No samples")
+    cut = replace(fmt, padding_samples=(delay, 0), frame_samples=frame_samples)
+    return cut.with_warning(warning)
 
 
 def first_frame(start: bytes) -> tuple[int, MpegHeader] | None:
@@ -26,15 +72,17 @@ def first_frame(start: bytes) -> tuple[int, MpegHeader] | None:
     return None
 
 
-def padding_samples(start: bytes, at: int, header: MpegHeader) -> tuple[int, int]:
+def padding_samples(start: bytes, at: int, header: MpegHeader) -> tuple[int, int] | None:
     """Return how many samples a decoder gives before and after the audio, as the frame at `at` declares.
+
+    Return None if it declares nothing.
 
     The samples before the audio include the frame itself, which decodes to silence.
     """
     side_info_at = at + HEADER_BYTES + (CRC_BYTES if header.has_crc else 0)
     xing = _XING.match(start, side_info_at + header.format.side_info_bytes)
     if xing is None:
-        return 0, 0
+        return None
     flags = xing[1][0]
     lame_at = xing.end() + sum(
         size for bit, size in enumerate(_XING_FIELD_BYTES) if flags >> bit & 1

@@ -12,6 +12,17 @@ _AUDIO_OR_VIDEO = (
     (8, b"AIFC", "AIFF-C"),
     (0, b"\x1aE\xdf\xa3", "Matroska or WebM"),
     (8, b"AVI ", "AVI video"),
+    (8, b"XWMA", "xWMA"),
+    (0, b"\x0bw", "Dolby Digital (AC-3 or E-AC-3)"),
+    (0, b"w\x0b", "Dolby Digital (AC-3 or E-AC-3)"),
+    (4, b"\xf8ro\xba", "Dolby TrueHD"),
+    (4, b"\xf8ro\xbb", "MLP"),
+    (0, b"DTSHDHDR", "DTS-HD"),
+    (0, b"\x7f\xfe\x80\x01", "DTS"),
+    (0, b"\xfe\x7f\x01\x80", "DTS"),
+    (0, b"\x1f\xff\xe8\x00", "DTS"),
+    (0, b"\xff\x1f\x00\xe8", "DTS"),
+    (0, b"r\xf8\x1fN", "an S/PDIF recording (Dolby or DTS)"),
     (8, b"RMID", "MIDI"),
     (0, b"MThd", "MIDI"),
     (0, b"caff", "CAF"),
@@ -20,6 +31,9 @@ _AUDIO_OR_VIDEO = (
     (0, b"wvpk", "WavPack"),
     (0, b"MAC ", "Monkey's Audio"),
     (0, b"DSD ", "DSD audio"),
+    (0, b"FRM8", "DSD audio (DSDIFF)"),
+    (0, b"TTA1", "TTA"),
+    (0, b"ADIF", "AAC"),
     (0, b"#!AMR", "AMR"),
 )
 _ARCHIVES = (
@@ -45,6 +59,7 @@ _TEXTS = (
     (b"[", "JSON"),
 )
 _WAV_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff")
+_MIN_HEADER_BYTES = 12
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -61,8 +76,12 @@ def describe_file(head: bytes) -> str:
     for name, advice in answers:
         if name:
             return f"This is {name}, not WAV. {advice}"
+    if head.startswith(_WAV_MAGICS) and len(head) < _MIN_HEADER_BYTES:
+        return (
+            "This WAV is cut off inside its header: the rest is missing. Copy or upload it again."
+        )
     if head.startswith(_WAV_MAGICS):
-        return "This starts like a WAV but its header is incomplete or not a WAV header. Export the file again."
+        return "This starts like a WAV, but its header is not a WAV header. Export the file again."
     return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
 
 

@@ -14,22 +14,17 @@ from itertools import islice
 from typing import BinaryIO
 
 from shared.errors import BadWav, NotAWav
-from shared.wav.chunks import (
-    ChunkHeader,
-    ChunkWalk,
-    Container,
-    Source,
-    find_container,
-    is_printable,
-    is_streaming_size,
-)
+from shared.wav.audio import collect_audio, read_fmt
+from shared.wav.chunks import ChunkHeader, ChunkWalk, is_printable, is_streaming_size
+from shared.wav.container import Container, Source, find_container
 from shared.wav.first_samples import inspect_samples
-from shared.wav.fmt import MAX_FMT_BYTES, FmtChunk, parse_fmt
+from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk
 from shared.wav.info import Chunk, WavInfo
 from shared.wav.other_formats import describe_file
 
 MAX_CHUNKS = 10_000  # real files have dozens
 _MAX_METADATA_CHUNKS = 1000
+_CUT_OFF = "The WAV is cut off {}: the rest is missing. Copy or upload it again."
 _NO_DATA = (
     "The WAV has no data chunk, so no audio. It may be incomplete: export or upload it again."
 )
@@ -44,21 +39,24 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     if container is None:
         raise NotAWav(describe_file(source.read(0, 512)))
     headers = list(islice(ChunkWalk(source, container), MAX_CHUNKS))
-    fmt = _find_fmt(source, container, headers)
-    data = _find_data(source, headers)
-    fmt = inspect_samples(source, data, fmt)
-    samples = data.size // fmt.block_align if fmt.is_raw else None
-    if samples == 0:
-        raise BadWav(_NO_SAMPLES)
+    declared_fmt = read_fmt(source, _find_fmt(source, container, headers))
+    data = _find_data(source, container, headers)
+    facts = _fact_samples(source, container, headers)
+    fmt = inspect_samples(source, data, declared_fmt)
+    audio = collect_audio(source, headers, data, fmt)
+    if not audio.data:
+        is_cut_off = data.declared > data.size and not is_streaming_size(data.declared)
+        raise BadWav(_CUT_OFF.format("inside its first sample") if is_cut_off else _NO_SAMPLES)
+    total = sum(part.size for part in audio.data)
     return WavInfo(
         container=container.name,
         fmt=fmt,
         big_endian=container.big_endian,
-        data_offset=data.offset,
-        data_bytes=data.size if samples is None else samples * fmt.block_align,
-        samples=samples,
+        data=audio.data,
+        samples=total // fmt.block_align if fmt.is_raw else None,
         chunks=_metadata(container, headers),
-        warnings=tuple(_warnings(fmt, data, headers)),
+        warnings=(*fmt.warnings, *audio.warnings),
+        fact_samples=facts if not fmt.is_raw and len(audio.data) == 1 else None,
     )
 
 
@@ -80,37 +78,69 @@ def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
         has_data |= header.id == b"data"
         has_arrived = header.size >= min(header.declared, MAX_FMT_BYTES)
         if header.id == b"fmt " and fmt is None and has_arrived:
-            fmt = _parse(source, container, header)
+            fmt = read_fmt(source, header)
         if fmt is not None and has_data:
             return fmt
     return None
 
 
-def _parse(source: Source, container: Container, header: ChunkHeader) -> FmtChunk:
-    payload = source.read(header.offset, min(header.size, MAX_FMT_BYTES))
-    return parse_fmt(payload, big_endian=container.big_endian)
-
-
-def _find_fmt(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> FmtChunk:
+def _find_fmt(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> ChunkHeader:
     header = next((header for header in headers if header.id == b"fmt "), None)
+    if header is None and _is_cut_off(source, container, headers):
+        raise BadWav(_CUT_OFF.format("before its fmt chunk"))
     if header is None:
         raise BadWav("The WAV has no fmt chunk, which describes its audio. Export it again.")
-    return _parse(source, container, header)
+    if header.size < min(header.declared, MIN_FMT_BYTES + 2):
+        raise BadWav(_CUT_OFF.format("inside its fmt chunk"))
+    return header
 
 
-def _find_data(source: Source, headers: Sequence[ChunkHeader]) -> ChunkHeader:
+def _is_cut_off(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> bool:
+    """Return True if the last chunk, or the file itself, is shorter than its size says."""
+    if headers and headers[-1].declared > headers[-1].size:
+        return True
+    at, count = (16, 8) if container.name == "W64" else (4, 4)
+    raw = source.read(container.start + at, count)
+    declared = int.from_bytes(raw, "big" if container.big_endian else "little")
+    if is_streaming_size(declared):
+        return True  # nothing says where the file should end
+    header_bytes = 0 if container.name == "W64" else 8
+    return source.size_bytes < container.start + header_bytes + declared
+
+
+def _find_data(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> ChunkHeader:
     data = [header for header in headers if header.id == b"data"]
     lists = (header for header in headers if header.id == b"LIST")
     if not data and any(source.read(header.offset, 4) == b"wavl" for header in lists):
         raise BadWav(
             "The WAV stores its samples in a wavl list, which is not supported. Export it as a plain WAV."
         )
+    fmt = next((header for header in headers if header.id == b"fmt "), None)
+    if not data and fmt is not None and fmt.declared > MAX_FMT_BYTES:
+        raise BadWav(
+            f"The WAV's fmt chunk declares {fmt.declared} bytes, which is wrong, so its samples cannot be found. "
+            "Export it again."
+        )
+    if not data and _is_cut_off(source, container, headers):
+        raise BadWav(_CUT_OFF.format("before its samples"))
     if not data:
         raise BadWav(_NO_DATA)
     with_samples = next((header for header in data if header.size), None)
-    if with_samples is None:
-        raise BadWav(_NO_SAMPLES)
-    return with_samples
+    if with_samples is not None:
+        return with_samples
+    if any(header.declared and not is_streaming_size(header.declared) for header in data):
+        raise BadWav(_CUT_OFF.format("before its samples"))
+    raise BadWav(_NO_SAMPLES)
+
+
+def _fact_samples(
+    source: Source, container: Container, headers: Sequence[ChunkHeader]
+) -> int | None:
+    header = next((header for header in headers if header.id == b"fact"), None)
+    if header is None or header.size < 4:
+        return None
+    raw = source.read(header.offset, 4)
+    return int.from_bytes(raw, "big" if container.big_endian else "little") or None
 
 
 def _metadata(container: Container, headers: Sequence[ChunkHeader]) -> tuple[Chunk, ...]:
@@ -118,22 +148,10 @@ def _metadata(container: Container, headers: Sequence[ChunkHeader]) -> tuple[Chu
     found = (
         Chunk(header.id, header.offset, header.size)
         for header in headers
-        if header.size and header.id not in _NOT_METADATA and is_printable(header.id)
+        if header.size
+        and header.id not in _NOT_METADATA
+        and is_printable(header.id)
+        # The markers of a WAV that follows the first one count from its own start.
+        and header.container == container
     )
     return tuple(islice([*tag, *found], _MAX_METADATA_CHUNKS))
-
-
-def _warnings(fmt: FmtChunk, data: ChunkHeader, headers: Sequence[ChunkHeader]) -> list[str]:
-    warnings = []
-    block_align = fmt.block_align if fmt.is_raw else 1
-    is_declared = not is_streaming_size(data.declared)
-    if is_declared and data.declared // block_align > data.size // block_align:
-        warnings.append(
-            f"The audio data is {data.declared - data.size} bytes shorter than its header says. "
-            f"The {data.size} bytes that are present were converted."
-        )
-    if is_declared and data.size > data.declared:
-        warnings.append("The audio data is longer than its header says. All of it was converted.")
-    if any(other.id == b"data" and other.size and other != data for other in headers):
-        warnings.append("The WAV has more than one data chunk. Only the first was converted.")
-    return warnings

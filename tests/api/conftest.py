@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 from local.machine import free_port
@@ -44,14 +46,29 @@ class AnotherApi:
         created = self.client.post("/users", json={"name": "another"}).json()
         return User(self.client, created["id"], created["token"])
 
+    def connections(self) -> int:
+        """Return the number of clients' connections that it has open."""
+        port = urlsplit(self.url).port
+        found = psutil.Process(self._process.pid).net_connections("tcp")
+        return sum(each.laddr.port == port and each.status != "LISTEN" for each in found)
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait(self) -> int:
+        return self._process.wait(TIMEOUT_S)
+
+    def log(self) -> str:
+        return Path(self._log.name).read_text()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
         self.client.close()
-        self._process.terminate()
-        self._process.wait()
+        self.terminate()
+        self.wait()
         self._log.close()
 
 

@@ -84,3 +84,39 @@ def test_an_odd_host_is_harmless(service_url: str, host: bytes) -> None:
     with wire(service_url) as connection:
         connection.send(b"GET /records/x HTTP/1.1\r\nHost: %s\r\n\r\n" % host)
         refused(connection.answer(), 422, "bad_request")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/redoc"])
+def test_pages_have_a_content_security_policy(client: httpx.Client, path: str) -> None:
+    policy = client.get(path).headers["Content-Security-Policy"]
+    directives = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    assert directives["frame-ancestors"] == "'none'"
+    assert ("'unsafe-inline'" in policy) == (path != "/")
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/health/live", "/nothing", "/record", "/metrics"])
+def test_every_answer_has_security_headers(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_malformed_requests_get_security_headers(service_url: str) -> None:
+    with wire(service_url) as connection:
+        connection.send(b"GARBAGE\r\n\r\n")
+        headers = connection.answer().headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/nothing", "/records", "/openapi.json"])
+def test_json_is_never_stored(client: httpx.Client, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_an_mp3_has_security_headers_and_is_revalidated(user: User) -> None:
+    answer = user.client.get(user.upload(SHORT_WAV).json()["download_link"])
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "private, no-cache"

@@ -54,7 +54,7 @@ def test_a_silent_upload_is_taken_over(
         silent.send_chunks([bytes(1000)])
         time.sleep(2)
         silent.send_chunks([bytes(1000)])
-        refused(silent.answer(), 409, "upload_replaced")
+        refused(silent.answer(), 410, "upload_replaced")
     assert records(user) == [record]
     assert user.client.get(str(record["download_link"])).is_success
 
@@ -65,7 +65,7 @@ def test_a_taken_over_upload_is_not_accepted(patient: AnotherApi, user: User) ->
         assert accepted.status_code == 202, accepted.text
         silent.send_chunks([END])
         silent.end_chunks()
-        refused(silent.answer(), 409, "upload_replaced")
+        refused(silent.answer(), 410, "upload_replaced")
     assert user.wait(accepted.json()["id"])["status"] == "done"
 
 

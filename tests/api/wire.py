@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import select
 import socket
 import struct
 from collections.abc import Iterable, Iterator
@@ -86,6 +87,9 @@ class Wire:
                 break
             line += byte
         return line
+
+    def has_answer(self) -> bool:
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def is_closed(self) -> bool:
         return self._socket.recv(1) == b""

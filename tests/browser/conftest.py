@@ -4,40 +4,54 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
+from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, Route, expect, sync_playwright
 
 from tests.conftest import User
 from tests.waiting import WITHIN_S
+from tests.wavs import build, sine
 from tests.worker.processes import suspended
 
 QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
+WAV = build(sine(1000))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
+    if _chromium() is None:
         assert "CI" not in os.environ, "CI must have a Chromium"
         pytest.skip("there is no Chromium on this machine")
-    # As root, Chromium runs only without its sandbox.
-    arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
     expect.set_options(timeout=1000 * WITHIN_S)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        browser = launch(playwright)
         yield browser
         browser.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start the machine's Chromium."""
+    # As root, Chromium runs only without its sandbox.
+    arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
+    return playwright.chromium.launch(executable_path=_chromium(), args=arguments)
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture
 def page(browser: Browser, service_url: str) -> Iterator[Page]:
     """The service's page in a fresh profile; an error on its console fails the test."""
-    with browser.new_context(accept_downloads=True) as context:
+    with browser.new_context(accept_downloads=True, locale="en-GB") as context:
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(service_url)
+        wait_until_started(page)
         yield page
         assert errors == []
 
@@ -51,16 +65,33 @@ def frozen_workers(request: pytest.FixtureRequest) -> AbstractContextManager[Non
     return suspended(stack.pid("worker"), stack.pid("clips"))
 
 
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    """A short WAV, "one.wav"."""
+    path = tmp_path / "one.wav"
+    path.write_bytes(WAV)
+    return path
+
+
+@pytest.fixture
+def wavs(tmp_path: Path) -> list[Path]:
+    """Ten WAVs of 10 s each, "take 0.wav" to "take 9.wav"."""
+    paths = [tmp_path / f"take {number}.wav" for number in range(10)]
+    for path in paths:
+        path.write_bytes(build(sine(10 * 44100)))
+    return paths
+
+
 class HeldUploads:
-    """Hold uploads after their start, until they are released."""
+    """Holds uploads that have begun, until they are released."""
 
     def __init__(self, page: Page) -> None:
         self._held: list[Route] = []
         self._are_released = False
-        page.route("**/record?user_id=*", self._hold)
+        page.route("**/record?*user_id=*", self._hold)
 
     def _hold(self, route: Route) -> None:
-        if self._are_released:
+        if self._are_released or route.request.method != "POST":
             route.continue_()
         else:
             self._held.append(route)
@@ -71,8 +102,56 @@ class HeldUploads:
             route.continue_()
 
 
+def wait_until_started(page: Page) -> None:
+    """Wait for the texts, which the page fills when it starts."""
+    expect(page.locator("#drop-title")).not_to_be_empty()
+
+
 def become(page: Page, user: User) -> None:
-    """Give the page to this user."""
-    keep = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
-    page.evaluate(keep, {"id": user.id, "token": user.token})
+    """Make the page this user's from now on."""
+    page.evaluate(KEEP_USER, {"id": user.id, "token": user.token})
     page.reload()
+    wait_until_started(page)
+
+
+def become_staged(page: Page) -> None:
+    """Store a user that the service does not know, for pages with staged records."""
+    page.evaluate(KEEP_USER, {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"})
+    page.reload()
+    wait_until_started(page)
+
+
+def drop(page: Page, selector: str, *paths: Path) -> None:
+    """Drop files like the system's file manager. A synthetic event would not make the browser open the file."""
+    drag(page, selector, paths, "dragEnter", "dragOver", "drop")
+
+
+def drag(page: Page, selector: str, paths: tuple[Path, ...], *kinds: str) -> None:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    dragged = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in kinds:
+        place = {"type": kind, "x": box["x"] + 5, "y": box["y"] + 5}
+        session.send("Input.dispatchDragEvent", {**place, "data": dragged})
+
+
+def count_uploads(page: Page) -> list[str]:
+    """Return a list that grows by the URL of each POST of the page."""
+    urls: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            urls.append(request.url)
+
+    page.on("request", note)
+    return urls
+
+
+def throttle(page: Page, upload_bytes_per_s: int) -> None:
+    """Slow down the uploads of the page."""
+    session = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    session.send(
+        "Network.emulateNetworkConditions", {**limits, "uploadThroughput": upload_bytes_per_s}
+    )

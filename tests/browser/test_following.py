@@ -3,22 +3,13 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import become
+from tests.browser.conftest import WAV, become, become_staged
+from tests.browser.staged import record, stage
 from tests.conftest import User
-from tests.wavs import build, sine
 
 UNAVAILABLE = "The service cannot reach its database at the moment."
-WAV = build(sine(1000))
-
-
-@pytest.fixture
-def wav(tmp_path: Path) -> Path:
-    path = tmp_path / "one.wav"
-    path.write_bytes(WAV)
-    return path
 
 
 def say_unavailable(route: Route) -> None:
@@ -70,48 +61,40 @@ def test_files_chosen_during_an_outage_upload_later(page: Page, user: User, wav:
     page.unroute("**/records*")
     rows = page.locator("#records li")
     expect(rows).to_have_class(["done", "done"])
-    expect(rows.locator(".name")).to_have_text(["one.wav", "old.wav"])
+    expect(rows.locator(".name")).to_have_text(["one", "old"])
 
 
-def test_a_failed_delete_keeps_the_row(page: Page, user: User) -> None:
-    user.convert(WAV, "one.wav")
-    become(page, user)
-    row, notice = page.locator("#records li"), page.locator("#notice")
-    page.route("**/records/*", say_unavailable)
-    row.get_by_role("button", name="Delete").click()
-    expect(notice).to_contain_text("one.wav was not deleted.")
-    page.unroute("**/records/*")
-    row.get_by_role("button", name="Delete").click()
-    expect(row).to_have_count(0)
-    expect(notice).to_be_hidden()
-
-
-def test_show_older_lists_older_records(page: Page, user: User) -> None:
+def test_older_pages_of_records_are_loaded_too(page: Page, user: User) -> None:
     for number in range(5):
         user.convert(WAV, f"{number}.wav")
     show_two_at_a_time(page)
     become(page, user)
-    names, older = page.locator("#records .name"), page.locator("#older")
-    expect(names).to_have_text(["4.wav", "3.wav"])
+    expect(page.locator("#records .name")).to_have_text(["4", "3", "2", "1", "0"])
+    expect(page.locator("#older")).to_be_hidden()
+
+
+def test_the_oldest_records_are_shown_on_demand(page: Page) -> None:
+    records = [record(number) for number in range(2150)]
+    stage(page, lambda: records)
+    become_staged(page)
+    rows, older = page.locator("#records li"), page.locator("#older")
+    expect(rows).to_have_count(2000)
     older.click()
-    expect(names).to_have_text(["4.wav", "3.wav", "2.wav", "1.wav"])
+    expect(rows).to_have_count(2100)
     older.click()
-    expect(names).to_have_text(["4.wav", "3.wav", "2.wav", "1.wav", "0.wav"])
+    expect(rows).to_have_count(2150)
     expect(older).to_be_hidden()
 
 
-def test_unfinished_older_records_are_polled_too(
-    page: Page, user: User, frozen_workers: AbstractContextManager[None]
-) -> None:
-    rows = page.locator("#records li")
-    with frozen_workers:
-        for number in range(5):
-            assert user.upload(WAV, f"{number}.wav").status_code == 202
-        show_two_at_a_time(page)
-        become(page, user)
-        page.locator("#older").click()
-        expect(rows).to_have_class(["queued"] * 4)
-    expect(rows).to_have_class(["done"] * 4)
+def test_unfinished_older_records_are_followed(page: Page) -> None:
+    records = [record(number, "queued") for number in range(250)]
+    stage(page, lambda: records)
+    become_staged(page)
+    expect(page.locator("#records .queued")).to_have_count(250)
+    records[240:] = [record(number) for number in range(240, 250)]
+    expect(page.locator("#records .done")).to_have_count(10)
+    records[140:240] = [record(number) for number in range(140, 240)]
+    expect(page.locator("#records .done")).to_have_count(110)
 
 
 def test_a_record_deleted_elsewhere_disappears(
@@ -123,3 +106,17 @@ def test_a_record_deleted_elsewhere_disappears(
         expect(page.locator("#records .queued")).to_be_visible()
         user.client.delete(f"/records/{record_id}", params=user.credentials)
         expect(page.locator("#records li")).to_have_count(0)
+
+
+def test_a_reload_shows_the_work_under_way(
+    page: Page, wavs: list[Path], frozen_workers: AbstractContextManager[None]
+) -> None:
+    rows = page.locator("#records .queued")
+    with frozen_workers:
+        page.set_input_files("#files", wavs[:3])
+        expect(rows).to_have_count(3)
+        names = rows.locator(".name").all_text_contents()
+        page.reload()
+        expect(rows.locator(".name")).to_have_text(names)
+        expect(page.locator("#summary")).to_contain_text("0 of 3 done")
+    expect(page.locator("#records .done")).to_have_count(3)

@@ -33,7 +33,7 @@ CLIP_SAMPLES = 85 * RATE_HZ + 123
 SLOTS = 2
 """ffmpegs that the worker of the test stack runs at a time"""
 RECORDS = "SELECT id, status FROM records WHERE user_id = :id"
-JOBS = "SELECT kind, index, state, attempt FROM jobs WHERE record_id = :id ORDER BY kind, index"
+JOBS = "SELECT id, kind, index, state, attempt FROM jobs WHERE record_id = :id ORDER BY kind, index"
 WORKERS = "SELECT name FROM workers WHERE stopped_at IS NULL"
 
 T = TypeVar("T")
@@ -80,8 +80,15 @@ class Service:
         """Return how many times the encoding of each segment was begun."""
         return [job.attempt for job in self.encode_jobs(record_id)]
 
+    def until_published(self, *record_ids: str) -> set[str]:
+        """Wait until each ready job of the records has a task on a queue. Return the ids of the jobs."""
+        jobs = [job for record_id in record_ids for job in self.encode_jobs(record_id)]
+        ready = {str(job.id) for job in jobs if job.state == "ready"}
+        self.until(lambda: ready <= self.queued("clips") | self.queued("segments"))
+        return ready
+
     def queued(self, name: str) -> set[str]:
-        """Return the ids for which tasks wait on a queue. A task may be there twice."""
+        """Return the ids of the jobs that have a task on a queue. Tasks of other jobs, or second ones, may be there."""
         messages = [json.loads(each) for each in self.redis.lrange(name, 0, -1)]
         return {json.loads(b64decode(message["body"]))[0][0] for message in messages}
 

@@ -25,10 +25,10 @@ def test_a_long_recording_delays_neither_clips_nor_other_recordings(
     long = service.upload(_wav(LONG_S), "long.wav")
     in_flight = int(service.stack.environment["SEGMENTS_IN_FLIGHT"])
     assert len(service.encode_jobs(long)) == 3 * in_flight
-    service.until(lambda: len(service.queued("segments")) == in_flight)
+    assert len(service.until_published(long)) == in_flight
     short = another.upload(_wav(SHORT_S), "short.wav").json()["id"]
     early = another.upload(clip, "early.wav").json()["id"]
-    service.until(lambda: len(service.queued("clips")) == 1)
+    service.until_published(short, early)
     resume(busy)
     taken_next = service.suspend_ffmpegs(SLOTS)
     assert service.attempts(early) == [1]

@@ -55,6 +55,6 @@ def test_a_crash_of_postgresql_loses_nothing(service: Service, clip: bytes) -> N
 def _more_than_the_slots(service: Service, wav: bytes) -> tuple[list[str], list[psutil.Process]]:
     """Return records of which some wait on the queue, and the suspended ffmpegs of the others."""
     record_ids, encoding = service.begin(wav, SLOTS)
-    record_ids += [service.upload(wav, f"{index}.wav") for index in range(SLOTS, SLOTS + 2)]
-    service.until(lambda: len(service.queued("clips")) == 2)
-    return record_ids, encoding
+    waiting = [service.upload(wav, f"{index}.wav") for index in range(SLOTS, SLOTS + 2)]
+    assert len(service.until_published(*waiting)) == len(waiting)
+    return record_ids + waiting, encoding

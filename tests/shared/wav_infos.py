@@ -1,10 +1,16 @@
 """Results of the WAV reader, made without files."""
 
-from shared.wav import Codec, FmtChunk, WavInfo
+from shared.wav import Codec, DataRange, FmtChunk, WavInfo
 
 
 def wav_info(
-    *, samples: int | None = 44100, rate_hz: int = 44100, channels: int = 2, data_bytes: int = 0
+    *,
+    samples: int | None = 44100,
+    rate_hz: int = 44100,
+    channels: int = 2,
+    data_bytes: int = 0,
+    channel_mask: int = 0,
+    ambisonic: bool = False,
 ) -> WavInfo:
     return WavInfo(
         container="RIFF",
@@ -14,12 +20,12 @@ def wav_info(
             sample_rate_hz=rate_hz,
             block_align=2 * channels,
             bits_per_sample=16,
-            channel_mask=0,
+            channel_mask=channel_mask,
             payload=bytes(16),
+            ambisonic=ambisonic,
         ),
         big_endian=False,
-        data_offset=44,
-        data_bytes=data_bytes,
+        data=(DataRange(44, data_bytes),),
         samples=samples,
         chunks=(),
         warnings=(),

@@ -36,6 +36,7 @@ class Conversion:
     info: WavInfo
     target: Target
     waveform: Waveform
+    peaks_db: list[float | None]
 
     def by_ffmpeg(self) -> Voices:
         return mp3_material.decode(self.mp3, self.target.channels)
@@ -66,6 +67,7 @@ def convert(
     path.write_bytes(wav)
     parts: list[Path] = []
     peaks: list[Peaks] = []
+    peaks_db = []
     samples = 0
     with path.open("rb") as source:
         info = read_wav(source, len(wav))
@@ -75,11 +77,15 @@ def convert(
             segment = Segment(info, target, sample_range)
             with parts[-1].open("wb") as part:
                 peaks.append(Peaks(info))
-                samples += write_part(source, segment, part, limits, lambda _: None, peaks[-1])
+                encoded = write_part(source, segment, part, limits, lambda _: None, peaks[-1])
+                samples += encoded.samples
+                peaks_db.append(encoded.peak_db)
         with mp3.open("wb") as out:
-            write_mp3(source, info, target, samples, parts, {}, ENCODER, out, limits.check)
+            write_mp3(
+                source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
+            )
     waveform = join_peaks(info, [each.to_bytes() for each in peaks])
-    return Conversion(mp3, parts, info, target, waveform)
+    return Conversion(mp3, parts, info, target, waveform, peaks_db)
 
 
 @dataclass(frozen=True)

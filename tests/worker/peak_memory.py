@@ -22,8 +22,11 @@ def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
         target = choose_target(info, options)
         segment = Segment(info, target, SampleRange(0, info.samples or 0))
         with part.open("wb") as file:
-            samples = write_part(source, segment, file, limits, lambda _: None, Peaks(info))
-        write_mp3(source, info, target, samples, [part], {}, "LAME4.1a", out, limits.check)
+            encoded = write_part(source, segment, file, limits, lambda _: None, Peaks(info))
+        write_mp3(
+            *(source, info, target, encoded.samples, [part], Options(), {}, "LAME4.1a", out),
+            limits.check,
+        )
 
 
 if __name__ == "__main__":

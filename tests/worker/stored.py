@@ -3,6 +3,7 @@
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
@@ -30,14 +31,14 @@ def store(
     user_id: UUID | None = None,
     in_flight: int = 32,
     reserved_bytes: int = 0,
-    **asked: int,
+    **asked: Any,
 ) -> tuple[RecordFiles, list[int]]:
     """Store a queued record with its source. Return its files and the ids of its ready encode jobs."""
     user_id = user_id or rows.add_user()
     options = Options(**asked)
     info = read_wav(BytesIO(wav), len(wav))
     with db.transaction() as session:
-        record_id = db.uploads.reserve(session, user_id, filename, options, {}, max_pending=100)
+        record_id = db.uploads.reserve(session, user_id, filename, options, {}, get_settings())
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         with media.publishing(files.source) as source:
             source.write(wav)

@@ -12,7 +12,7 @@ from tests import wavs
 from tests.worker.any_wav import MP3_RATES_HZ, SAMPLE_FORMATS, AnyWav, SampleFormat, any_wavs
 from tests.worker.conversion import convert, level_db, snr_db
 
-EXAMPLES = 12
+EXAMPLES = 5
 """Of each sample format in each container. 20 take a second."""
 HEARD_FROM_S = 0.03
 HEARD_FROM_SAMPLES = 100
@@ -30,7 +30,7 @@ def test_any_wav_keeps_length_level_and_place(
     with tempfile.TemporaryDirectory() as folder:
         options = Options(quality=0)
         converted = convert(Path(folder), any_wav.wav, options, segment_s=segment_s)
-        voices, mp3_hz = converted.decoded(), converted.target.sample_rate_hz
+        voices, mp3_hz = converted.by_libsndfile(), converted.target.sample_rate_hz
     melody = any_wav.melody
     if melody.rate_hz in MP3_RATES_HZ:
         assert (mp3_hz, len(voices)) == (melody.rate_hz, melody.samples)
@@ -38,7 +38,9 @@ def test_any_wav_keeps_length_level_and_place(
     assert voices.shape == expected.shape
     if _is_heard(any_wav):
         assert snr_db(expected, voices) > 28
-        assert level_db(voices) == pytest.approx(level_db(expected), abs=0.05)
+        # A-law and mu-law alone change the level of a short clip by up to 0.05 dB
+        tolerance_db = 0.1 if sample_format.codec in ("alaw", "mulaw") else 0.05
+        assert level_db(voices) == pytest.approx(level_db(expected), abs=tolerance_db)
 
 
 def _is_heard(any_wav: AnyWav) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import soundfile
+from mutagen.id3 import ID3
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
@@ -26,6 +27,7 @@ from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
 from tests.worker import stored
 from tests.worker.stored import until
+from tests.worker.tags.tag_material import info
 from worker import sweep, tasks
 from worker.audio import encoder_fingerprint
 
@@ -355,6 +357,30 @@ def test_a_vanished_part_is_encoded_again(wav: bytes) -> None:
     assert rows.job(job_ids[0]).state == JobState.READY
     tasks.run_job(str(job_ids[0]))
     assert files.mp3.read_bytes() == straight.mp3.read_bytes()
+
+
+def test_warnings_found_while_converting_reach_the_record() -> None:
+    title = info(INAM="Утро туманное".encode("cp1251"), IART="Городской хор".encode("cp1251"))
+    loud = 4 * sine(SAMPLES, sample_rate_hz=RATE_HZ)
+    wav = build(loud, sample_rate_hz=RATE_HZ, codec="float", bits=32, before=[title])
+    files, job_ids = stored.store(wav)
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    peak, charset = rows.record(files.record_id).warnings
+    assert "peaks at +6.0 dBFS" in peak
+    assert "gain_db=-6.0" in peak
+    assert "cp1251" in charset
+
+
+def test_the_options_of_the_tag_are_applied() -> None:
+    title = info(INAM="Утро".encode("cp1251"))
+    wav = build(sine(SAMPLES, sample_rate_hz=RATE_HZ), sample_rate_hz=RATE_HZ, before=[title])
+    files, job_ids = stored.store(wav, tag_charset="cp1251", id3_version="2.3")
+    for job_id in job_ids:
+        tasks.run_job(str(job_id))
+    assert files.mp3.read_bytes().startswith(b"ID3\x03")
+    assert str(ID3(files.mp3)["TIT2"]) == "Утро"
+    assert rows.record(files.record_id).warnings == []
 
 
 def test_a_task_runs_the_job_of_the_user_whose_turn_it_is(wav: bytes) -> None:

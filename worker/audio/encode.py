@@ -19,7 +19,7 @@ from shared.segmentation import Grid, SampleRange, grid, resampled_length
 from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
-from worker.audio.mixing import pan_filter
+from worker.audio.filters import PeakMeter, choose_filters
 from worker.audio.peaks import Peaks
 
 RUN_IN_FRAMES = 100
@@ -52,6 +52,21 @@ class Segment:
         length = resampled_length(samples, self.info.fmt.sample_rate_hz, self.target)
         return mp3.frames_needed(length, self.target.samples_per_frame)
 
+    def lead_in(self, samples: int) -> int:
+        """Return the number of MP3 samples of silence before a whole source of `samples` samples."""
+        length = resampled_length(samples, self.info.fmt.sample_rate_hz, self.target)
+        return mp3.lead_in(length, self.target.samples_per_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The result of one segment."""
+
+    samples: int
+    """Samples of the source in the part, of each channel."""
+    peak_db: float | None
+    """The peak of the samples that LAME got, in dBFS. None if none of them can be above full scale."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Output:
@@ -61,6 +76,7 @@ class _Output:
     part: BinaryIO
     report: Callable[[int], None]
     peaks: Peaks
+    meter: PeakMeter
 
     def write(self, frames: Iterator[bytes]) -> None:
         packed = frames if self.segment.target.quality is None else mp3.pack(frames)
@@ -77,17 +93,19 @@ def write_part(
     limits: ffmpeg.Limits,
     report: Callable[[int], None],
     peaks: Peaks,
-) -> int:
-    """Encode the segment into `part`. Return the number of source samples of each channel in it.
+) -> Encoded:
+    """Encode the segment into `part`.
 
     Measures `peaks`. Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of
     `limits.check`.
     """
-    output = _Output(segment, part, report, peaks)
+    output = _Output(segment, part, report, peaks, PeakMeter())
     if segment.info.samples is None:
-        return _write_compressed(source, segment, output, limits)
-    _write_raw(source, segment, segment.info.samples, output, limits)
-    return segment.sample_range.samples
+        samples = _write_compressed(source, segment, output, limits)
+    else:
+        samples = segment.sample_range.samples
+        _write_raw(source, segment, segment.info.samples, output, limits)
+    return Encoded(samples, output.meter.peak_db)
 
 
 def _write_raw(
@@ -101,10 +119,11 @@ def _write_raw(
     pcm_format = pcm.raw_format(info)
     samples = pcm.read_samples(source, info, SampleRange(start - run_in, read_end - start + run_in))
     samples = output.peaks.measure(samples, pcm_format, start - run_in)
-    padded = _append(samples, pcm_format.silence(lookahead_end - read_end))
+    padded = _join(samples, [pcm_format.silence(lookahead_end - read_end)])
     is_last = end >= source_samples
     end_frame = segment.frames_of_source(source_samples) if is_last else segment.frames_in(end)
-    with _mp3_frames(padded, pcm_format, segment, limits) as frames:
+    lead_in = segment.lead_in(source_samples)
+    with _mp3_frames(padded, pcm_format, output, limits, lead_in) as frames:
         kept = end_frame - segment.frames_in(start)
         output.write(mp3.drop_run_in(frames, segment.frames_in(run_in), kept))
 
@@ -114,16 +133,25 @@ def _write_compressed(
 ) -> int:
     decoder = _Decoder(source, segment.info, limits)
     pcm_format = pcm.decoded_format(segment.info)
-    decoded = output.peaks.measure(decoder.chunks(), pcm_format, start_sample=0)
-    padded = _append(decoded, pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES)))
-    with _mp3_frames(padded, pcm_format, segment, limits) as frames:
+    chunks = output.peaks.measure(decoder.chunks(), pcm_format, start_sample=0)
+    start: list[bytes] = []
+    lead_in = 0
+    for chunk in chunks:  # up to the end of a clip so short that it needs a lead-in
+        start.append(chunk)
+        lead_in = segment.lead_in(decoder.samples)
+        if not lead_in:
+            break
+    silence = pcm_format.silence(segment.samples_in(LOOKAHEAD_FRAMES))
+    padded = _join(start, chunks, [silence])
+    with _mp3_frames(padded, pcm_format, output, limits, lead_in) as frames:
         output.write(_take_first(frames, lambda: segment.frames_of_source(decoder.samples)))
     return decoder.samples
 
 
-def _append(samples: Iterator[bytes], more: bytes) -> Generator[bytes]:
-    yield from samples
-    yield more
+def _join(*chunks: Iterable[bytes]) -> Generator[bytes]:
+    """Chain the chunks. Closing the result closes the generator that it reads."""
+    for each in chunks:
+        yield from each
 
 
 def _take_first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]:
@@ -143,31 +171,18 @@ def _take_first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[b
 
 @contextmanager
 def _mp3_frames(
-    samples: Generator[bytes], pcm_format: pcm.PcmFormat, segment: Segment, limits: ffmpeg.Limits
+    samples: Generator[bytes],
+    pcm_format: pcm.PcmFormat,
+    output: _Output,
+    limits: ffmpeg.Limits,
+    lead_in: int,
 ) -> Iterator[Iterator[bytes]]:
-    filters, codec = _filters(pcm_format, segment), _codec(segment.target)
-    arguments = ["-xerror", *pcm_format.input_arguments, *filters, *codec]
-    with closing(ffmpeg.run(arguments, samples, limits)) as stream:
+    target, fmt = output.segment.target, output.segment.info.fmt
+    filters = choose_filters(pcm_format, fmt, target, lead_in)
+    arguments = ["-xerror", *pcm_format.input_arguments, *filters.arguments, *_codec(target)]
+    read_messages = output.meter.read if filters.measures_peak else None
+    with closing(ffmpeg.run(arguments, samples, limits, read_messages)) as stream:
         yield mp3.split_frames(stream)
-
-
-def _filters(pcm_format: pcm.PcmFormat, segment: Segment) -> list[str]:
-    target, fmt = segment.target, segment.info.fmt
-    same_channels = fmt.channels == target.channels
-    same_rate = fmt.sample_rate_hz == target.sample_rate_hz
-    if pcm_format.is_integer and same_channels and same_rate:
-        return []
-    mix = pan_filter(fmt.channels, fmt.channel_mask, target.channels, ambisonic=fmt.ambisonic)
-    layout = "mono" if target.channels == 1 else "stereo"
-    chain = [
-        "aformat=sample_fmts=fltp",  # mixing or resampling 16-bit integers would add noise
-        *([f"volume={1 / fmt.full_scale}"] if fmt.full_scale > 1 else []),
-        *([mix] if mix else []),
-        "asoftclip=type=hard",  # LAME aborts far above full scale, and 1e10 would become the integer -1
-        f"aresample={target.sample_rate_hz}",
-        f"aformat=sample_fmts=s32p:channel_layouts={layout}",
-    ]
-    return ["-af", ",".join(chain)]
 
 
 def _codec(target: Target) -> list[str]:

@@ -28,7 +28,7 @@ _EXIT_WITHIN_S = 10
 _READ_BYTES = 1 << 16
 _MESSAGES_BYTES = 1 << 16
 _LOGGED_BYTES = 1 << 12
-_ALWAYS = ["-nostdin", "-hide_banner", "-loglevel", "error"]
+_ALWAYS = ["-nostdin", "-hide_banner", "-nostats"]
 # One filter thread is as fast, and the stacks of a thread for each core would exceed the limit on memory.
 _ALWAYS += ["-filter_threads", "1", "-protocol_whitelist", "pipe"]
 
@@ -47,24 +47,38 @@ class Limits:
     """The only CPU core that ffmpeg may use. None: any core."""
 
 
-def run(arguments: list[str], stdin: Generator[bytes], limits: Limits) -> Generator[bytes]:
+def run(
+    arguments: list[str],
+    stdin: Generator[bytes],
+    limits: Limits,
+    read_messages: Callable[[str], None] | None = None,
+) -> Generator[bytes]:
     """Feed `stdin` to ffmpeg and yield the chunks that it writes. Closing the generator kills ffmpeg.
 
+    `read_messages` gets ffmpeg's last messages, among them the measurements of filters, once ffmpeg has succeeded.
     Raises EncodeFailed if ffmpeg fails or takes too long, and any error of `stdin` and of `limits.check`.
     """
+    level = ["-loglevel", "info" if read_messages else "error"]
     with tempfile.TemporaryFile() as messages:
         with (
-            _ffmpeg_process(arguments, messages, limits) as process,
+            _ffmpeg_process([*level, *arguments], messages, limits) as process,
             _feeding(process, stdin) as feeder,
         ):
             yield from _read_output(process, limits)
         if feeder.error is not None:
             raise feeder.error
+        stderr = _last(messages)
         if process.returncode != 0:
-            messages.seek(0)
-            stderr = messages.read(_LOGGED_BYTES).decode(errors="replace")
             log.warning("ffmpeg failed", returncode=process.returncode, stderr=stderr)
             raise EncodeFailed
+        if read_messages:
+            read_messages(stderr)
+
+
+def _last(messages: IO[bytes]) -> str:
+    written = messages.seek(0, os.SEEK_END)
+    messages.seek(max(0, written - _LOGGED_BYTES))
+    return messages.read().decode(errors="replace")
 
 
 @contextmanager

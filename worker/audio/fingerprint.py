@@ -3,6 +3,8 @@
 The bytes depend on the ffmpeg binary, on the architecture and, on x86, on a few CPU features. ffmpeg's resampler and
 its AC-3 decoder have code for each of those, which rounds differently. LAME gives the same bytes with all of them.
 
+They also depend on our own filters and arguments, which REVISION counts.
+
 The environment variable IMAGEIO_FFMPEG_EXE sets the path of another ffmpeg.
 """
 
@@ -18,6 +20,10 @@ from celery import signals
 
 from worker.audio import ffmpeg
 
+REVISION = 2
+"""Bump it with every change that may give a segment other bytes: filters, gains, arguments of ffmpeg, the run-in, the
+packing of frames. Then no MP3 gets segments of two releases. 2: overs are kept, tracks without a mask are mixed alike.
+"""
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_FEATURES = ("avx", "avx2", "fma", "fma4")
 _DIGEST_CHARS = 16
@@ -26,9 +32,9 @@ _LAME_NAME = re.compile(rb"(LAME\d\.\d+[abr]?) ?\0")
 
 @cache
 def encoder_fingerprint() -> str:
-    """Return the encoder's name, the shortened SHA-256 of the ffmpeg binary, and the CPU family.
+    """Return the encoder's name, the shortened SHA-256 of the ffmpeg binary, our revision, and the CPU family.
 
-    For example "LAME4.1a-0d709a0bed1a43f2-x86_64+avx+avx2+fma". A binary that has no LAME inside has the name "Lavc".
+    For example "LAME4.1a-0d709a0bed1a43f2-r2-x86_64+avx+avx2+fma". A binary without LAME has the name "Lavc".
     The first call in a process reads the whole binary: 170 MB, 0.15 s of CPU. Raises OSError if it cannot be read.
     """
     path = Path(shutil.which(ffmpeg.EXECUTABLE) or ffmpeg.EXECUTABLE)
@@ -38,7 +44,7 @@ def encoder_fingerprint() -> str:
     # macOS has no /proc. Its builds of ffmpeg have hashes of their own, so no other system is taken for it.
     cpu_info = _CPU_INFO.read_text() if _CPU_INFO.exists() else ""
     name = names[0].decode() if names else "Lavc"
-    return f"{name}-{digest[:_DIGEST_CHARS]}-{cpu_family(platform.machine(), cpu_info)}"
+    return f"{name}-{digest[:_DIGEST_CHARS]}-r{REVISION}-{cpu_family(platform.machine(), cpu_info)}"
 
 
 def encoder_name(fingerprint: str) -> str:

@@ -3,7 +3,8 @@
 The gains follow ITU-R BS.775. A speaker between left and right goes to both at -3 dB. One at the side, at the back or
 above goes to its side at -3 dB. The LFE is left out. All gains are scaled so that the loudest possible sum is full
 scale, so nothing can clip. Speakers are the bits of WAVE_FORMAT_EXTENSIBLE's dwChannelMask, lowest first. Channels
-beyond the speakers in the mask go to both sides.
+beyond the speakers in the mask go to both sides, and so does every channel of a file without a mask: its channels are
+tracks of unknown use, such as those of a field recorder. `mp3_options.mix_warnings` tells users what was left out.
 
 Ambisonic B-format is mixed as if recorded by two cardioids that point left and right: W + Y and W - Y.
 """
@@ -25,17 +26,7 @@ _SPEAKERS = (
     *(_FAR_LEFT, _FAR_RIGHT, _FAR_MIDDLE),
     *(_FAR_LEFT, _FAR_MIDDLE, _FAR_RIGHT, _FAR_LEFT, _FAR_MIDDLE, _FAR_RIGHT),
 )
-_USUAL_MASKS = {
-    2: 0x3,
-    3: 0x7,  # left, right, centre
-    4: 0x33,  # quadraphonic
-    5: 0x37,
-    6: 0x3F,  # 5.1
-    7: 0x70F,  # 6.1
-    8: 0x63F,  # 7.1
-    10: 0x2D03F,  # 5.1.4
-    12: 0x2D63F,  # 7.1.4
-}
+_STEREO = 0x3
 
 
 def pan_filter(
@@ -55,11 +46,9 @@ def pan_filter(
 
 def _mask_gains(channels: int, mask: int) -> list[tuple[float, float]]:
     # Two channels are left and right, even if the mask says otherwise.
-    mask = mask if mask and channels > 2 else _USUAL_MASKS.get(channels, 0)
+    mask = _STEREO if channels == 2 else mask
     named = (gain for bit, gain in enumerate(_SPEAKERS) if mask >> bit & 1)
-    gains = [gain for gain, _ in zip(chain(named, repeat(_MIDDLE)), range(channels), strict=False)]
-    only_lfe = all(gain == _LFE for gain in gains)
-    return [_MIDDLE] * channels if only_lfe else gains
+    return [gain for gain, _ in zip(chain(named, repeat(_MIDDLE)), range(channels), strict=False)]
 
 
 def _b_format_gains(channels: int) -> list[tuple[float, float]]:

@@ -75,14 +75,16 @@ def decoding_arguments(info: WavInfo) -> list[str]:
 def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
     """Remove the encoder's delay and padding from the decoded samples of a compressed source."""
     block_align = decoded_format(info).block_align
-    delay, padding = (samples * block_align for samples in info.fmt.padding_samples)
-    held = b""
+    skip = info.fmt.padding_samples[0] * block_align
+    held, given = b"", 0
     for chunk in decoded:
-        held += chunk[delay:]
-        delay = max(0, delay - len(chunk))
-        ready = max(0, len(held) - padding)
+        held += chunk[skip:]
+        skip = max(0, skip - len(chunk))
+        ready = max(0, len(held) - info.max_padding_samples * block_align)
         yield held[:ready]
-        held = held[ready:]
+        held, given = held[ready:], given + ready
+    samples = info.audio_samples((given + len(held)) // block_align)
+    yield held[: max(0, samples * block_align - given)]
 
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
@@ -92,6 +94,8 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
             return info.fmt.codec, 1
         case Codec.PCM, 8:
             return "u8", 1
+        case Codec.PCM, 32 if info.fmt.low_24_bits:
+            return f"s24{byte_order}", 3
         case Codec.PCM, (40 | 48 | 56 | 64):
             return f"s32{byte_order}", 4
         case Codec.FLOAT, bits:
@@ -102,33 +106,46 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
 
 def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Generator[bytes]:
     """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter."""
-    position = info.data_offset + sample_range.start_sample * info.fmt.block_align
-    end = position + sample_range.samples * info.fmt.block_align
-    step = CHUNK_BYTES // info.fmt.block_align * info.fmt.block_align
-    while position < end:
-        chunk = os.pread(file.fileno(), min(step, end - position), position)
-        if not chunk:
-            return
-        position += len(chunk)
+    block_align = info.fmt.block_align
+    start = sample_range.start_sample * block_align
+    step = CHUNK_BYTES // block_align * block_align
+    for chunk in _read_data(file, info, start, start + sample_range.samples * block_align, step):
         yield _to_raw_format(chunk, info)
+
+
+def _read_data(file: BinaryIO, info: WavInfo, start: int, end: int, step: int) -> Iterator[bytes]:
+    """Yield the bytes from `start` to `end` of the audio, whose ranges count as one."""
+    for part in info.data:
+        position, part_end = part.offset + max(0, start), part.offset + min(end, part.size)
+        while position < part_end:
+            chunk = os.pread(file.fileno(), min(step, part_end - position), position)
+            if not chunk:
+                return
+            position += len(chunk)
+            yield chunk
+        start, end = start - part.size, end - part.size
 
 
 def _to_raw_format(chunk: bytes, info: WavInfo) -> bytes:
     match info.fmt.codec, info.fmt.bits_per_sample:
+        case Codec.PCM, 32 if info.fmt.low_24_bits:
+            first = 1 if info.big_endian else 0
+            return _narrow(chunk, 4, range(first, first + 3))
         case Codec.PCM, (40 | 48 | 56 | 64) as bits:
-            return _narrow_to_32_bits(chunk, bits // 8, big_endian=info.big_endian)
+            # ffmpeg has no raw format of wider integers, so each keeps its upper 32 bits.
+            first = 0 if info.big_endian else bits // 8 - 4
+            return _narrow(chunk, bits // 8, range(first, first + 4))
         case Codec.FLOAT, bits:
             return _silence_nan(chunk, bits // 8, big_endian=info.big_endian)
     return chunk
 
 
-def _narrow_to_32_bits(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
-    """Keep the upper 32 bits of each sample, because ffmpeg has no raw format of wider integers."""
-    first = 0 if big_endian else sample_bytes - 4
-    upper = bytearray(len(chunk) // sample_bytes * 4)
-    for index in range(4):
-        upper[index::4] = chunk[first + index :: sample_bytes]
-    return bytes(upper)
+def _narrow(chunk: bytes, sample_bytes: int, kept: range) -> bytes:
+    """Keep only these bytes of each sample."""
+    narrow = bytearray(len(chunk) // sample_bytes * len(kept))
+    for index, byte in enumerate(kept):
+        narrow[index :: len(kept)] = chunk[byte::sample_bytes]
+    return bytes(narrow)
 
 
 def _silence_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
@@ -151,10 +168,4 @@ def compressed_file(file: BinaryIO, info: WavInfo) -> Generator[bytes]:
     fmt = info.fmt.payload + b"\0" * (len(info.fmt.payload) % 2)
     yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt.payload)) + fmt
     yield b"data" + _UNKNOWN_SIZE
-    position, end = info.data_offset, info.data_offset + info.data_bytes
-    while position < end:
-        chunk = os.pread(file.fileno(), min(CHUNK_BYTES, end - position), position)
-        if not chunk:
-            return
-        position += len(chunk)
-        yield chunk
+    yield from _read_data(file, info, 0, info.data_bytes, CHUNK_BYTES)

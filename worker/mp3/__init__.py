@@ -4,7 +4,7 @@ Other packages import only what this file exports.
 """
 
 from worker.mp3.assemble import write_mp3
-from worker.mp3.frames import drop_run_in, frames_needed, split_frames
+from worker.mp3.frames import drop_run_in, frames_needed, lead_in, split_frames
 from worker.mp3.reservoir import pack
 
-__all__ = ["drop_run_in", "frames_needed", "pack", "split_frames", "write_mp3"]
+__all__ = ["drop_run_in", "frames_needed", "lead_in", "pack", "split_frames", "write_mp3"]

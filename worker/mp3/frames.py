@@ -15,7 +15,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from shared.errors import EncodeFailed
-from shared.mpeg import ENCODER_DELAY_SAMPLES, HEADER_BYTES, FrameFormat, MpegHeader, parse_header
+from shared.mpeg import (
+    DECODER_DELAY_SAMPLES,
+    ENCODER_DELAY_SAMPLES,
+    HEADER_BYTES,
+    FrameFormat,
+    MpegHeader,
+    parse_header,
+)
 
 _MIN_PADDING_SAMPLES = 576
 """LAME adds at least this many samples after the source's last one."""
@@ -86,8 +93,19 @@ def split_frames(stream: Iterable[bytes]) -> Iterator[bytes]:
         raise EncodeFailed
 
 
+def lead_in(samples: int, samples_per_frame: int) -> int:
+    """Return the number of silent samples to encode before a clip. The encoder's delay in the header includes them.
+
+    Decoders skip the delays of encoder and decoder. In frames of 576 samples that skip ends in the second frame, and
+    ffmpeg forgets it if the clip also ends inside that frame. So clips of 46 samples and fewer end with that frame.
+    """
+    delay = ENCODER_DELAY_SAMPLES + DECODER_DELAY_SAMPLES
+    return max(0, 2 * samples_per_frame - delay - samples) if samples_per_frame < delay else 0
+
+
 def frames_needed(samples: int, samples_per_frame: int) -> int:
     """Return how many frames LAME makes of `samples` samples (at least 1). They hold all of them."""
+    samples += lead_in(samples, samples_per_frame)
     return -(-(ENCODER_DELAY_SAMPLES + samples + _MIN_PADDING_SAMPLES) // samples_per_frame)
 
 

@@ -24,7 +24,7 @@ from fastcrc import crc16
 from shared import mpeg
 from shared.errors import EncodeFailed
 from shared.mpeg import FrameFormat, MpegHeader
-from worker.mp3.frames import Slot, layer3_header, slots, split_frames
+from worker.mp3.frames import Slot, layer3_header, lead_in, slots, split_frames
 
 _CHUNK_BYTES = 1 << 18
 _MAX_MARKS = 2048
@@ -125,7 +125,7 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encode
     frame += struct.pack(">9sB", encoder.encode(), mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
     frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.min_slot.bitrate_kbps, 255)))
-    frame += _pack_delay_and_padding(summary.frames * audio.samples_per_frame - samples)
+    frame += _pack_delay_and_padding(summary.frames, samples, audio.samples_per_frame)
     frame += struct.pack(
         ">BBHIH", _misc_byte(audio), 0, mode.preset, total_bytes, summary.audio_crc
     )
@@ -170,11 +170,12 @@ def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
     return bytes(entries)
 
 
-def _pack_delay_and_padding(surplus_samples: int) -> bytes:
-    padding = surplus_samples - mpeg.ENCODER_DELAY_SAMPLES
+def _pack_delay_and_padding(frames: int, samples: int, samples_per_frame: int) -> bytes:
+    delay = mpeg.ENCODER_DELAY_SAMPLES + lead_in(samples, samples_per_frame)
+    padding = frames * samples_per_frame - delay - samples
     if not mpeg.DECODER_DELAY_SAMPLES <= padding <= _UINT12_MAX:
         raise EncodeFailed
-    return (mpeg.ENCODER_DELAY_SAMPLES << 12 | padding).to_bytes(3)
+    return (delay << 12 | padding).to_bytes(3)
 
 
 def _misc_byte(audio: FrameFormat) -> int:

@@ -28,6 +28,7 @@ from mutagen.id3 import (
 from mutagen.id3 import Encoding as Charset
 
 from worker.tags.id3_walk import walk_frames, walk_tag
+from worker.tags.left_out import describe_frames
 from worker.tags.text import MAX_TEXT_BYTES, clean, decode, decode_utf16
 
 MAX_FRAMES = 1_000
@@ -38,20 +39,41 @@ MAX_VALUE_CHARS = 4_000
 
 _UTF16 = (Charset.UTF16, Charset.UTF16BE)
 _LANGUAGE = re.compile(r"[A-Za-z]{3}")
+_RENAMED_IN_V23 = {"TDRC", "TDOR", "TIPL", "TMCL"}
 _V22_MIME = {"PNG": "image/png", "JPG": "image/jpeg"}
 # The same layout in every version, so copied as they are. MLLT, ASPI and SEEK describe the old file and are left out.
 _OPAQUE = {"ETCO", "GEOB", "MCDI", "OWNE", "PCNT", "POPM", "PRIV", "SYLT", "UFID", "USER"}
 
 
-def add_frames(tag: ID3, raw: bytes) -> None:
-    """Add the frames of the ID3v2 tag in `raw`, as ID3v2.4."""
-    major, frames = walk_tag(raw)
+def add_frames(tag: ID3, raw: bytes) -> list[str]:
+    """Add the frames of the ID3v2 tag in `raw`, as ID3v2.4. Return sentences for the user about the others."""
+    unreadable: list[str] = []
+    major, frames = walk_tag(raw, unreadable)
     for name, data in islice(frames, MAX_FRAMES):
         if name in _OPAQUE:
             tag.unknown_frames.append(_opaque(name, data))
         elif frame := _id3_frame(name, data, major):
             _add(tag, frame)
+        else:
+            unreadable.append(name)
+    excess = [name for name, _ in frames]
     tag.update_to_v24()
+    return [
+        *describe_frames(unreadable, "they cannot be read or describe another file"),
+        *describe_frames(excess, f"a tag may have {MAX_FRAMES}"),
+    ]
+
+
+def convert_to_v23(tag: ID3) -> list[str]:
+    """Convert a tag to ID3v2.3. Return sentences for the user about frames that only 2.4 has."""
+    before = {key.partition(":")[0] for key in tag}
+    tag.update_to_v23()
+    after = {key.partition(":")[0] for key in tag}
+    tag.unknown_frames = [
+        frame[:4] + (len(frame) - 10).to_bytes(4) + frame[8:] for frame in tag.unknown_frames
+    ]
+    tag._unknown_v2_version = 3  # noqa: SLF001 -- mutagen drops them otherwise
+    return describe_frames(sorted(before - after - _RENAMED_IN_V23), "only ID3v2.4 has them")
 
 
 def _add(tag: ID3, frame: Any) -> None:
@@ -132,7 +154,9 @@ def _chapter(_name: str, data: bytes, major: int) -> Frame | None:
     if len(rest) < 16:
         return None
     start_ms, end_ms = struct.unpack_from(">2I", rest)
-    sub_frames = islice(walk_frames(rest, major, 16, unsynchronised=False), MAX_CHAPTER_SUB_FRAMES)
+    sub_frames = islice(
+        walk_frames(rest, major, 16, [], unsynchronised=False), MAX_CHAPTER_SUB_FRAMES
+    )
     return CHAP(
         element_id=_decode_latin1(element_id),
         start_time=start_ms,

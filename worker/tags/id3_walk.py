@@ -2,7 +2,7 @@
 
 In: ID3v2.2, 2.3, 2.4 or broken bytes. Out: frame names (as in ID3v2.4, or as in 2.3 for frames that 2.4 lacks) with
 their data, unsynchronisation undone. Raises nothing. Frames that players cannot read (incomplete, compressed or
-encrypted) are left out. Time and memory are linear in the size of the tag.
+encrypted) are left out, and their names go to `unreadable`. Time and memory are linear in the size of the tag.
 Sources: ID3v2.2 (section 3), 2.3.0 (section 3) and 2.4.0 structure (sections 3, 4 and 6).
 
 mutagen's own reader takes quadratic time on many small frames, unpacks compressed ones without a bound, recurses
@@ -20,10 +20,11 @@ _FRAME = re.compile(rb"([A-Z][A-Z0-9]{2}[A-Z0-9 \0])([\s\S]{4})[\s\S]([\s\S])")
 _V22_NAMES = {old: new.__bases__[0].__name__ for old, new in Frames_2_2.items()}
 
 
-def walk_tag(raw: bytes) -> tuple[int, Iterator[tuple[str, bytes]]]:
+def walk_tag(raw: bytes, unreadable: list[str]) -> tuple[int, Iterator[tuple[str, bytes]]]:
     """Return the tag's major version, or 0, and its frames. Ignores its size field: they end at padding or the end."""
     header = _TAG.search(raw, 0, 26)  # some writers leave stray bytes before it
     if not header:
+        unreadable += ["the whole tag"] * bool(raw.strip(b"\0"))
         return 0, iter(())
     major, flags = header[1][0], header[2][0]
     unsynchronised = bool(flags & 0x80)
@@ -32,7 +33,7 @@ def walk_tag(raw: bytes) -> tuple[int, Iterator[tuple[str, bytes]]]:
         body, at = _undo_unsynchronisation(raw[at:]), 0
     if flags & 0x40:
         at += _extended_header_bytes(body, at, major)
-    return major, walk_frames(body, major, at, unsynchronised=unsynchronised)
+    return major, walk_frames(body, major, at, unreadable, unsynchronised=unsynchronised)
 
 
 def _undo_unsynchronisation(data: bytes) -> bytes:
@@ -50,7 +51,7 @@ def _extended_header_bytes(body: bytes, at: int, major: int) -> int:
 
 
 def walk_frames(
-    body: bytes, major: int, at: int, *, unsynchronised: bool
+    body: bytes, major: int, at: int, unreadable: list[str], *, unsynchronised: bool
 ) -> Iterator[tuple[str, bytes]]:
     pattern = _FRAME_V22 if major == 2 else _FRAME
     while head := pattern.match(body, at):
@@ -60,6 +61,8 @@ def walk_frames(
         data = _frame_data(body[start:at], major, head[3][0] if head[3] else 0, unsynchronised)
         if data and at <= len(body):
             yield _V22_NAMES.get(name, name), data
+        elif at > start:
+            unreadable.append(name)
 
 
 def _frame_size(body: bytes, start: int, raw: bytes, major: int) -> int:

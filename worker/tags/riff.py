@@ -1,9 +1,9 @@
 """Reads RIFF's own metadata as (kind, text) pairs. A kind is the ID3v2.4 frame for such a text: TIT2, TXXX:keywords.
 
-In: the payload of a LIST/INFO, `bext` or `iXML` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs, in
-the order of the chunk; the text may be empty. Raises nothing, even for broken input. Time is linear.
+In: the payload of a LIST/INFO, `bext`, `cart` or `iXML` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs,
+in the order of the chunk; the text may be empty. Raises nothing, even for broken input. Time is linear.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 v2
-(bext), iXML 3.01. The TXXX names of bext fields are those that ffmpeg uses.
+(bext), AES46-2002 (cart), iXML 3.01. The TXXX names of bext fields are those that ffmpeg uses.
 """
 
 import html
@@ -11,7 +11,8 @@ import re
 import struct
 from collections.abc import Iterator
 
-from worker.tags.text import clean, decode, decode_field
+from worker.tags.charset import FileText
+from worker.tags.text import clean, decode
 
 Pair = tuple[str, str]
 
@@ -48,6 +49,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{3}")
 _RECORDING_CODE = re.compile(r"[A-Z]{2}-?[A-Z0-9]{3}-?[0-9]{2}-?[0-9]{5}")
 _BEXT_TEXTS = "256s32s32s10s8s"
 _BEXT_HEAD_BYTES = 602
+_UMID = slice(348, 412)
 _UNSET_LOUDNESS = 0x7FFF
 _LOUDNESS = (
     "loudness_value",
@@ -56,6 +58,15 @@ _LOUDNESS = (
     "max_momentary_loudness",
     "max_short_term_loudness",
 )
+_CART_TEXTS = "4x64s64s64s64s64s64s64s10s8s10s8s64s64s64s"
+_CART_KINDS = (
+    *("TIT2", "TPE1", "TXXX:cut_id", "TXXX:client_id", "TXXX:category", "TXXX:classification"),
+    *("TXXX:out_cue", "TXXX:start_date", "TXXX:start_time", "TXXX:end_date", "TXXX:end_time"),
+    *("TXXX:producer_app_id", "TXXX:producer_app_version", "TXXX:user_defined"),
+)
+_CART_LEVEL_AT = 680
+_CART_TIMERS, _CART_URL = slice(684, 748), slice(1024, 2048)
+_CART_HEAD_BYTES = 2048
 _IXML = re.compile(r"<(PROJECT|SCENE|TAKE|TAPE|NOTE)>([^<]*)</\1>")
 _ITEM_ID = re.compile(rb"[A-Za-z][A-Za-z0-9]{2}[A-Za-z0-9 ]")
 _DATE = re.compile(
@@ -76,11 +87,11 @@ def items(payload: bytes, order: str) -> Iterator[tuple[bytes, bytes]]:
         yield head[0], payload[start:at]
 
 
-def info_pairs(payload: bytes, order: str, code_page: int) -> Iterator[Pair]:
+def info_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
     for item_id, data in items(payload, order):
         name = item_id.upper()
         kind = _INFO_KINDS.get(name, f"TXXX:{name.decode()}")
-        text = decode_field(data, code_page)
+        text = texts.field(data)
         if kind == "TDRC":
             kind, text = _date_pair(text)
         elif kind == "TRCK":
@@ -103,15 +114,15 @@ def _track_pair(text: str) -> Pair:
     return ("TRCK", "/".join(filter(None, track.groups()))) if track else ("TXXX:track", text)
 
 
-def bext_pairs(payload: bytes, order: str) -> Iterator[Pair]:
+def bext_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
     """Yield nothing for a bext that is all zeros, which a writer only reserved."""
     if not payload.strip(b"\0"):
         return
     head = payload[:_BEXT_HEAD_BYTES].ljust(_BEXT_HEAD_BYTES, b"\0")
-    texts = struct.unpack_from(_BEXT_TEXTS, head)
+    fields = struct.unpack_from(_BEXT_TEXTS, head)
     samples_low, samples_high, version = struct.unpack_from(order + "IIH", head, 338)
     loudness = struct.unpack_from(order + "5h", head, 412)
-    description, originator, reference, date, time = map(decode_field, texts)
+    description, originator, reference, date, time = map(texts.field, fields)
     yield COMMENT, description
     yield "TXXX:description", description
     yield "TENC", originator
@@ -120,7 +131,9 @@ def bext_pairs(payload: bytes, order: str) -> Iterator[Pair]:
     yield "TXXX:origination_date", date
     yield "TXXX:origination_time", time
     yield "TXXX:time_reference", str(samples_high << 32 | samples_low)
-    yield "TXXX:coding_history", decode_field(payload[_BEXT_HEAD_BYTES:])
+    yield "TXXX:coding_history", texts.field(payload[_BEXT_HEAD_BYTES:])
+    if version >= 1 and any(head[_UMID]):
+        yield "TXXX:umid", f"0x{head[_UMID].hex().upper()}"
     if version >= 2 and any(loudness):
         yield from _loudness_pairs(loudness)
 
@@ -129,6 +142,23 @@ def _loudness_pairs(hundredths: tuple[int, ...]) -> Iterator[Pair]:
     for name, value in zip(_LOUDNESS, hundredths, strict=True):
         if value != _UNSET_LOUDNESS:
             yield f"TXXX:{name}", f"{value / 100:.2f}"
+
+
+def cart_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
+    """Yield the fields of AES46's `cart` chunk."""
+    if not payload.strip(b"\0"):
+        return
+    head = payload[:_CART_HEAD_BYTES].ljust(_CART_HEAD_BYTES, b"\0")
+    fields = struct.unpack_from(_CART_TEXTS, head)
+    for kind, field in zip(_CART_KINDS, fields, strict=True):
+        yield kind, texts.field(field)
+    if level := struct.unpack_from(order + "i", head, _CART_LEVEL_AT)[0]:
+        yield "TXXX:level_reference", str(level)
+    for usage, sample in struct.iter_unpack(order + "4sI", head[_CART_TIMERS]):
+        if usage.strip(b"\0 "):
+            yield f"TXXX:timer_{texts.field(usage)}", str(sample)
+    yield "TXXX:url", texts.field(head[_CART_URL])
+    yield "TXXX:tag_text", texts.field(payload[_CART_HEAD_BYTES:])
 
 
 def ixml_pairs(payload: bytes) -> Iterator[Pair]:

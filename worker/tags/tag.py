@@ -1,17 +1,19 @@
-"""Converts a WAV's metadata to the ID3v2.4 tag at the start of its MP3.
+"""Converts a WAV's metadata to the ID3v2 tag at the start of its MP3.
 
 In: the WAV, the places of its metadata chunks, its length and rate, and the user's overrides. Out: the bytes of a
-complete tag without padding, which names at least the encoder. The same input gives the same bytes.
-The version is 2.4, because only that has UTF-8, and a date with its time in one frame.
+complete tag without padding, which names at least the encoder, and sentences for the user about everything that was
+left out or guessed. The same input gives the same bytes. The version is 2.4, because only that has UTF-8, and a date
+with its time in one frame; 2.3 on request, for old players.
 
-If sources disagree, the precedence is: the user's overrides, an `id3 ` chunk, LIST/INFO, `bext`, iXML. Within one
-source the first value counts. Raises OSError if the file cannot be read, and nothing for broken input. Time is linear.
-Memory is about four times the metadata, always below 100 MB.
+If sources disagree, the precedence is: the user's overrides, an `id3 ` chunk, LIST/INFO, `bext`, `cart`, iXML. Within
+one source the first value counts. Raises OSError if the file cannot be read, and nothing for broken input. Time is
+linear. Memory is about four times the metadata, always below 100 MB.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain, islice
 from typing import BinaryIO
@@ -20,10 +22,19 @@ from mutagen.id3 import COMM, ID3, TCON, TXXX, Frame, Frames
 from mutagen.id3 import Encoding as Charset
 
 from shared.wav import Chunk
-from worker.tags import id3
+from worker.tags import id3, left_out
 from worker.tags.chapters import chapters
-from worker.tags.riff import COMMENT, Pair, bext_pairs, info_pairs, ixml_pairs, timestamp
-from worker.tags.text import clean
+from worker.tags.charset import FileText
+from worker.tags.riff import (
+    COMMENT,
+    Pair,
+    bext_pairs,
+    cart_pairs,
+    info_pairs,
+    ixml_pairs,
+    timestamp,
+)
+from worker.tags.text import clean, code_page_name
 
 MAX_METADATA_BYTES = 16 * 2**20
 """Of all chunks together. A chunk that would exceed it is left out."""
@@ -39,69 +50,124 @@ _OVERRIDES = {
     "comment": COMMENT,
 }
 _GENRE = re.compile(r"([0-9]+)|\(([0-9]+)\)(.*)", re.DOTALL)
-_READ = (b"LIST", b"BEXT", b"ID3", b"CUE", b"CSET", b"IXML")
+_READ = (b"LIST", b"BEXT", b"CART", b"ID3", b"CUE", b"CSET", b"IXML")
 
 Payloads = defaultdict[bytes, list[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    data: bytes
+    warnings: list[str]
+    """Sentences for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The properties of a WAV that its metadata depends on. `samples` are per channel."""
+
+    samples: int
+    sample_rate_hz: int
+    big_endian: bool
+    """The byte order of the container (RIFX)."""
 
 
 def read_tags(
     file: BinaryIO,
     chunks: Sequence[Chunk],
-    *,
-    samples: int,
-    sample_rate_hz: int,
-    big_endian: bool,
+    audio: Audio,
     overrides: Mapping[str, str],
     encoder: str,
-) -> bytes:
-    """Return a complete ID3v2.4 tag.
+    *,
+    charset: str = "",
+    version: str = "2.4",
+) -> Tag:
+    """Return a complete ID3v2 tag.
 
-    `samples` are per channel. `big_endian` is the container's byte order (RIFX). `overrides` may have title, artist,
-    album, track, year, genre and comment; an empty one removes the WAV's own value.
+    `overrides` may have title, artist, album, track, year, genre and comment; an empty one removes the WAV's own value.
+    `charset` is the one that the user named for the WAV's text.
     """
-    # The payloads are freed before mutagen makes its copies.
-    tag = _collect(_payloads(file, chunks), ">" if big_endian else "<", samples, sample_rate_hz)
+    warnings: list[str] = []
+    tag = _decode(_payloads(file, chunks, warnings), audio, charset, warnings)
     _override(tag, overrides)
-    _drop_unknown_genres(tag)
+    warnings += _drop_unknown_genres(tag)
     if not tag.getall("TSSE"):
         # Some players and checkers report a missing tag.
         tag.add(_id3_frame("TSSE", f"wav2mp3, {encoder}"))
-    return _serialize(tag)
+    if version == "2.3":
+        warnings += id3.convert_to_v23(tag)
+    return Tag(_serialize(tag, version), warnings)
 
 
-def _collect(payloads: Payloads, order: str, samples: int, sample_rate_hz: int) -> ID3:
-    tag = ID3()
-    for payload in payloads[b"ID3"]:
-        id3.add_frames(tag, payload)
-    for kind, text in islice(_pairs(payloads, order), MAX_PAIRS):
-        if text and not tag.getall(kind):
-            tag.add(_id3_frame(kind, text))
-    if payloads[b"CUE"] and not tag.getall("CHAP"):
-        cue, adtl = payloads[b"CUE"][0], payloads[b"LISTADTL"]
-        for frame in chapters(cue, adtl, order, samples=samples, sample_rate_hz=sample_rate_hz):
-            tag.add(frame)
+def _decode(payloads: Payloads, audio: Audio, charset: str, warnings: list[str]) -> ID3:
+    order = ">" if audio.big_endian else "<"
+    cset = b"".join(payloads[b"CSET"])[:2]
+    code_page = int.from_bytes(cset, "big" if audio.big_endian else "little")
+    texts = FileText(requested=charset, declared=code_page_name(code_page))
+    tag, found = _collect(payloads, order, audio, texts)
+    if texts.guess():
+        tag, found = _collect(payloads, order, audio, texts)
+    warnings += [*found, *texts.warnings()]
     return tag
 
 
-def _payloads(file: BinaryIO, chunks: Sequence[Chunk]) -> Payloads:
+def _collect(
+    payloads: Payloads, order: str, audio: Audio, texts: FileText
+) -> tuple[ID3, list[str]]:
+    tag, warnings = ID3(), []
+    for payload in payloads[b"ID3"]:
+        warnings += id3.add_frames(tag, payload)
+    pairs = _pairs(payloads, order, texts)
+    lost: list[Pair] = []
+    for kind, text in islice(pairs, MAX_PAIRS):
+        if text and tag.getall(kind):
+            lost.append((kind, text))
+        elif text:
+            tag.add(_id3_frame(kind, text))
+    warnings += left_out.describe_texts(
+        tag, lost, beyond_limit=sum(bool(text) for _, text in pairs)
+    )
+    warnings += left_out.describe_ixml(payloads[b"IXML"])
+    if tag.getall("CHAP"):
+        return tag, warnings + left_out.describe_cues(payloads[b"CUE"])
+    frames, notes = chapters(
+        payloads[b"CUE"],
+        payloads[b"LISTADTL"],
+        order,
+        texts,
+        samples=audio.samples,
+        sample_rate_hz=audio.sample_rate_hz,
+    )
+    for frame in frames:
+        tag.add(frame)
+    return tag, warnings + notes
+
+
+def _payloads(file: BinaryIO, chunks: Sequence[Chunk], warnings: list[str]) -> Payloads:
     """Read the payloads by id, those of a LIST by id and type. Ids are upper case here; W64 has them in lower case."""
     payloads: Payloads = defaultdict(list)
     free_bytes = MAX_METADATA_BYTES
     for chunk in chunks:
         kind = chunk.id.upper().rstrip(b" \0")
-        if kind in _READ and chunk.size <= free_bytes:
+        if kind in _READ and chunk.size > free_bytes:
+            warnings.append(
+                f"The {kind.decode()} chunk of {chunk.size} bytes was left out, "
+                f"because the metadata may have {MAX_METADATA_BYTES} bytes."
+            )
+        elif kind in _READ:
             free_bytes -= chunk.size
             file.seek(chunk.offset)
             payload = file.read(chunk.size)
             payloads[kind + payload[:4].upper() if kind == b"LIST" else kind].append(payload)
+    warnings += left_out.describe_chunks(chunks, payloads, _READ)
     return payloads
 
 
-def _pairs(payloads: Payloads, order: str) -> Iterator[Pair]:
-    code_page = int.from_bytes(b"".join(payloads[b"CSET"])[:2], "little" if order == "<" else "big")
+def _pairs(payloads: Payloads, order: str, texts: FileText) -> Iterator[Pair]:
     return chain(
-        chain.from_iterable(info_pairs(info, order, code_page) for info in payloads[b"LISTINFO"]),
-        chain.from_iterable(bext_pairs(bext, order) for bext in payloads[b"BEXT"]),
+        chain.from_iterable(info_pairs(info, order, texts) for info in payloads[b"LISTINFO"]),
+        chain.from_iterable(bext_pairs(bext, order, texts) for bext in payloads[b"BEXT"]),
+        chain.from_iterable(cart_pairs(cart, order, texts) for cart in payloads[b"CART"]),
         chain.from_iterable(ixml_pairs(ixml) for ixml in payloads[b"IXML"]),
     )
 
@@ -126,12 +192,15 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> None:
             tag.add(_id3_frame(kind, timestamp(text) if kind == "TDRC" else text))
 
 
-def _drop_unknown_genres(tag: ID3) -> None:
+def _drop_unknown_genres(tag: ID3) -> list[str]:
     """Drop numbers of genres that do not exist, such as 255 for "none": eyeD3 rejects an MP3 that has one."""
+    dropped: list[str] = []
     for frame in tag.getall("TCON"):
+        dropped += [text for text in frame.text if _known_genre(text) != text]
         frame.text = [text for text in map(_known_genre, frame.text) if text]
         if not frame.text:
             tag.delall("TCON")
+    return [f"The genre number in {text!r} does not exist and was left out." for text in dropped]
 
 
 def _known_genre(text: str) -> str:
@@ -143,7 +212,7 @@ def _known_genre(text: str) -> str:
     return text if len(number) <= 3 and int(number or 0) < len(TCON.GENRES) else match[3] or ""
 
 
-def _serialize(tag: ID3) -> bytes:
+def _serialize(tag: ID3, version: str) -> bytes:
     out = BytesIO()
-    tag.save(out, padding=lambda _info: 0)
+    tag.save(out, v2_version=int(version[-1]), padding=lambda _info: 0)
     return out.getvalue()

@@ -14,6 +14,9 @@ MAX_TEXT_BYTES = 65_536
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
+_UPPER_BYTES = frozenset(b"\x00\x01\x02\x03\x04\x05\x06\x0e\x1e")
+"""The upper bytes of UTF-16 units in Latin, Greek, Cyrillic, Hebrew, Arabic and Thai. Text of one byte has none."""
+
 # Windows code pages whose Python codecs are not named by their number.
 _CODECS = {
     37: "cp037",
@@ -45,20 +48,12 @@ def clean(text: str) -> str:
     return _UNPRINTABLE.sub("", lines).strip()
 
 
-def decode_field(raw: bytes, code_page: int = 0) -> str:
-    """Decode a NUL-terminated field. Bytes after the NUL are leftovers in the writer's buffer."""
+def decode(raw: bytes, *charsets: str) -> str:
+    """Decode UTF-8 if it is valid (other text hardly ever is), else the first charset that fits, else Windows-1252."""
     raw = raw[:MAX_TEXT_BYTES]
-    if _is_utf16(raw):
-        return clean(decode_utf16(raw).partition("\0")[0])
-    return clean(decode(raw.partition(b"\0")[0], code_page))
-
-
-def decode(raw: bytes, code_page: int = 0) -> str:
-    """Decode UTF-8 if it is valid (other text hardly ever is), else the Windows code page, else Windows-1252."""
-    raw = raw[:MAX_TEXT_BYTES]
-    for encoding in ("utf-8", _CODECS.get(code_page, f"cp{code_page}"), "cp1252"):
+    for charset in ("utf-8", *charsets, "cp1252"):
         try:
-            return raw.decode(encoding)
+            return raw.decode(charset)
         except UnicodeDecodeError as error:
             if _is_cut_utf8(raw, error):
                 return raw[: error.start].decode()
@@ -79,9 +74,20 @@ def decode_utf16(raw: bytes) -> str:
     return body.decode("utf-16-be" if big_endian else "utf-16-le", "replace")
 
 
-def _is_utf16(raw: bytes) -> bool:
-    one_half_is_zero = len(raw) > 1 and not (any(raw[::2]) and any(raw[1::2]))
-    return one_half_is_zero or raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE))
+def code_page_name(code_page: int) -> str:
+    """Return Python's name of a Windows code page, or "" for 0."""
+    return _CODECS.get(code_page, f"cp{code_page}") if code_page else ""
+
+
+def find_utf16_order(raw: bytes) -> str:
+    """Return the codec of UTF-16 without a mark, or "". The upper halves of its units are block numbers or zeros."""
+    raw = raw[: len(raw) // 2 * 2]
+    if len(raw.rstrip(b"\0")) < 2:
+        return ""
+    for codec, upper, lower in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+        if _UPPER_BYTES.issuperset(raw[upper::2]) and any(raw[lower::2]):
+            return codec
+    return ""
 
 
 def _is_cut_utf8(raw: bytes, error: UnicodeDecodeError) -> bool:

@@ -25,11 +25,13 @@ from tests.api.wire import (
     wire,
 )
 from tests.conftest import User
+from tests.wavs import build, sine
 
 LeftBehind = Callable[[], list[object]]
 MIB = 2**20
 DRAIN_IDLE_TIMEOUT_S = 5  # of api/http/request_body.py
 IDLE_TIMEOUT_S = 3  # set by tests/conftest.py
+LEAST_BYTES_PER_S = 4096  # the default of MIN_UPLOAD_BYTES_PER_S
 RSS_GROWTH_KIB = 30 * 1024
 
 
@@ -61,15 +63,29 @@ def test_a_body_arrives_byte_by_byte(service_url: str, user: User) -> None:
 
 
 def test_a_slow_upload_keeps_its_lease(service_url: str, user: User) -> None:
-    body = form(SHORT_WAV)
+    body = form(build(sine(30_000)))
+    piece_bytes = LEAST_BYTES_PER_S * IDLE_TIMEOUT_S // 3
     with wire(service_url) as connection:
         connection.begin(user, ("Content-Length", len(body)))
-        connection.send(body[:300])
-        for at in range(300, 310):
+        for at in range(0, len(body), piece_bytes):
             time.sleep(IDLE_TIMEOUT_S / 4)
-            connection.send(body[at : at + 1])
-        connection.send(body[310:])
+            connection.send(body[at : at + piece_bytes])
         assert connection.answer().status_code == 202
+
+
+def test_a_trickling_upload_is_aborted(
+    service_url: str, user: User, left_behind: LeftBehind
+) -> None:
+    with wire(service_url) as connection:
+        connection.begin(user, ("Content-Length", 10**6))
+        connection.send(part(wav_head(10**6)))
+        for _ in range(4 * IDLE_TIMEOUT_S):
+            time.sleep(0.5)
+            connection.send(bytes(LEAST_BYTES_PER_S // 10))
+            if connection.has_answer():
+                break
+        refused(connection.answer(), 408, "upload_timeout")
+    eventually(lambda: not left_behind())
 
 
 def test_a_broken_upload_leaves_nothing(

@@ -16,6 +16,7 @@ from shared.errors import EncodeFailed
 from shared.mp3_options import Options, Target
 from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import SampleRange
+from shared.settings import get_settings
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -38,7 +39,7 @@ def add_user() -> UUID:
 
 
 def reserve(session: Session, user_id: UUID, filename: str = "a.wav") -> UUID:
-    return db.uploads.reserve(session, user_id, filename, Options(quality=2), {}, max_pending=100)
+    return db.uploads.reserve(session, user_id, filename, Options(quality=2), {}, get_settings())
 
 
 def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGMENTS) -> list[int]:

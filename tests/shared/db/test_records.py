@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import Job, JobKind, JobState, Record, RecordStatus
-from shared.errors import FilenameTaken, TooManyPending
-from shared.mp3_options import Options
+from shared.errors import FilenameTaken
 from tests.shared.db import rows
 from tests.shared.db.rows import MAX_ATTEMPTS, db_call
 
@@ -134,23 +133,6 @@ def test_an_aborted_upload_frees_its_filename() -> None:
     db_call(rows.reserve, user_id)
     with db.transaction() as session:
         assert session.get(Record, record_id) is None
-
-
-def test_pending_records_are_limited() -> None:
-    user_id = rows.add_user()
-
-    def reserve(session: Session, name: str) -> UUID:
-        return db.uploads.reserve(session, user_id, name, Options(), {}, max_pending=2)
-
-    done, failed = db_call(reserve, "done"), db_call(reserve, "failed")
-    db_call(rows.accept, failed)
-    with pytest.raises(TooManyPending):
-        db_call(reserve, "one more")
-    db_call(rows.fail, failed)
-    db_call(rows.accept, done)
-    db_call(_convert, done)
-    db_call(_finish, done)
-    db_call(reserve, "one more")
 
 
 def test_an_accepted_record_has_its_jobs_in_order() -> None:

@@ -7,6 +7,7 @@ from shared import db
 from shared.db import RecordStatus
 from shared.errors import FilenameTaken, StillUploading
 from shared.mp3_options import Options
+from shared.settings import get_settings
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
 
@@ -90,5 +91,5 @@ def test_filenames_lists_only_those_in_use() -> None:
 
 def _reserve_replacing(session: Session, user_id: UUID) -> UUID:
     return db.uploads.reserve(
-        session, user_id, "a.wav", Options(), {}, max_pending=100, replaces=True
+        session, user_id, "a.wav", Options(), {}, get_settings(), replaces=True
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.errors import BadWav
-from shared.wav import Chunk, WavInfo, check_start, read_wav
+from shared.wav import Chunk, DataRange, WavInfo, check_start, read_wav
 from tests import wavs
 
 GIB = 2**30
@@ -94,7 +94,7 @@ def test_an_empty_data_chunk_is_refused(after: bytes) -> None:
     "missing", [wavs.build(wavs.sine(0)), wavs.build(wavs.sine(1), codec="float", bits=64)[:-1]]
 )
 def test_an_incomplete_sample_is_refused(missing: bytes) -> None:
-    with pytest.raises(BadWav, match="no samples"):
+    with pytest.raises(BadWav, match=r"no samples|cut off inside its first sample"):
         read(missing)
 
 
@@ -115,11 +115,14 @@ def test_a_stray_last_byte_is_ignored(declared: int | None) -> None:
     assert (info.samples, info.data_bytes, info.warnings) == (50, 200, ())
 
 
-def test_the_first_data_with_samples_counts() -> None:
+def test_every_data_chunk_is_converted() -> None:
     first, second = wavs.chunk(b"data", bytes(20)), wavs.chunk(b"data", bytes(40))
     fmt, empty = wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"data", b"")
     both = read(wavs.wrap([fmt, first, second]))
-    assert (both.samples, len(both.warnings)) == (10, 1)
+    assert (both.samples, both.data) == (30, (DataRange(44, 20), DataRange(72, 40)))
+    assert both.warnings == (
+        "The WAV has 2 data chunks. All of them were converted, one after another.",
+    )
     later = read(wavs.wrap([fmt, empty, second]))
     assert (later.samples, later.warnings) == (20, ())
 
@@ -212,6 +215,21 @@ def test_metadata_chunks_are_bounded_in_number() -> None:
     assert len(read(wavs.build(wavs.sine(10), after=[(b"abcd", b"12")] * 5000)).chunks) == 1000
 
 
+@pytest.mark.parametrize("container", wavs.CONTAINERS)
+def test_a_file_cut_off_early_says_so(container: str) -> None:
+    wav = wavs.build(wavs.sine(1000), container=container)
+    container_bytes = 40 if container == "W64" else 12
+    end = wav.index(b"data") + 4
+    for kept in range(container_bytes, end):
+        with pytest.raises(BadWav, match=r"cut off .* its (fmt|samples).*Copy or upload it again"):
+            read(wav[:kept])
+
+
+def test_a_file_cut_off_before_its_samples_says_so() -> None:
+    with pytest.raises(BadWav, match="cut off before its samples"):
+        read(wavs.build(wavs.sine(1000))[:44])
+
+
 @pytest.mark.parametrize(
     ("chunks", "reason"),
     [
@@ -219,6 +237,7 @@ def test_metadata_chunks_are_bounded_in_number() -> None:
         ([wavs.chunk(b"data", bytes(20))], "no fmt chunk"),
         ([wavs.chunk(b"fmt ", wavs.fmt_payload())], "no data chunk"),
         ([wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"LIST", b"wavldata")], "wavl"),
+        ([wavs.chunk(b"fmt ", wavs.fmt_payload(), declared=9999)], "declares 9999 bytes"),
         ([wavs.chunk(b"fmt ", bytes(13)), wavs.chunk(b"data", bytes(20))], "too short"),
     ],
 )

@@ -1,8 +1,10 @@
 import io
 import struct
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +82,15 @@ def test_wide_samples_keep_more_than_16_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("rate_hz", [44100, 96000])
-def test_wild_floats_are_clipped_and_nan_is_silent(tmp_path: Path, bits: int, rate_hz: int) -> None:
+def test_floats_far_above_full_scale_are_clipped(tmp_path: Path, bits: int, rate_hz: int) -> None:
     samples = sweep(30_000, 2, rate_hz)
-    wild = [1.5, -1.5, 1e10, -1e10, 1e30, -1e30, np.inf, -np.inf, np.nan]
+    wild = [8.5, -8.5, 1e10, -1e10, 1e30, -1e30, np.inf, -np.inf, np.nan]
     if bits == 64:
         wild += [1e300, -1e300]
     noise = np.random.default_rng(1)
     places = noise.choice(samples.size, 2000, replace=False)
     samples.ravel()[places] = noise.choice(wild, 2000)
-    tame = np.clip(np.nan_to_num(samples, nan=0, posinf=1, neginf=-1), -1, 1)
+    tame = np.clip(np.nan_to_num(samples, nan=0, posinf=8, neginf=-8), -8, 8)
     mp3s = [
         convert(
             tmp_path, wavs.build(values, sample_rate_hz=rate_hz, codec="float", bits=bits)
@@ -96,6 +98,59 @@ def test_wild_floats_are_clipped_and_nan_is_silent(tmp_path: Path, bits: int, ra
         for values in (samples, tame)
     ]
     assert mp3s[0] == mp3s[1]
+
+
+@pytest.mark.parametrize(("codec", "bits"), [("float", 32), ("float", 64)])
+@pytest.mark.parametrize("level", [2, 8])
+def test_overs_are_neither_clipped_nor_distorted(
+    tmp_path: Path, codec: str, bits: int, level: float
+) -> None:
+    samples = level * wavs.sine(44_100, 2) / 0.5
+    converted = convert(tmp_path, wavs.build(samples, codec=codec, bits=bits))
+    voices = converted.by_ffmpeg()
+    assert np.abs(voices[5000:-5000]).max() == pytest.approx(level, rel=0.01)
+    assert snr_db(samples[5000:-5000], voices[5000:-5000]) > 60
+    assert converted.peaks_db == [pytest.approx(20 * np.log10(level), abs=0.01)]
+
+
+def test_the_peak_of_every_segment_is_measured(tmp_path: Path) -> None:
+    samples = wavs.sine(12 * 44_100)
+    samples[30 * 4410] = -4
+    peaks_db = convert(tmp_path, wavs.build(samples, codec="float", bits=32), segment_s=3).peaks_db
+    assert len(peaks_db) == 4
+    assert max(peak for peak in peaks_db if peak is not None) == pytest.approx(12.04, abs=0.01)
+
+
+def test_overs_of_resampling_are_kept_and_measured(tmp_path: Path) -> None:
+    samples = np.sign(wavs.sine(96_000, 1, sample_rate_hz=96_000))
+    converted = convert(tmp_path, wavs.build(samples, sample_rate_hz=96_000))
+    (peak_db,) = converted.peaks_db
+    assert peak_db is not None
+    assert 0.5 < peak_db < 3
+    assert np.abs(converted.by_ffmpeg()).max() > 1.1
+
+
+@pytest.mark.parametrize(("codec", "bits"), [("pcm", 16), ("float", 32), ("alaw", 8)])
+@pytest.mark.parametrize("gain_db", [-12.5, 3.0, 24.0])
+def test_the_requested_gain_is_applied(
+    tmp_path: Path, codec: str, bits: int, gain_db: float
+) -> None:
+    samples = 0.5 * sweep(30_000, 2, 44100)
+    wav = wavs.build(samples, codec=codec, bits=bits)
+    voices = convert(tmp_path, wav, Options(gain_db=gain_db)).by_ffmpeg()
+    assert snr_db(samples * 10 ** (gain_db / 20), voices) > 25
+
+
+def test_gain_rescues_floats_at_integer_scale(tmp_path: Path) -> None:
+    samples = sweep(30_000, 2, 44100)
+    wav = wavs.build(samples * 2**31, codec="float", bits=32)
+    gain_db = float(-20 * np.log10(2**31))
+    assert snr_db(samples, convert(tmp_path, wav, Options(gain_db=gain_db)).decoded()) > 30
+
+
+def test_integers_at_the_mp3s_rate_are_not_measured(tmp_path: Path) -> None:
+    wav = wavs.build(sweep(20_000, 6, 44100))
+    assert convert(tmp_path, wav).peaks_db == [None]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
@@ -140,7 +195,7 @@ def test_every_quality_keeps_the_sound(tmp_path: Path, quality: int) -> None:
     assert snr_db(samples, voices) > 15
 
 
-SHORT = [1, 2, 3, 19, 20, 21, 47, 576, 1105, 1152, 1153, 2000]
+SHORT = [1, 2, 3, 19, 20, 21, 45, 46, 47, 48, 576, 1105, 1152, 1153, 2000]
 
 
 @pytest.mark.parametrize("rate_hz", [1000, 8000, 11000, 22050, 44100, 96000, 768000])
@@ -150,6 +205,18 @@ def test_the_shortest_clips_keep_their_length(tmp_path: Path, rate_hz: int) -> N
         converted = convert(tmp_path, wav)
         mp3_hz = converted.target.sample_rate_hz
         assert converted.decoded().shape == (-(-samples * mp3_hz // rate_hz), 1)
+
+
+@pytest.mark.parametrize(("codec", "bits"), [("pcm", 8), ("pcm", 16), ("float", 32), ("alaw", 8)])
+@pytest.mark.parametrize("samples", [1, 20, 46, 47])
+def test_short_clips_at_low_rates_stay_aligned(
+    tmp_path: Path, codec: str, bits: int, samples: int
+) -> None:
+    """MP3 can only hold the lower half of such a clip's spectrum, so it is a constant."""
+    wav = wavs.build(np.full((samples, 1), 0.5), codec=codec, bits=bits, sample_rate_hz=8000)
+    voices = convert(tmp_path, wav, Options(quality=0)).decoded()
+    assert voices.shape == (samples, 1)
+    assert np.mean(voices) == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -192,6 +259,19 @@ def test_channels_that_ffmpeg_rejects_are_mixed(tmp_path: Path, channels: int, m
     )
 
 
+@pytest.mark.parametrize("mask", [None, 0])
+@pytest.mark.parametrize("channels", [6, 7, 8])
+def test_every_track_without_a_mask_is_heard(
+    tmp_path: Path, channels: int, mask: int | None
+) -> None:
+    samples = 0.2 * wavs.sine(44_100, channels)
+    voices = convert(tmp_path, wavs.build(samples, channel_mask=mask)).decoded()
+    for track in range(channels):
+        hz = 220 * (1 + track)  # whole periods, so that the tones do not leak into each other
+        tone = np.exp(-2j * np.pi * hz * np.arange(44_100) / 44_100)
+        assert np.abs(tone @ voices) * 2 / 44_100 == pytest.approx(0.1 / channels, rel=0.2)
+
+
 def test_b_format_is_not_mixed_as_speakers(tmp_path: Path) -> None:
     samples = sweep(20_000, 4, 44100) * [1, 0, 1, 0]
     wav = wavs.build(samples, channel_mask=0)
@@ -230,25 +310,28 @@ def silence(seconds: float, rate_hz: int, channels: int) -> Sound:
 
 
 @pytest.mark.parametrize(
-    ("source", "quality"),
+    ("material", "quality"),
     [
-        (music(16, 44100, 2), 0),
-        (music(16, 48000, 1), 9),
-        (music(16, 22050, 2), 4),
-        (speech(16, 8000), 2),
-        (extremes(16, 44100, 2), 2),
-        (attacks(16, 44100, 2, every=3 * 1152, offset=-3), 2),
-        (noise(16, 48000, 2), 4),
-        (silence(16, 44100, 2), 2),
-        (music(16, 96000, 2), 2),
-        (attacks(16, 88200, 1, every=5 * 2304, offset=5), 0),
-        (extremes(16, 37800, 2), 4),
-        (music(16, 192000, 1), 9),
-        (speech(16, 11000), 2),
+        (partial(music, 16, 44100, 2), 0),
+        (partial(music, 16, 48000, 1), 9),
+        (partial(music, 16, 22050, 2), 4),
+        (partial(speech, 16, 8000), 2),
+        (partial(extremes, 16, 44100, 2), 2),
+        (partial(attacks, 16, 44100, 2, every=3 * 1152, offset=-3), 2),
+        (partial(noise, 16, 48000, 2), 4),
+        (partial(silence, 16, 44100, 2), 2),
+        (partial(music, 16, 96000, 2), 2),
+        (partial(attacks, 16, 88200, 1, every=5 * 2304, offset=5), 0),
+        (partial(extremes, 16, 37800, 2), 4),
+        (partial(music, 16, 192000, 1), 9),
+        (partial(speech, 16, 11000), 2),
     ],
-    ids=lambda value: f"{value.rate_hz} Hz" if isinstance(value, Sound) else f"V{value}",
+    ids=lambda value: f"{value.args[1]} Hz" if isinstance(value, partial) else f"V{value}",
 )
-def test_joined_segments_decode_like_one_pass(tmp_path: Path, source: Sound, quality: int) -> None:
+def test_joined_segments_decode_like_one_pass(
+    tmp_path: Path, material: Callable[[], Sound], quality: int
+) -> None:
+    source = material()
     wav = wavs.build(source.samples, sample_rate_hz=source.rate_hz)
     split = convert(tmp_path, wav, Options(quality=quality), segment_s=4)
     whole = convert(tmp_path, wav, Options(quality=quality))
@@ -305,8 +388,10 @@ def test_gsm_sounds_as_libsndfile_reads_it(tmp_path: Path) -> None:
     assert snr_db(soundfile.read(path, always_2d=True)[0][: len(voices)], voices) > 20
 
 
-def test_the_shortest_compressed_source_plays(tmp_path: Path) -> None:
-    fmt = wavs.fmt_payload(tag=0x0011, bits=4, block_align=8) + struct.pack("<HH", 2, 9)
+@pytest.mark.parametrize("rate_hz", [8000, 44100])
+def test_the_shortest_compressed_source_plays(tmp_path: Path, rate_hz: int) -> None:
+    fmt = wavs.fmt_payload(tag=0x0011, bits=4, block_align=8, sample_rate_hz=rate_hz)
+    fmt += struct.pack("<HH", 2, 9)
     wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", bytes(8))])
     assert convert(tmp_path, wav).decoded().shape == (9, 1)
 

@@ -14,7 +14,7 @@ from tests.worker.another_ffmpeg import another_ffmpeg
 from tests.worker.conversion import convert
 from tests.worker.mp3.mp3_material import Sound, music
 from worker.audio import encoder_fingerprint, encoder_name, ffmpeg
-from worker.audio.fingerprint import cpu_family
+from worker.audio.fingerprint import REVISION, cpu_family
 
 
 def fingerprint_of_a_process(executable: Path) -> str:
@@ -26,8 +26,9 @@ def fingerprint_of_a_process(executable: Path) -> str:
 
 
 def test_every_process_has_the_same_fingerprint() -> None:
-    _, digest, family = encoder_fingerprint().split("-", 2)
+    _, digest, revision, family = encoder_fingerprint().split("-", 3)
     assert hashlib.sha256(Path(ffmpeg.EXECUTABLE).read_bytes()).hexdigest().startswith(digest)
+    assert revision == f"r{REVISION}"
     assert family.startswith(os.uname().machine)
     assert fingerprint_of_a_process(Path(ffmpeg.EXECUTABLE)) == encoder_fingerprint()
 

@@ -53,11 +53,10 @@ def test_stereo_becomes_mono_at_half_gain() -> None:
     ("channels", "mask", "left", "right"),
     [
         (3, FL | FR | FC, [1, 0, AT_3_DB], [0, 1, AT_3_DB]),
-        (3, 0, [1, 0, AT_3_DB], [0, 1, AT_3_DB]),
         (3, FL | FR | LFE, [1, 0, 0], [0, 1, 0]),
-        (4, 0, [1, 0, AT_3_DB, 0], [0, 1, 0, AT_3_DB]),
+        (4, 0x33, [1, 0, AT_3_DB, 0], [0, 1, 0, AT_3_DB]),
         (4, FL | FR | FC | BC, [1, 0, AT_3_DB, 0.5], [0, 1, AT_3_DB, 0.5]),
-        (6, 0, [1, 0, AT_3_DB, 0, AT_3_DB, 0], [0, 1, AT_3_DB, 0, 0, AT_3_DB]),
+        (6, 0x3F, [1, 0, AT_3_DB, 0, AT_3_DB, 0], [0, 1, AT_3_DB, 0, 0, AT_3_DB]),
         (6, 0x60F, [1, 0, AT_3_DB, 0, AT_3_DB, 0], [0, 1, AT_3_DB, 0, 0, AT_3_DB]),
         (3, BL | SR | TBL, [AT_3_DB, 0, AT_3_DB], [0, AT_3_DB, 0]),
         (3, FL | SL | FLC, [1, 1, AT_3_DB], [0, 0, 0]),
@@ -72,6 +71,13 @@ def test_speakers_go_to_their_side(
     assert np.allclose(gains(channels, mask, 2), expected)
     mono = np.add(left, right)
     assert np.allclose(gains(channels, mask, 1), mono / mono.sum())
+
+
+@pytest.mark.parametrize("channels", [3, 4, 5, 6, 7, 8, 10, 12, 64])
+def test_tracks_without_a_mask_are_equally_loud(channels: int) -> None:
+    """A field recorder's tracks are no speakers: none may be taken for an LFE."""
+    for target_channels in (1, 2):
+        assert np.allclose(gains(channels, 0, target_channels), 1 / channels)
 
 
 @pytest.mark.parametrize("channels", [3, 4, 9, 16])

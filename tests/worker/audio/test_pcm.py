@@ -1,19 +1,23 @@
 import io
 import struct
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.segmentation import SampleRange
 from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
+from tests.worker.conversion import snr_db, sweep
 from worker.audio import pcm
 
 MPEG_1_LAYER_3 = b"\x01\x00\x02\x00\x00\x00\x80\x04\x01\x00\x71\x05"
@@ -131,4 +135,115 @@ def test_only_format_and_data_reach_the_decoder() -> None:
     assert b"secret" not in decoder_input
     assert decoder_input.endswith(b"data\xff\xff\xff\xff" + data)
     again = info_of(decoder_input)
-    assert replace(again, data_offset=info.data_offset, chunks=info.chunks) == info
+    assert replace(again, data=info.data, chunks=info.chunks) == info
+
+
+JOINED = [wavs.sine(1000, 2), wavs.sine(70_000, 2), wavs.sine(3, 2)]
+JOINED_24_BIT = b"".join(wavs.build(part, bits=24, after=[(b"LIST", b"odd")]) for part in JOINED)
+JOINED_RAW = b"".join(wavs.encode(part, bits=24) for part in JOINED)
+
+
+@given(start=st.integers(0, 71_003), end=st.integers(0, 71_003))
+def test_a_range_reads_across_joined_wavs(start: int, end: int) -> None:
+    data, pcm_format = read(JOINED_24_BIT, start, max(0, end - start))
+    assert data == JOINED_RAW[start * pcm_format.block_align : end * pcm_format.block_align]
+
+
+@pytest.mark.parametrize("container", ["RIFF", "RIFX"])
+def test_24_bits_in_the_lower_bytes_are_read(container: str) -> None:
+    samples = wavs.sine(50_000, 2)
+    order = ">" if container == "RIFX" else "<"
+    whole = np.rint(samples * (2**23 - 1)).astype(f"{order}i4")
+    fmt = wavs.fmt_payload(channels=2, bits=24, block_align=8, big_endian=container == "RIFX")
+    chunks = [(b"fmt ", fmt), (b"data", whole.tobytes())]
+    wav = wavs.wrap(
+        [wavs.chunk(*piece, container=container) for piece in chunks], container=container
+    )
+    data, pcm_format = read(wav)
+    got = wavs.decode(data, channels=2, bits=24, big_endian=container == "RIFX")
+    assert pcm_format == pcm.PcmFormat(f"s24{'be' if order == '>' else 'le'}", 3, 2, 44100)
+    np.testing.assert_array_equal(got, whole / 2.0**23)
+
+
+def decoded_by_ffmpeg(wav: bytes) -> tuple[bytes, WavInfo]:
+    info = info_of(wav)
+    with opened(wav) as file:
+        source = b"".join(pcm.compressed_file(file, info))
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *pcm.decoding_arguments(info), "-"]
+    decoded = subprocess.run(command, input=source, check=True, capture_output=True).stdout
+    chunks = (decoded[at : at + 999] for at in range(0, len(decoded), 999))
+    return b"".join(pcm.without_padding(chunks, info)), info
+
+
+def with_fact(wav: bytes, fact: int) -> bytes:
+    fmt = info_of(wav).fmt.payload
+    audio = wav[wav.index(b"data") :]
+    pieces = [wavs.chunk(b"fmt ", fmt), wavs.chunk(b"fact", struct.pack("<I", fact)), audio]
+    return wavs.wrap(pieces)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "block_samples"), [("IMA_ADPCM", 505), ("MS_ADPCM", 500), ("GSM610", 320)]
+)
+@pytest.mark.parametrize("missing", [0, 1, 200, 319])
+def test_block_padding_is_cut_at_the_fact(subtype: str, block_samples: int, missing: int) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, wavs.sine(5000), 8000, format="WAV", subtype=subtype)
+    whole, info = decoded_by_ffmpeg(with_fact(file.getvalue(), 2**32 - 1))
+    assert info.fmt.block_samples == block_samples
+    samples = len(whole) // 4
+    assert samples % block_samples == 0
+    cut, _ = decoded_by_ffmpeg(with_fact(file.getvalue(), samples - missing))
+    assert cut == whole[: 4 * (samples - missing)]
+
+
+@pytest.mark.parametrize("excess", [-1000, 5000])
+def test_a_wrong_fact_counts_for_nothing(excess: int) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, wavs.sine(9000), 8000, format="WAV", subtype="IMA_ADPCM")
+    whole, _ = decoded_by_ffmpeg(with_fact(file.getvalue(), 2**32 - 1))
+    assert decoded_by_ffmpeg(with_fact(file.getvalue(), len(whole) // 4 - excess))[0] == whole
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_xbox_adpcm_has_64_samples_in_a_block(channels: int) -> None:
+    fmt = wavs.fmt_payload(channels=channels, tag=0x69, bits=4, block_align=36 * channels)
+    blocks = 100 * (channels * struct.pack("<hBB", 9999, 0, 0) + bytes(32 * channels))
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt + b"\2\0\x40\0"), wavs.chunk(b"data", blocks)])
+    raw, info = decoded_by_ffmpeg(wav)
+    assert len(raw) == 4 * channels * 6400
+    assert info.duration_s == 6400 / 44100
+
+
+def mp3_in_wav(samples: wavs.Samples, rate_hz: int) -> bytes:
+    wav = wavs.build(samples, sample_rate_hz=rate_hz)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "-", "-c:a", "libmp3lame"]
+    made = subprocess.run(
+        [*command, "-b:a", "64k", "-f", "wav", "-"], input=wav, check=True, capture_output=True
+    ).stdout
+    at = made.index(b"data") + 8
+    fmt = made[20 : 20 + int.from_bytes(made[16:20], "little")]
+    return wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", made[at:])])
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(44100, 1), (44100, 2), (22050, 1), (8000, 1)])
+@pytest.mark.parametrize("counts_delay", [False, True])
+@pytest.mark.parametrize("samples", [20_000, 20_331, 20_800])
+def test_an_mp3_without_a_header_is_aligned(
+    rate_hz: int, channels: int, samples: int, *, counts_delay: bool
+) -> None:
+    source = sweep(samples, channels, rate_hz)
+    wav = with_fact(mp3_in_wav(source, rate_hz), samples + 1105 * counts_delay)
+    raw, info = decoded_by_ffmpeg(wav)
+    voices = wavs.decode(raw, channels=channels, bits=32)
+    assert len(voices) == samples
+    assert info.warnings == ()
+    assert snr_db(source[2000:-2000], voices[2000:-2000]) > 15
+
+
+def test_an_mp3_without_any_mark_is_warned_about() -> None:
+    made = mp3_in_wav(sweep(20_000, 1, 44100), 44100).replace(b"LAME", b"UUUU")
+    whole, info = decoded_by_ffmpeg(made)
+    assert info.fmt.padding_samples[0] == int.from_bytes(info.fmt.payload[28:30], "little") > 0
+    assert "does not say where its audio starts" in info.warnings[0]
+    assert len(whole) % 4 == 0

@@ -15,8 +15,8 @@ class Frame(NamedTuple):
 
     header: int
     """The header without bitrate, padding and CRC."""
-    side_info: str
-    """The side info without `main_data_begin`, as binary digits."""
+    side_info: int
+    """The side info without `main_data_begin`."""
     main_data: bytes
 
 
@@ -63,11 +63,16 @@ def _layout(header: int) -> _Layout:
 
 
 def _frame(head: bytes, layout: _Layout, slot_start: int, main: bytearray) -> Frame:
-    side_info = "".join(f"{byte:08b}" for byte in head[4:])
-    start = slot_start - int(side_info[: layout.begin_bits], 2)
-    bits = sum(int(side_info[place : place + 12], 2) for place in layout.length_places)
-    main_data = bytes(main[start : start + (bits + 7) // 8])
+    side_info, side_info_bits = int.from_bytes(head[4:]), 8 * len(head[4:])
+
+    def field(place: int, bits: int) -> int:
+        return side_info >> side_info_bits - place - bits & (1 << bits) - 1
+
+    start = slot_start - field(0, layout.begin_bits)
+    main_data_bytes = (sum(field(place, 12) for place in layout.length_places) + 7) // 8
+    main_data = bytes(main[start : start + main_data_bytes])
     assert start >= 0
-    assert len(main_data) == (bits + 7) // 8
+    assert len(main_data) == main_data_bytes
     header = int.from_bytes(head[:4]) & ~0xF200
-    return Frame(header, side_info[layout.begin_bits :], main_data)
+    rest_bits = side_info_bits - layout.begin_bits
+    return Frame(header, field(layout.begin_bits, rest_bits), main_data)

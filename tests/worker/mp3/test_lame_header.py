@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mutagen.mp3 import MP3, BitrateMode
 
@@ -246,7 +246,7 @@ def _filled(header: bytes) -> bytes:
     return header.ljust(frame_bytes(int.from_bytes(header)), header[3:])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     parts=any_parts(),
     padding=st.integers(-9, 4200) | st.integers(529, 4095),
@@ -263,6 +263,7 @@ def test_any_parts_get_a_header_or_are_refused(
             try:
                 summary = summarise(paths)
                 samples = summary.frames * parts.samples_per_frame - 576 - padding
+                assume(not parts.frames or samples > 46)  # a lead-in makes shorter ones longer
                 header = header_frame(summary, samples, quality, NAME)
             except EncodeFailed:
                 assert not parts.frames or not 529 <= padding <= 4095
@@ -312,11 +313,11 @@ def test_huge_counts_are_refused_or_capped(count: int, quality: int | None) -> N
 
 @pytest.mark.parametrize(
     ("frame", "mb"),
-    [(b"\xff\xf3\x14\xc4" + bytes(20), 12), (b"\xff\xfb\xe8\x44" + bytes(1436), 200)],
+    [(b"\xff\xf3\x14\xc4" + bytes(20), 4), (b"\xff\xfb\xe8\x44" + bytes(1436), 100)],
     ids=["smallest", "largest"],
 )
 def test_summarising_takes_linear_time(tmp_path: Path, frame: bytes, mb: int) -> None:
-    """Linear time takes a second or two; quadratic time would take minutes."""
+    """Linear time takes a second; quadratic time would take minutes."""
     count = (1 << 20) // len(frame)
     part = tmp_path / "0.part"
     part.write_bytes(count * frame)

@@ -7,12 +7,32 @@ from io import BytesIO
 from mutagen.id3 import ID3, Frame
 
 from shared.wav import Chunk
-from worker.tags.tag import read_tags
+from worker.tags.tag import Audio, Tag, read_tags
 
 RATE_HZ = 44_100
 SAMPLES = 10 * RATE_HZ
 
 RiffChunk = tuple[bytes, bytes]
+
+
+def made_tag(
+    *chunks: RiffChunk,
+    overrides: Mapping[str, str] | None = None,
+    big_endian: bool = False,
+    samples: int = SAMPLES,
+    charset: str = "",
+    version: str = "2.4",
+) -> Tag:
+    """Return the tag of a file with these chunks, each after a header as in a WAV."""
+    file, found = BytesIO(), []
+    for chunk_id, payload in chunks:
+        file.write(chunk_id + b"size")
+        found.append(Chunk(chunk_id, file.tell(), len(payload)))
+        file.write(payload)
+    audio = Audio(samples, RATE_HZ, big_endian)
+    return read_tags(
+        file, found, audio, overrides or {}, "LAME4.1a", charset=charset, version=version
+    )
 
 
 def tag_bytes(
@@ -21,25 +41,15 @@ def tag_bytes(
     big_endian: bool = False,
     samples: int = SAMPLES,
 ) -> bytes:
-    """Return the tag of a file with these chunks, each after a header as in a WAV."""
-    file, found = BytesIO(), []
-    for chunk_id, payload in chunks:
-        file.write(chunk_id + b"size")
-        found.append(Chunk(chunk_id, file.tell(), len(payload)))
-        file.write(payload)
-    return read_tags(
-        file,
-        found,
-        samples=samples,
-        sample_rate_hz=RATE_HZ,
-        big_endian=big_endian,
-        overrides=overrides or {},
-        encoder="LAME4.1a",
-    )
+    return made_tag(*chunks, overrides=overrides, big_endian=big_endian, samples=samples).data
 
 
-def parsed(tag: bytes) -> ID3:
-    return ID3(BytesIO(tag))
+def warnings(*chunks: RiffChunk, samples: int = SAMPLES) -> list[str]:
+    return made_tag(*chunks, samples=samples).warnings
+
+
+def parsed(tag: bytes, *, translate: bool = True) -> ID3:
+    return ID3(BytesIO(tag), translate=translate)
 
 
 def read(

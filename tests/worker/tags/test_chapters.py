@@ -1,15 +1,17 @@
-from mutagen.id3 import ID3, CTOCFlags
+from mutagen.id3 import CHAP, ID3, TIT2, CTOCFlags
 
 from tests.worker.tags.tag_material import (
     RATE_HZ,
     SAMPLES,
     cue,
+    id3,
     info,
     labels,
     parsed,
     read,
     regions,
     tag_bytes,
+    warnings,
 )
 
 SECOND = RATE_HZ
@@ -38,9 +40,27 @@ def test_labels_may_precede_the_cue_points() -> None:
     assert chapters(read(labels({1: b"A"}), cue((1, 0)))) == [(0, 10_000, "A")]
 
 
-def test_cue_points_without_label_are_ignored() -> None:
-    assert list(read(cue((1, 0), (2, SECOND)), labels({1: b"", 9: b"elsewhere"}))) == ["TSSE"]
-    assert chapters(read(cue((1, 0), (2, SECOND)), labels({2: b"B"}))) == [(1000, 10_000, "B")]
+def test_cue_points_without_label_get_numbers() -> None:
+    points = cue((9, 3 * SECOND), (1, 0), (2, SECOND))
+    assert chapters(read(points, labels({1: b"", 2: b"B"}))) == [
+        (0, 1000, "Marker 1"),
+        (1000, 3000, "B"),
+        (3000, 10_000, "Marker 3"),
+    ]
+    assert chapters(read(cue((1, 0)))) == [(0, 10_000, "Marker 1")]
+    assert warnings(points) == []
+
+
+def test_cue_points_left_out_are_warned_about() -> None:
+    many = cue(*((n, n) for n in range(300)))
+    assert warnings(many) == ["45 cue point(s) were left out, because an MP3 holds 255 chapters."]
+    late, twice = cue((1, 0), (2, SAMPLES)), cue((1, 5), (2, 5), (3, 6))
+    assert ["after the end" in note for note in warnings(late)] == [True]
+    assert ["share the position" in note for note in warnings(twice)] == [True]
+    too_many = cue(*((1, n) for n in range(10_010)))
+    assert any(note.startswith("10 cue point(s)") for note in warnings(too_many))
+    chapter = CHAP(element_id="a", start_time=0, end_time=5, sub_frames=[TIT2(text=["A"])])
+    assert ["has chapters" in note for note in warnings(id3(chapter), twice)] == [True]
 
 
 def test_a_region_ends_before_the_next_chapter() -> None:

@@ -24,7 +24,7 @@ from tests.worker.tags.tag_material import (
     riff_list,
     tag_bytes,
 )
-from worker.tags.tag import MAX_METADATA_BYTES, read_tags
+from worker.tags.tag import MAX_METADATA_BYTES, Audio, read_tags
 
 SHARED_WAVS = Path(__file__).parents[4] / "shared" / "wavs"
 
@@ -367,12 +367,10 @@ def test_the_largest_picture_takes_under_64_mb() -> None:
     tag = read_tags(
         file,
         [Chunk(chunk_id, 0, len(payload))],
-        samples=SAMPLES,
-        sample_rate_hz=44_100,
-        big_endian=False,
-        overrides={},
-        encoder="LAME4.1a",
-    )
+        Audio(SAMPLES, 44_100, big_endian=False),
+        {},
+        "LAME4.1a",
+    ).data
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert parsed(tag)["APIC:"].data == picture
@@ -460,12 +458,10 @@ def test_metadata_of_real_recorders_is_kept() -> None:
                 read_tags(
                     file,
                     [Chunk(chunk_id, offset + 8, size)],
-                    samples=SAMPLES,
-                    sample_rate_hz=48_000,
-                    big_endian=False,
-                    overrides={},
-                    encoder="LAME4.1a",
-                )
+                    Audio(SAMPLES, 48_000, big_endian=False),
+                    {},
+                    "LAME4.1a",
+                ).data
             )
 
     assert str(wild("pro_tools_bext.wav", b"bext", 112, 602)["TDRC"]) == "2020-12-21 20:22:14"

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("waiting_for", sa.String(), nullable=True),
         sa.Column("storage_waits", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("renewals", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("peak_db", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(
             ["record_id"], ["records.id"], name=op.f("fk_jobs_record_id"), ondelete="CASCADE"
         ),

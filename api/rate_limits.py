@@ -1,0 +1,83 @@
+"""Limits per client address: new users, and requests with bad credentials. Redis counts for all API processes.
+
+If Redis is away, nothing is refused, and nothing waits for it.
+"""
+
+import math
+import time
+from functools import cache
+from ipaddress import IPv6Address, ip_address
+
+import structlog
+from fastapi import Request
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from redis import RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared import queue
+from shared.errors import TooManyBadCredentials, TooManyNewUsers
+from shared.settings import get_settings
+
+REDIS_TIMEOUT_S = 0.25
+PAUSE_S = 5.0
+"""After an error of Redis, nothing is counted for this time."""
+IPV6_NETWORK_BITS = 64
+"""A client usually owns a whole network of this prefix length."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Counter:
+    def __init__(self) -> None:
+        redis = queue.connect(REDIS_TIMEOUT_S, retry=Retry(NoBackoff(), 0))
+        storage = RedisStorage("redis://", connection_pool=redis.connection_pool)
+        self._window = FixedWindowRateLimiter(storage)
+        self._paused_until_s = 0.0
+
+    def count(self, limit: RateLimitItem, event: str, address: str) -> int | None:
+        """Count an event. Return None if it is allowed, or the seconds after which the next one is."""
+        if time.monotonic() < self._paused_until_s:
+            return None
+        try:
+            if self._window.hit(limit, event, address):
+                return None
+            reset_time_s = self._window.get_window_stats(limit, event, address).reset_time
+        except RedisError as error:
+            self._paused_until_s = time.monotonic() + PAUSE_S
+            log.warning("rate limits are off: Redis does not answer", error=type(error).__name__)
+            return None
+        return max(1, math.ceil(reset_time_s - time.time()))
+
+
+_counter = cache(_Counter)
+
+
+def count_new_user(request: Request) -> None:
+    """Raises TooManyNewUsers."""
+    limit = RateLimitItemPerHour(get_settings().max_new_users_per_hour)
+    retry_after_s = _counter().count(limit, "new_user", _client(request))
+    if retry_after_s is not None:
+        raise TooManyNewUsers(retry_after_s)
+
+
+def count_bad_credentials(request: Request) -> None:
+    """Raises TooManyBadCredentials."""
+    limit = RateLimitItemPerMinute(get_settings().max_bad_credentials_per_minute)
+    retry_after_s = _counter().count(limit, "bad_credentials", _client(request))
+    if retry_after_s is not None:
+        raise TooManyBadCredentials(retry_after_s)
+
+
+def _client(request: Request) -> str:
+    """Return the client's address, or the network of an IPv6 address."""
+    address = request.client.host if request.client else ""
+    try:
+        parsed = ip_address(address)
+    except ValueError:  # of a Unix socket, or from a proxy's header
+        return address
+    if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped:
+        return address
+    return f"{int(parsed) >> (128 - IPV6_NETWORK_BITS):x}"

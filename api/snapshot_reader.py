@@ -1,0 +1,123 @@
+"""Reads the snapshots that requests ask for. Those that are asked for at the same time share one query.
+
+The connection is its own and stays open, in autocommit: a status poll costs one round trip, without a transaction. A
+connection that broke since the last query is replaced once, so PostgreSQL may restart between two polls.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection, Engine, bindparam
+from sqlalchemy.exc import DBAPIError
+
+from api.problems import from_database_error
+from api.snapshots import SNAPSHOTS, Snapshot, read
+from shared.db import Record
+from shared.errors import Unavailable, Wav2mp3Error
+
+MAX_BATCH = 500
+ANSWERS_PER_ROUND = 20
+"""More would delay the event loop: each answer continues a request."""
+TIMEOUT_S = 20.0
+"""Longer than the connection and its statement may take. PostgreSQL itself may have been stopped."""
+BY_ID = SNAPSHOTS.where(Record.id.in_(bindparam("ids", expanding=True)))
+
+Answer = Snapshot | Wav2mp3Error | None
+log = structlog.get_logger(__name__)
+
+
+class SnapshotReader:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._thread = ThreadPoolExecutor(1, "snapshots")
+        self._asked: dict[UUID, asyncio.Future[Answer]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def load(self, record_id: UUID) -> Snapshot | None:
+        """Return the record as it is now, or None if there is no such record."""
+        return (await self.load_all((record_id,)))[record_id]
+
+    async def load_all(self, ids: Iterable[UUID]) -> dict[UUID, Snapshot | None]:
+        asked = {record_id: self._ask(record_id) for record_id in ids}
+        if not asked:
+            return {}
+        _, missing = await asyncio.wait(asked.values(), timeout=TIMEOUT_S)
+        if missing:
+            raise Unavailable
+        return {record_id: _found(future.result()) for record_id, future in asked.items()}
+
+    def _ask(self, record_id: UUID) -> asyncio.Future[Answer]:
+        found = self._asked.get(record_id)
+        if found is None:
+            found = self._asked[record_id] = asyncio.get_running_loop().create_future()
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_asked())
+        return found
+
+    async def close(self) -> None:
+        if self._reading is not None:
+            await asyncio.wait((self._reading,))
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown(wait=False)
+
+    async def _read_asked(self) -> None:
+        try:
+            while self._asked:
+                batch = dict(islice(self._asked.items(), MAX_BATCH))
+                for record_id in batch:
+                    del self._asked[record_id]
+                await self._answer(batch)
+        finally:
+            self._reading = None
+
+    async def _answer(self, batch: dict[UUID, asyncio.Future[Answer]]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._thread, self._read, tuple(batch))
+        except Exception as error:
+            log.exception("records not read", count=len(batch))
+            for future in batch.values():
+                future.set_result(from_database_error(error))
+            return
+        by_id = {each.id: each for each in found}
+        for count, (record_id, future) in enumerate(batch.items(), 1):
+            future.set_result(by_id.get(record_id))
+            if count % ANSWERS_PER_ROUND == 0:
+                await asyncio.sleep(0)
+
+    def _read(self, ids: Sequence[UUID]) -> list[Snapshot]:
+        may_be_broken = self._connection is not None
+        try:
+            return self._read_once(ids)
+        except DBAPIError:
+            self._disconnect()
+            if not may_be_broken:
+                raise
+        return self._read_once(ids)
+
+    def _read_once(self, ids: Sequence[UUID]) -> list[Snapshot]:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT"
+            )
+            # It is not one of the pool's, which others need.
+            self._connection.detach()
+        with self._connection.begin():
+            return read(self._connection, BY_ID, {"ids": ids})
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+
+def _found(answer: Answer) -> Snapshot | None:
+    if isinstance(answer, Wav2mp3Error):
+        # Each request raises an error of its own: a shared one would collect the tracebacks of all.
+        raise type(answer)(answer.detail)
+    return answer

@@ -1,0 +1,97 @@
+"""A record as it is at one moment, with the progress of its jobs. One query reads any number of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Float, Select, case, cast, func, select
+
+from shared import db
+from shared.db import ACTIVE, FINISHED, GONE, Job, JobKind, JobState, Record, RecordStatus
+
+
+class Snapshot(NamedTuple):
+    id: UUID
+    user_id: UUID
+    status: str
+    filename: str
+    options: dict[str, Any]
+    tags: dict[str, str]
+    target: dict[str, Any] | None
+    duration_s: float | None
+    source_bytes: int | None
+    mp3_bytes: int | None
+    warnings: list[str]
+    error_code: str | None
+    error_detail: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None
+    encoded: float | None
+    """Encoded fraction of the audio. None before the conversion and after success."""
+    waits_for_storage: bool | None
+    queue_position: int | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINISHED or self.is_gone
+
+    @property
+    def is_gone(self) -> bool:
+        return self.status in GONE
+
+
+def _encoded() -> Any:
+    fraction = select(
+        cast(func.sum(Job.encoded_samples) / func.nullif(func.sum(Job.samples), 0), Float)
+    ).where(Job.record_id == Record.id, Job.kind == JobKind.ENCODE)
+    has_begun = Record.status.in_((RecordStatus.CONVERTING, RecordStatus.FAILED))
+    return case((has_begun, fraction.scalar_subquery()))
+
+
+def _waits_for_storage() -> Any:
+    waiting = select(Job.id).where(
+        Job.record_id == Record.id,
+        Job.state == JobState.READY,
+        Job.waiting_for == db.jobs.STORAGE,
+    )
+    return case((Record.status.in_(ACTIVE), waiting.exists()))
+
+
+SNAPSHOTS: Select[Any] = select(
+    *(getattr(Record, name) for name in Snapshot._fields if hasattr(Record, name)),
+    _encoded(),
+    _waits_for_storage(),
+)
+"""Add the condition, then call `read`."""
+
+
+def read(
+    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
+) -> list[Snapshot]:
+    found = [Snapshot(*row) for row in connection.execute(query, parameters)]
+    waiting = [each.id for each in found if each.status == RecordStatus.QUEUED]
+    if not waiting:
+        return found
+    positions = _queue_positions(connection, waiting)
+    return [each._replace(queue_position=positions.get(each.id)) for each in found]
+
+
+def _queue_positions(connection: Connection, waiting: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the position of each waiting record in its queue, by the order in which they were accepted."""
+    position = func.row_number().over(partition_by=Job.queue, order_by=Job.id)
+    queued = (
+        select(Job.record_id, position.label("position"))
+        .where(
+            Job.kind == JobKind.ENCODE,
+            Job.index == 0,
+            Job.state == JobState.READY,
+            Job.attempt == 0,
+        )
+        .subquery()
+    )
+    found = connection.execute(
+        select(queued.c.record_id, queued.c.position).where(queued.c.record_id.in_(waiting))
+    )
+    return {row.record_id: row.position for row in found}

@@ -1,0 +1,70 @@
+// The bar above the list: counts, total progress, and the actions for all files.
+
+import { countBatch } from "./batch.js";
+import { element, find, setText } from "./dom.js";
+import { onChange } from "./entries.js";
+import { hasCall } from "./features.js";
+import { hasOlder, showOlder } from "./follow.js";
+import { formatLeft, formatSize } from "./format.js";
+import { t } from "./i18n.js";
+import { showNotice } from "./notices.js";
+import { showProgress } from "./progress.js";
+import { zipPath } from "./records.js";
+import { retryAll } from "./retry.js";
+import { deleteWithUndo } from "./undo.js";
+
+const summary = find("#summary");
+const older = find("#older");
+let current = countBatch();
+let hasZip = false;
+
+function sentences({ shown, active, batch, batchDone, done, failed, left_s }) {
+  const first = active.length
+    ? t("doneOf", { done: batchDone.length, count: batch.length })
+    : t("filesDone", { count: done.length });
+  const others = [];
+  if (left_s !== null) others.push(formatLeft(left_s));
+  if (failed.length && shown.length) others.push(t("failedFiles", { count: failed.length }));
+  return [first, others.map((text) => ` · ${text}`).join("")];
+}
+
+function update() {
+  current = countBatch();
+  const { shown, active, done, failed, fraction } = current;
+  const [first, others] = sentences(current);
+  if (summary.textContent !== first + others) {
+    summary.replaceChildren(element("strong", { textContent: first }), others);
+  }
+  const bytes = shown.reduce((sum, { file, record }) => sum + (record?.source_bytes ?? file?.size ?? 0), 0);
+  setText(find("#totals"), shown.length ? t("totals", { count: shown.length, size: formatSize(bytes) }) : t("promise"));
+  find("#total").value = active.length ? fraction : 0;
+  find("#total").classList.toggle("idle", !active.length);
+  find("#download-all").hidden = !hasZip || !done.length;
+  find("#clear").hidden = !done.length;
+  find("#retry-failed").hidden = !failed.length;
+  older.hidden = !hasOlder();
+  showProgress(current);
+}
+
+async function loadOlder() {
+  older.disabled = true;
+  await showOlder().then(() => showNotice(), ({ message }) => showNotice(message));
+  older.disabled = false;
+  update();
+}
+
+// A link, so that the browser shows the download's progress and nothing is held in memory.
+function downloadAll() {
+  element("a", { href: zipPath(), download: "" }).click();
+}
+
+export async function startBar() {
+  find("#download-all").onclick = downloadAll;
+  find("#clear").onclick = () => deleteWithUndo(current.done);
+  find("#retry-failed").onclick = () => retryAll(current.failed);
+  older.onclick = loadOlder;
+  onChange(update);
+  update();
+  hasZip = await hasCall("/records.zip");
+  update();
+}

@@ -1,0 +1,50 @@
+// Numbers, sizes and times, as the chosen language writes them.
+
+import { language, t } from "./i18n.js";
+
+const unit = (name, maximumFractionDigits = 0, unitDisplay = "short") =>
+  new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay, maximumFractionDigits });
+
+const STEPS = [
+  [1e9, unit("gigabyte", 1), unit("gigabyte-per-second", 1)],
+  [1e6, unit("megabyte", 1), unit("megabyte-per-second", 1)],
+  [0, unit("kilobyte"), unit("kilobyte-per-second")],
+];
+const UNIT_BYTES = [1e9, 1e6, 1e3];
+const SECONDS = unit("second");
+const MINUTES = unit("minute");
+const HOURS = unit("hour", 1);
+const PERCENT = new Intl.NumberFormat(language, { style: "percent" });
+const KILO = new Intl.NumberFormat(language, { maximumFractionDigits: 3 });
+const DATE = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+
+export const formatDate = (text) => DATE.format(new Date(text));
+export const formatSize = (bytes) => inUnits(bytes, 1);
+export const formatSpeed = (bytesPerSecond) => inUnits(bytesPerSecond, 2);
+export const formatPercent = (fraction) => PERCENT.format(Math.floor(100 * fraction) / 100);
+export const formatKilohertz = (rate_hz) => `${KILO.format(rate_hz / 1000)} kHz`;
+
+function inUnits(bytes, column) {
+  const index = STEPS.findIndex(([from]) => bytes >= from);
+  return STEPS[index][column].format(bytes && Math.max(bytes / UNIT_BYTES[index], index === 2 ? 1 : 0));
+}
+
+export function formatLength(seconds) {
+  const whole = Math.round(seconds);
+  const fields = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return (fields[0] ? fields : fields.slice(1)).map((field) => String(field).padStart(2, "0")).join(":");
+}
+
+export function formatTime(seconds) {
+  if (seconds < 10) return SECONDS.format(Math.max(1, Math.ceil(seconds)));
+  if (seconds < 55) return SECONDS.format(5 * Math.ceil(seconds / 5));
+  return seconds < 5400 ? MINUTES.format(Math.ceil(seconds / 60)) : HOURS.format(seconds / 3600);
+}
+
+export const formatLeft = (seconds) => t("left", { time: formatTime(seconds) });
+
+// Describes the MP3 in a few characters: "V2 · stereo · 44.1 kHz".
+export function formatTarget({ quality, bitrate_kbps, channels, sample_rate_hz }) {
+  const rate = bitrate_kbps ? String(bitrate_kbps) : `V${quality}`;
+  return [rate, t(channels === 1 ? "mono" : "stereo"), formatKilohertz(sample_rate_hz)].join(" · ");
+}

@@ -1,0 +1,66 @@
+// Takes files in: checks each before a byte is sent, asks about names that exist, and queues the rest.
+
+import { forgetAnswer, resolveConflict } from "./conflicts.js";
+import { addEntry, entries } from "./entries.js";
+import { formatSize } from "./format.js";
+import { t } from "./i18n.js";
+import { currentOptions } from "./options.js";
+import { rememberSample } from "./tags.js";
+import { showBriefly } from "./undo.js";
+import { enqueue } from "./uploads.js";
+import { otherFormat } from "./wav_file.js";
+
+const WAV_SUFFIX = /\.(wav|wave|w64|rf64|bw64|bwf)$/i;
+let queue = Promise.resolve();
+let maxUploadBytes = Infinity;
+
+export const setMaxUploadBytes = (bytes) => (maxUploadBytes = bytes ?? Infinity);
+
+// Files of two drops are checked one after the other, so that a name is never missed.
+export function takeFiles(files, isFolder = false) {
+  queue = queue.then(() => take(files, isFolder), null);
+  return queue;
+}
+
+async function take(files, isFolder) {
+  const wanted = isFolder ? files.filter(({ name }) => WAV_SUFFIX.test(name)) : files;
+  if (wanted.length < files.length) showBriefly(t("leftOut", { count: files.length - wanted.length }));
+  forgetAnswer();
+  const options = currentOptions();
+  const names = takenNames();
+  const accepted = [];
+  for (const file of wanted) {
+    const entry = { file, name: file.name, options, created: Date.now() };
+    const error = await refusal(file);
+    if (error) addEntry({ ...entry, status: "failed", error, isPermanent: true });
+    else accepted.push(entry);
+  }
+  const queued = [];
+  for (const [index, entry] of accepted.entries()) {
+    const isTaken = names.has(entry.name.normalize());
+    const others = accepted.slice(index + 1).filter(({ name }) => names.has(name.normalize())).length;
+    const answer = isTaken ? await resolveConflict(entry.name, others) : null;
+    if (answer === "skip") continue;
+    names.add(entry.name.normalize());
+    queued.push(addEntry({ ...entry, ifExists: answer, status: "waiting" }));
+  }
+  if (queued.length) rememberSample(queued.at(-1).file);
+  enqueue(queued);
+}
+
+// The names that the service would refuse: those of all records that have not failed.
+function takenNames() {
+  const taken = [...entries()].filter(({ status, isHidden }) => status !== "failed" && !isHidden);
+  return new Set(taken.map(({ name }) => name.normalize()));
+}
+
+async function refusal(file) {
+  if (file.size > maxUploadBytes) return t("tooLarge", { size: formatSize(maxUploadBytes) });
+  try {
+    const format = await otherFormat(file);
+    if (format === "") return t("emptyFile");
+    return format && t("otherFormat", { format });
+  } catch {
+    return t("unreadable");
+  }
+}

@@ -1,0 +1,76 @@
+"""Limits of the records of one user, and of all users together: how many are unfinished, and how much they store.
+
+They are exact, also when uploads race. A transaction that adds to a limited sum first locks it, then makes its change,
+and then checks the sum. Uploads of different users wait for each other only if the operator limits the sum of all.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session
+
+from shared.db.models import GONE, PENDING, Record, RecordStatus, User
+from shared.errors import (
+    ServiceStorageFull,
+    TooManyPending,
+    TooManyPendingInAll,
+    UserStorageFull,
+)
+from shared.settings import Settings
+
+ALL_USERS = 0x77617632
+"""The advisory lock on the sums of all users."""
+
+
+def lock_pending(session: Session, user_id: UUID, settings: Settings) -> None:
+    """Lock the sums before an upload is added."""
+    limits_all = (settings.max_pending_records_in_all, settings.max_stored_bytes_in_all)
+    _lock(session, user_id, with_all=limits_all != (None, None))
+
+
+def lock_stored(session: Session, user_id: UUID, settings: Settings) -> None:
+    """Lock the stored bytes, if they are limited, before an upload is accepted."""
+    with_all = settings.max_stored_bytes_in_all is not None
+    if with_all or settings.max_stored_bytes is not None:
+        _lock(session, user_id, with_all=with_all)
+
+
+def _lock(session: Session, user_id: UUID, *, with_all: bool) -> None:
+    # FOR NO KEY UPDATE, because new records hold a FOR KEY SHARE lock on their user.
+    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    if with_all:
+        session.execute(select(func.pg_advisory_xact_lock(ALL_USERS)))
+
+
+def check_pending(session: Session, user_id: UUID, settings: Settings) -> None:
+    """Raises TooManyPending, TooManyPendingInAll."""
+    pending = select(func.count()).where(Record.status.in_(PENDING))
+    of_user = pending.where(Record.user_id == user_id)
+    if session.scalars(of_user).one() > settings.max_pending_records:
+        raise TooManyPending
+    limit_of_all = settings.max_pending_records_in_all
+    if limit_of_all is not None and session.scalars(pending).one() > limit_of_all:
+        raise TooManyPendingInAll
+
+
+def check_stored(session: Session, user_id: UUID, settings: Settings, added_bytes: int = 0) -> None:
+    """Check the stored bytes, plus those of an upload without a row. Raises UserStorageFull, ServiceStorageFull."""
+    limit = settings.max_stored_bytes
+    if (
+        limit is not None
+        and _stored_bytes(session, Record.user_id == user_id) + added_bytes > limit
+    ):
+        raise UserStorageFull
+    limit_of_all = settings.max_stored_bytes_in_all
+    if limit_of_all is not None and _stored_bytes(session) + added_bytes > limit_of_all:
+        raise ServiceStorageFull
+
+
+def _stored_bytes(session: Session, *of_records: ColumnElement[bool]) -> int:
+    file_bytes = case(
+        (Record.status == RecordStatus.UPLOADING, Record.reserved_bytes),
+        (Record.status == RecordStatus.DONE, Record.mp3_bytes),  # the source is deleted
+        else_=Record.source_bytes,
+    )
+    total = select(func.coalesce(func.sum(file_bytes), 0))
+    return int(session.scalars(total.where(Record.status.not_in(GONE), *of_records)).one())

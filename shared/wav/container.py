@@ -1,0 +1,98 @@
+"""The kind of a WAV, by its first bytes.
+
+In: a seekable file, complete or still growing. Out: a `Container`. Raises only `NotAWav`.
+`chunks.py` names the sources.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from shared.errors import NotAWav
+from shared.wav.other_formats import describe_file
+
+_W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
+_W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
+_SEARCHED_BYTES = 1 << 20
+_HEADER = re.compile(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE(?:fmt |ds64|JUNK|bext|LIST)", re.DOTALL)
+_HEADER_BYTES = 16
+W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file whose first `size_bytes` have arrived."""
+
+    file: BinaryIO
+    size_bytes: int
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes at `offset`, or fewer at the end of the file."""
+        if offset >= self.size_bytes:
+            return b""
+        self.file.seek(offset)
+        return self.file.read(min(count, self.size_bytes - offset))
+
+    def find_wav(self, start: int) -> int | None:
+        """Return the offset of the first RIFF, RIFX, RF64 or BW64 header from `start` on."""
+        for at in range(start, self.size_bytes, _SEARCHED_BYTES):
+            found = _HEADER.search(self.read(at, _SEARCHED_BYTES + _HEADER_BYTES - 1))
+            if found:
+                return at + found.start()
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The kind of WAV and where it starts."""
+
+    name: str
+    start: int
+    """The offset of the magic bytes: 0, or the size of the ID3v2 tag before them."""
+    body: int
+    """The offset of the first chunk."""
+
+    @property
+    def big_endian(self) -> bool:
+        return self.name == "RIFX"
+
+    @property
+    def kind(self) -> tuple[bool, int]:
+        """Two containers of the same kind have the same headers and the same byte order."""
+        return self.big_endian, self.header_bytes
+
+    @property
+    def header_bytes(self) -> int:
+        return 24 if self.name == "W64" else 8
+
+    @property
+    def alignment(self) -> int:
+        return 8 if self.name == "W64" else 2
+
+
+def find_container(source: Source) -> Container | None:
+    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`."""
+    start = _id3v2_bytes(source.read(0, 10))
+    if container := container_at(source, start):
+        return container
+    head = source.read(start, 40)
+    if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
+        return None
+    raise NotAWav(describe_file(source.read(0, 512)))
+
+
+def container_at(source: Source, start: int) -> Container | None:
+    head = source.read(start, 40)
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        return Container(head[:4].decode(), start, start + 12)
+    if head[:16] == _W64_RIFF and head[24:] == _W64_WAVE:
+        return Container("W64", start, start + 40)
+    return None
+
+
+def _id3v2_bytes(head: bytes) -> int:
+    if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
+        return 0
+    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    footer_bytes = 10 if head[5] & 0x10 else 0
+    return 10 + size + footer_bytes

@@ -1,0 +1,65 @@
+"""The sizes that a `fmt ` chunk declares: block align and bits per sample.
+
+In: the codec, the channels and both sizes. Out: the sizes to use. Raises `BadWav` if several are possible.
+
+Channels and bits win over a wrong block align, because common recorders compute the align wrongly (mono 16-bit files
+say 4 or 1) and every other reader ignores it.
+"""
+
+from shared.errors import BadWav
+from shared.wav.codecs import Codec
+
+_GSM_BLOCK_BYTES = 65
+_ADPCM_HEADER_BYTES = {Codec.IMA_ADPCM: 4, Codec.XBOX_ADPCM: 4, Codec.MS_ADPCM: 7}
+
+
+def repair_layout(codec: Codec, channels: int, block_align: int, bits: int) -> tuple[int, int]:
+    """Return block align and bits per sample, corrected if only one value is possible. Raises `BadWav`."""
+    match codec:
+        case Codec.ALAW | Codec.MULAW:
+            return channels, 8
+        case Codec.PCM | Codec.FLOAT:
+            return _repair_raw_layout(codec, channels, block_align, bits)
+        case Codec.GSM:
+            if block_align not in (0, _GSM_BLOCK_BYTES):
+                raise contradictory_layout(codec, channels, block_align, bits)
+            return _GSM_BLOCK_BYTES, bits
+        case Codec.IMA_ADPCM | Codec.MS_ADPCM | Codec.XBOX_ADPCM:
+            if block_align <= _ADPCM_HEADER_BYTES[codec] * channels or bits not in (0, 3, 4):
+                raise contradictory_layout(codec, channels, block_align, bits)
+            return block_align, bits or 4  # ffmpeg rejects 0 for IMA
+    return block_align, bits
+
+
+def _repair_raw_layout(codec: Codec, channels: int, block_align: int, bits: int) -> tuple[int, int]:
+    """Return block align, computed if it is wrong, and 8 times the bytes of a sample. Raises `BadWav`."""
+    widths = (4, 8) if codec is Codec.FLOAT else range(1, 9)
+    bits_bytes = -(-bits // 8)
+    sample_bytes, rest = divmod(block_align or channels * bits_bytes, channels)
+    # Real files store 24 bits in 4 bytes.
+    is_padded = codec is Codec.PCM and (bits, sample_bytes, rest) == (24, 4, 0)
+    if bits % 8 == 0 and bits_bytes in widths and not is_padded:
+        return channels * bits_bytes, bits
+    fits = bits == 0 or (codec is Codec.PCM and bits < 8 * sample_bytes)
+    if sample_bytes in (5, 6, 7):
+        fits = sample_bytes == bits_bytes  # no known writer uses more bytes than the bits need
+    if rest or sample_bytes not in widths or not fits:
+        raise contradictory_layout(codec, channels, block_align, bits)
+    return channels * sample_bytes, 8 * sample_bytes
+
+
+def layout_warning(channels: int, declared: int, block_align: int) -> str | None:
+    """Return a sentence about a wrong block align, or None."""
+    if declared in (0, block_align):
+        return None
+    return (
+        f"The header says blocks of {declared} bytes, but {block_align} bytes belong to {channels} channel(s) "
+        f"of {8 * block_align // channels} bits. The audio was read in blocks of {block_align} bytes."
+    )
+
+
+def contradictory_layout(codec: Codec, channels: int, block_align: int, bits: int) -> BadWav:
+    return BadWav(
+        f"The WAV's header contradicts itself: it says {codec.label}, but blocks of {block_align} bytes for "
+        f"{channels} channel(s) of {bits} bits. Export it again."
+    )

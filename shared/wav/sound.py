@@ -1,0 +1,27 @@
+"""The samples that decide if a header is wrong: the first sound, and blocks from the whole file."""
+
+from collections.abc import Iterator
+
+from shared.wav.chunks import ChunkHeader
+from shared.wav.container import Source
+
+BLOCK_BYTES = 16 * 1024
+_MAX_SILENT_BLOCKS = 1024  # 16 MiB of silence
+_SPREAD_BLOCKS = 32
+_ALIGNMENT = 24  # a multiple of every sample's bytes up to 4, in stereo too
+
+
+def first_sound(source: Source, data: ChunkHeader, count: int = BLOCK_BYTES) -> bytes:
+    """Return `count` bytes, or fewer at the end of the data, from the first block that is not silent."""
+    end = data.offset + data.size
+    for at in range(data.offset, end, BLOCK_BYTES)[:_MAX_SILENT_BLOCKS]:
+        if any(source.read(at, min(BLOCK_BYTES, end - at))):
+            return source.read(at, min(count, end - at))
+    return b""
+
+
+def spread_blocks(source: Source, data: ChunkHeader) -> Iterator[bytes]:
+    """Yield blocks from the start to the end of the data. Each starts at a whole sample."""
+    step = max(BLOCK_BYTES, data.size // _SPREAD_BLOCKS) // _ALIGNMENT * _ALIGNMENT
+    for at in range(0, data.size, step):
+        yield source.read(data.offset + at, min(BLOCK_BYTES, data.size - at))

@@ -1,0 +1,105 @@
+"""The page in eight languages."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import become_staged, wait_until_started
+from tests.browser.staged import every_state, record, stage
+
+STATIC = Path(__file__).resolve().parents[2] / "api" / "static"
+LANGUAGES = sorted(path.stem for path in (STATIC / "languages").glob("*.js"))
+FORMS = """async (language) => {
+  const texts = (await import(`/languages/${language}.js`)).default;
+  const placeholders = (text) => [...new Set(text.match(/\\{\\w+\\}/g) ?? [])].sort().join();
+  const categories = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
+  return Object.entries(texts).map(([name, text]) => typeof text === "string"
+    ? [name, placeholders(text), []]
+    : [name, placeholders(text.other), categories.filter((each) => !(each in text) && each !== "many")]);
+}"""
+
+
+@contextmanager
+def speaking(browser: Browser, url: str, locale: str, width: int = 1024) -> Iterator[Page]:
+    viewport: Any = {"width": width, "height": 768}
+    with browser.new_context(locale=locale, viewport=viewport) as context:
+        page = context.new_page()
+        page.goto(url)
+        wait_until_started(page)
+        yield page
+
+
+def test_there_are_eight_languages() -> None:
+    assert LANGUAGES == ["de", "en", "es", "fr", "ja", "pt", "ru", "zh"]
+
+
+def test_every_language_has_every_text(page: Page) -> None:
+    expected = [(name, values) for name, values, _ in page.evaluate(FORMS, "en")]
+    for language in LANGUAGES:
+        texts = page.evaluate(FORMS, language)
+        assert sorted(expected) == sorted((name, values) for name, values, _ in texts), language
+        assert [name for name, _, missing in texts if missing] == [], language
+
+
+def test_every_text_is_used() -> None:
+    source = "".join(path.read_text() for path in [*STATIC.glob("*.js"), STATIC / "index.html"])
+    names = re.findall(r"^  (\w+): ", (STATIC / "languages" / "en.js").read_text(), re.MULTILINE)
+    for_rows = {f"{each}File" for each in ("copy", "delete", "download", "retry", "cancel", "more")}
+    used = {name for name in names if f'"{name}"' in source} | for_rows
+    assert set(names) - used == set()
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "summary"),
+    [
+        ("de-AT", "WAV-Dateien oder Ordner hier ablegen", "3 Dateien fertig"),
+        ("es", "Suelta aquí archivos WAV o carpetas", "3 archivos listos"),
+        ("fr-CA", "Déposez ici des fichiers WAV ou des dossiers", "3 fichiers terminés"),
+        ("ja", "WAV ファイルまたはフォルダーをここにドロップ", "3 個のファイルが完了"),
+        ("pt-BR", "Solte aqui arquivos WAV ou pastas", "3 arquivos prontos"),
+        ("ru-RU", "Перетащите сюда файлы WAV или папки", "готово 3 файла"),
+        ("zh-CN", "将 WAV 文件或文件夹拖到这里", "3 个文件已完成"),
+        ("it-IT", "Drop WAV files or folders here", "3 files done"),
+    ],
+)
+def test_the_browser_chooses_the_language(
+    browser: Browser, service_url: str, locale: str, title: str, summary: str
+) -> None:
+    with speaking(browser, service_url, locale) as page:
+        expect(page.locator("#drop-title")).to_have_text(title)
+        expect(page.locator("html")).to_have_attribute(
+            "lang", "en" if locale == "it-IT" else locale[:2]
+        )
+        stage(page, lambda: [record(number) for number in range(3)])
+        become_staged(page)
+        expect(page.locator("#summary")).to_have_text(summary)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(1, "готов 1 файл"), (4, "готово 4 файла"), (25, "готово 25 файлов")]
+)
+def test_russian_has_three_plural_forms(
+    browser: Browser, service_url: str, count: int, text: str
+) -> None:
+    with speaking(browser, service_url, "ru") as page:
+        stage(page, lambda: [record(number) for number in range(count)])
+        become_staged(page)
+        expect(page.locator("#summary")).to_have_text(text)
+
+
+@pytest.mark.parametrize("width", [360, 1024])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_language_needs_sideways_scrolling(
+    browser: Browser, service_url: str, language: str, width: int
+) -> None:
+    with speaking(browser, service_url, language, width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        stage(page, every_state)
+        become_staged(page)
+        expect(page.locator("#records li").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,117 @@
+"""Playing finished files, and their waveforms."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import become, become_staged
+from tests.browser.staged import AUDIO_S, record, stage
+from tests.conftest import User
+from tests.wavs import build, sine
+
+# Returns how many pixels of a canvas have the accent colour: the played part.
+PLAYED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let played = 0;
+  for (let at = 0; at < data.length; at += 4) played += data[at] > 180 && data[at + 2] < 60;
+  return played;
+}"""
+NOW_S = "audio => audio.currentTime"
+
+
+@pytest.fixture
+def two(page: Page) -> Page:
+    """The page with two finished files of AUDIO_S."""
+    records = [record(0, duration_s=AUDIO_S), record(1, duration_s=AUDIO_S)]
+    stage(page, lambda: records)
+    become_staged(page)
+    page.evaluate("document.querySelector('audio').muted = true")
+    expect(page.locator("#records li")).to_have_count(2)
+    return page
+
+
+def play(page: Page, name: str = "Interview – Studio A.wav") -> None:
+    page.get_by_role("button", name=f"Play {name}").click()
+    expect(page.locator("#player")).to_be_visible()
+    expect(page.locator("#player .time")).to_contain_text("04:02")
+
+
+def test_a_converted_file_plays(page: Page, user: User) -> None:
+    user.convert(build(sine(60 * 44100)), "one.wav")
+    become(page, user)
+    page.evaluate("document.querySelector('audio').muted = true")
+    page.get_by_role("button", name="Play one.wav").click()
+    expect(page.locator("#player .title")).to_have_text("one")
+    expect(page.locator("#player .time")).to_have_text("00:01 / 01:00")
+    page.get_by_role("button", name="Pause one.wav").click()
+    assert page.locator("audio").evaluate("audio => audio.paused")
+
+
+def test_a_click_on_a_waveform_seeks(two: Page) -> None:
+    waveform = two.locator("#records .waveform").first
+    box = waveform.bounding_box()
+    assert box
+    waveform.click(position={"x": box["width"] / 2, "y": 10})
+    expect(two.locator("#player .time")).to_contain_text("02:0")
+    two.wait_for_function("document.querySelector('audio').currentTime > 120")
+    assert waveform.evaluate(PLAYED) > 50
+    assert two.locator("#records .waveform").nth(1).evaluate(PLAYED) == 0
+    assert two.locator("#player canvas").evaluate(PLAYED) > 50
+
+
+def test_space_and_arrows_work_from_anywhere(two: Page) -> None:
+    play(two)
+    two.locator("h1").click()
+    audio = two.locator("audio")
+    two.keyboard.press("Space")
+    two.wait_for_function("document.querySelector('audio').paused")
+    before_s = audio.evaluate(NOW_S)
+    two.keyboard.press("ArrowRight")
+    assert audio.evaluate(NOW_S) == pytest.approx(before_s + 5, abs=0.1)
+    two.keyboard.press("ArrowLeft")
+    assert audio.evaluate(NOW_S) == pytest.approx(before_s, abs=0.1)
+    two.keyboard.press("Space")
+    two.wait_for_function("!document.querySelector('audio').paused")
+
+
+def test_the_slider_seeks_by_keys(two: Page) -> None:
+    play(two)
+    slider = two.get_by_role("slider", name="Position")
+    slider.focus()
+    two.locator("audio").evaluate("audio => audio.pause()")
+    slider.press("PageUp")
+    slider.press("ArrowUp")
+    expect(slider).to_have_attribute("aria-valuetext", "00:35 of 04:02")
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "00:00 of 04:02")
+
+
+def test_the_next_row_follows_at_the_end(two: Page) -> None:
+    play(two)
+    two.locator("#player .seek").press("End")
+    expect(two.locator("#player .title")).to_have_text("Take 01 – rough mix")
+    expect(two.locator("#records li.current .name")).to_have_text("Take 01 – rough mix")
+    two.get_by_role("button", name="Previous file").click()
+    expect(two.locator("#player .title")).to_have_text("Interview – Studio A")
+
+
+def test_media_keys_know_the_file(two: Page) -> None:
+    play(two)
+    two.wait_for_function("navigator.mediaSession.metadata?.title === 'Interview – Studio A'")
+
+
+def test_deleting_the_playing_file_closes_the_player(two: Page) -> None:
+    play(two)
+    two.get_by_role("button", name="More about Interview – Studio A.wav").click()
+    two.get_by_role("menuitem", name="Delete").click()
+    expect(two.locator("#player")).to_be_hidden()
+
+
+def test_a_file_without_a_waveform_shows_a_line(two: Page) -> None:
+    two.route("**/records/*/waveform", lambda route: route.fulfill(status=404))
+    two.reload()
+    expect(two.locator("#records li")).to_have_count(2)
+    waveform = two.locator("#records .waveform").first
+    two.wait_for_function("document.querySelector('.waveform').width > 300")
+    drawn = """canvas => canvas.getContext("2d")
+      .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
+    assert waveform.evaluate(drawn)

@@ -1,0 +1,109 @@
+"""Uploads through a bad network and a busy service."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import throttle, wait_until_started
+from tests.browser.relay import Relay
+from tests.wavs import build, sine
+
+PROXY_ERROR = "<html><h1>nginx</h1></html>"
+UPLOADS = "**/record?*user_id=*"
+
+
+@pytest.fixture
+def relay(page: Page, service_url: str) -> Iterator[Relay]:
+    """Open the page through a network that can be cut."""
+    with Relay(int(service_url.rsplit(":", 1)[1])) as relay:
+        page.goto(relay.url)
+        wait_until_started(page)
+        yield relay
+
+
+def test_an_upload_survives_a_lost_connection(page: Page, relay: Relay, tmp_path: Path) -> None:
+    wav = tmp_path / "long.wav"
+    wav.write_bytes(build(sine(60 * 44100)))
+    throttle(page, 1_000_000)
+    page.set_input_files("#files", wav)
+    row = page.locator("#records li")
+    expect(row.locator(".state")).to_contain_text("kB/s")
+    relay.cut()
+    expect(row).to_have_class("waiting")
+    expect(row.locator(".state")).to_contain_text("The connection was lost. Trying again in")
+    relay.mend()
+    throttle(page, -1)
+    expect(row).to_have_class("done")
+    expect(row).to_have_count(1)
+
+
+def test_a_broken_upload_is_sent_again(page: Page, wav: Path) -> None:
+    page.route(UPLOADS, lambda route: route.abort("connectionreset"))
+    page.set_input_files("#files", wav)
+    row = page.locator("#records li")
+    expect(row.locator(".state")).to_contain_text("The connection was lost.")
+    page.unroute(UPLOADS)
+    expect(row).to_have_class("done")
+
+
+def test_an_accepted_upload_without_an_answer_is_found(page: Page, wav: Path) -> None:
+    def lose_the_answer(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route(UPLOADS, lose_the_answer, times=1)
+    page.set_input_files("#files", wav)
+    row = page.locator("#records li")
+    expect(row).to_have_class("done")
+    expect(row).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_unknown_user_is_replaced(page: Page, wavs: list[Path]) -> None:
+    unknown = '{"id": "00000000-0000-0000-0000-000000000000", "token": "unknown"}'
+    page.evaluate("user => localStorage.setItem('wav2mp3.user', user)", unknown)
+    page.set_input_files("#files", wavs[:3])
+    rows = page.locator("#records li")
+    expect(rows).to_have_class(["done"] * 3)
+    page.reload()
+    expect(rows).to_have_class(["done"] * 3)
+
+
+def test_a_busy_service_is_asked_again(page: Page, wavs: list[Path]) -> None:
+    detail = "The service cannot reach its database at the moment."
+    headers = {"Retry-After": "2"}
+    page.route(
+        "**/users",
+        lambda route: route.fulfill(status=503, headers=headers, json={"detail": detail}),
+    )
+    page.set_input_files("#files", wavs[:2])
+    rows = page.locator("#records li")
+    expect(rows.locator(".state")).to_have_text([f"{detail} Trying again in 2 sec."] * 2)
+    page.unroute("**/users")
+    expect(rows).to_have_class(["done"] * 2)
+    page.reload()
+    expect(rows).to_have_count(2)
+
+
+@pytest.mark.parametrize("status", [413, 500])
+def test_a_proxy_error_becomes_a_sentence(page: Page, wav: Path, status: int) -> None:
+    page.route(UPLOADS, lambda route: route.fulfill(status=status, body=PROXY_ERROR))
+    page.set_input_files("#files", wav)
+    row = page.locator("#records li")
+    expect(row).to_have_class("failed")
+    expect(row.locator(".state")).to_have_text(re.compile(rf"^[A-Z][a-z ]+.*{status}.*\.$"))
+    expect(row.locator(".state")).not_to_contain_text("nginx")
+    expect(row.get_by_role("button", name="Try again")).to_be_visible(visible=status == 500)
+
+
+def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) -> None:
+    page.route(UPLOADS, lambda route: route.fulfill(status=500, body=PROXY_ERROR))
+    page.set_input_files("#files", wavs[:3])
+    rows = page.locator("#records li")
+    expect(rows).to_have_class(["failed"] * 3)
+    page.unroute(UPLOADS)
+    page.get_by_role("button", name="Retry failed").click()
+    expect(rows).to_have_class(["done"] * 3)

@@ -1,0 +1,101 @@
+"""Chooses the charset of a WAV's text, for all its fields together.
+
+RIFF declares none, except in CSET, which few programs write. In order: UTF-16 by its form, the charset that the user
+named, UTF-8 if valid, the code page in CSET, a guess from all fields of the file that are none of those, Windows-1252.
+Raises nothing. Time and memory are linear in the text.
+"""
+
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+
+import chardet
+
+from worker.tags.text import MAX_TEXT_BYTES, clean, decode, decode_utf16, find_utf16_order
+
+_MAX_EVIDENCE_BYTES = 16_384
+# The code pages of Windows, macOS and old recorders. More candidates would only be taken for these in short texts.
+_LATIN = ("cp1252", "cp1250", "cp1254", "mac-roman")
+_CANDIDATES = (
+    *_LATIN,
+    *("cp932", "gb18030", "big5", "cp949", "euc-jp", "cp874", "cp1251", "cp1253", "cp1255"),
+    *("cp1256", "cp1257", "koi8-r", "cp866", "iso8859-2"),
+)
+_ACCENTED_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+
+
+class FileText:
+    """Decodes the fields of one file. Read all fields, call `guess`, and if it returns True read them again."""
+
+    def __init__(self, *, requested: str, declared: str) -> None:
+        self._requested = requested
+        self._declared = declared
+        self._guessed = ""
+        self._evidence = bytearray()
+        self._cut_fields: set[bytes] = set()
+
+    def field(self, raw: bytes) -> str:
+        """Decode a NUL-terminated field. Bytes after the NUL are leftovers in the writer's buffer."""
+        if len(raw.rstrip(b"\0")) > MAX_TEXT_BYTES:
+            self._cut_fields.add(raw[:64])
+        raw = raw[:MAX_TEXT_BYTES]
+        if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
+            return clean(decode_utf16(raw).partition("\0")[0])
+        if codec := find_utf16_order(raw):
+            text = raw[: len(raw) // 2 * 2].decode(codec, "replace")
+            return clean(text.partition("\0")[0])
+        return clean(self._decode(raw.partition(b"\0")[0]))
+
+    def _decode(self, raw: bytes) -> str:
+        if self._requested:
+            try:
+                return raw.decode(self._requested)
+            except UnicodeDecodeError:
+                pass  # a field of another program
+        if not _is_utf8(raw) and len(self._evidence) < _MAX_EVIDENCE_BYTES:
+            self._evidence += raw + b"\n"
+        return decode(raw, *filter(None, (self._declared, self._guessed)))
+
+    def guess(self) -> bool:
+        """Guess the charset. Return True if there is text that needs the guess."""
+        if not self._evidence or self._declared:
+            return False
+        self._guessed = _guess(bytes(self._evidence))
+        return True
+
+    def warnings(self) -> list[str]:
+        """Return the sentences that tell the user which text was guessed or cut."""
+        warnings = []
+        if self._guessed:
+            warnings.append(
+                f"The WAV does not name the charset of its text, which was read as {self._guessed}. "
+                "If it is wrong, upload the file again with tag_charset."
+            )
+        if self._cut_fields:
+            warnings.append(
+                f"{len(self._cut_fields)} text(s) were cut to the first {MAX_TEXT_BYTES} bytes."
+            )
+        return warnings
+
+
+def _guess(evidence: bytes) -> str:
+    accented = b"".join(_ACCENTED_WORD.findall(evidence))
+    high = len(_HIGH_BYTE.findall(accented))
+    if high < 2:
+        return "cp1252"  # one byte tells nothing
+    # Most letters of a Latin word are ASCII. Other scripts have none, and half of the bytes of CJK at most.
+    found = chardet.detect(
+        evidence,
+        include_encodings=_LATIN if 2 * high < len(accented) else _CANDIDATES,
+        prefer_superset=True,
+        compat_names=False,
+    )
+    return found["encoding"] or "cp1252"
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
