@@ -112,7 +112,7 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
             return f"s{bits}{byte_order}", bits // 8
 
 
-def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Iterator[bytes]:
+def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Generator[bytes]:
     """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter."""
     block_align = info.fmt.block_align
     start = sample_range.start_sample * block_align
