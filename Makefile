@@ -37,7 +37,7 @@ define print_links
 	@echo "Flower  http://127.0.0.1:$(call value_of,FLOWER_PORT,5555)/ (user:password $(call value_of,FLOWER_BASIC_AUTH))"
 endef
 
-.PHONY: env help demo test check format migration run run-docker run-local down logs bench screenshots clean
+.PHONY: env help demo test test-fast check format migration run run-docker run-local down logs bench screenshots clean
 
 help: ## list the targets
 	@echo "wav2mp3 converts WAV files to MP3. Try \`make demo\`."
@@ -51,8 +51,11 @@ demo: .venv/runtime env ## convert FILE=song.wav, or a generated WAV, and save t
 	@$(run_python) local.demo "$$FILE"
 	$(print_links)
 
-test: .venv/everything ## run every test, against the embedded stack
-	@$(run_python) pytest
+test: .venv/everything ## run every test, against embedded stacks of their own
+	@$(run_python) pytest -n auto --dist loadfile
+
+test-fast: .venv/everything ## run the tests that need no service, in under a minute
+	@$(run_python) pytest -n auto -m "not stack and not slow"
 
 check: .venv/everything ## check format, lint, types and the import rules
 	@$(run_python) ruff format --check

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import hypothesis
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -24,22 +26,34 @@ from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
+SLOTS = 2
+"""Jobs that the worker of the embedded stack runs at a time."""
 SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+hypothesis.settings.register_profile(
+    "any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any load")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, because many tests wait. Each may start a stack: six at most."""
+    return min(6, 1 + (os.cpu_count() or 1))
+
+
+def pytest_configure() -> None:
+    # a run that is terminated must stop its stack, as after Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a running service, and keep those that share one in one process."""
+    """Mark the tests that need a running service."""
     for item in items:
         assert isinstance(item, pytest.Function)
         if {"stack", "service_url"} & set(item.fixturenames):
             item.add_marker("stack")
-            item.add_marker(pytest.mark.xdist_group(_stack_of(item)))
-
-
-def _stack_of(item: pytest.Item) -> str:
-    return "faults" if "faults" in item.path.parts else "service"
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +70,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "SEGMENTS_IN_FLIGHT": "4",
         "SWEEP_INTERVAL_S": "1",
         "UPLOAD_IDLE_TIMEOUT_S": "3",
+        "WORKER_CONCURRENCY": str(SLOTS),
     }
     with tempfile.TemporaryDirectory(prefix="wav2mp3-") as folder:
         with Stack.on_free_ports(Path(folder, "data"), settings) as stack:

@@ -177,7 +177,10 @@ def test_other_formats_are_refused_by_name(
     [
         (SHORT_WAV[:44], "cut off before its samples"),
         (SHORT_WAV[:30], "fmt"),
-        (build(sine(100), before=[(b"LIST", bytes(200_000))])[:100_000], "cut off before its samples"),
+        (
+            build(sine(100), before=[(b"LIST", bytes(200_000))])[:100_000],
+            "cut off before its samples",
+        ),
     ],
 )
 def test_a_bad_wav_gets_the_reason(

@@ -1,7 +1,6 @@
 """The real command, run as a user runs it, against the real service."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import soundfile
 from local.stack import Stack
 from tests.conftest import ROOT, User
 from tests.wavs import build, sine
+from tests.worker.processes import suspended
 
 RATE_HZ = 44100
 TIMEOUT_S = 120
@@ -84,11 +84,5 @@ def command(tmp_path: Path, service_url: str, user: User) -> Command:
 @contextmanager
 def frozen_workers(stack: Stack) -> Iterator[None]:
     """Let every record wait."""
-    groups = [stack.pid(program) for program in ("worker", "clips")]
-    for group in groups:
-        os.killpg(group, signal.SIGSTOP)
-    try:
+    with suspended(stack.pid("worker"), stack.pid("clips")):
         yield
-    finally:
-        for group in groups:
-            os.killpg(group, signal.SIGCONT)

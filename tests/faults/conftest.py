@@ -30,8 +30,6 @@ from tests.worker.stored import ffmpegs, is_running
 RATE_HZ = 48000
 CHANNELS = 2
 CLIP_SAMPLES = 85 * RATE_HZ + 123
-SLOTS = 2
-"""ffmpegs that the worker of the test stack runs at a time"""
 RECORDS = "SELECT id, status FROM records WHERE user_id = :id"
 JOBS = "SELECT id, kind, index, state, attempt FROM jobs WHERE record_id = :id ORDER BY kind, index"
 WORKERS = "SELECT name FROM workers WHERE stopped_at IS NULL"

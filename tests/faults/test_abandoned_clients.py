@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from statistics import median
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -15,8 +16,11 @@ from tests.api.wire import CONTENT_TYPE, SHORT_WAV, eventually, part, wav_head
 from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
 from tests.conftest import ROOT, User
 
-LIVE_WITHIN_S = 0.5
-GONE_WITHIN_S = 15
+LIVE_S = 0.5
+"""The usual time of an answer, even on a busy machine."""
+STALLED_S = 5
+GONE_WITHIN_S = 25
+"""Less than a wait of 30 s, after which the clients would be gone anyway."""
 ABANDONED_WAITS = 2000
 HALF_SENT_HEADS = 1500
 STALLED_UPLOADS = 500
@@ -99,7 +103,8 @@ def test_a_crowd_of_bad_clients_stalls_nobody(
         eventually(lambda: api.connections() <= POLITE_CONNECTIONS, within_s=GONE_WITHIN_S)
         assert not _uploading(bad)
     assert len(times_s) > 5
-    assert max(times_s) < LIVE_WITHIN_S, sorted(times_s)[-5:]
+    assert median(times_s) < LIVE_S, sorted(times_s)
+    assert max(times_s) < STALLED_S, sorted(times_s)[-5:]
 
 
 def _uploading(user: User) -> bool:

@@ -1,7 +1,7 @@
 """Long recordings take turns, and clips go first."""
 
-from tests.conftest import User
-from tests.faults.conftest import SLOTS, Service, resume, running
+from tests.conftest import SLOTS, User
+from tests.faults.conftest import Service, resume, running
 from tests.wavs import build, sine
 
 LOW_RATE_HZ = 8000

@@ -2,7 +2,8 @@
 
 import psutil
 
-from tests.faults.conftest import SLOTS, Service, resume, stopped
+from tests.conftest import SLOTS
+from tests.faults.conftest import Service, resume, stopped
 
 
 def test_uploads_are_accepted_while_valkey_is_stopped(service: Service, clip: bytes) -> None:

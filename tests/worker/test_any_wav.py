@@ -12,6 +12,8 @@ from tests import wavs
 from tests.worker.any_wav import MP3_RATES_HZ, SAMPLE_FORMATS, AnyWav, SampleFormat, any_wavs
 from tests.worker.conversion import convert, level_db, snr_db
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 5
 """Of each sample format in each container. 20 take a second."""
 HEARD_FROM_S = 0.03

@@ -16,6 +16,8 @@ from tests.worker.mp3.mp3_material import Sound, attacks, extremes, music, sound
 from tests.worker.mp3.reservoir import Frame, unpacked
 from worker.audio.encode import RUN_IN_FRAMES
 
+pytestmark = pytest.mark.slow
+
 SEGMENTS = 4
 SEGMENT_FRAMES = 154
 """More than the run-in, so that no run-in reaches the beginning. Also a multiple of the grid of 37.8 kHz."""
