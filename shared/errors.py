@@ -135,7 +135,9 @@ class TooManyWaiting(Wav2mp3Error):
     """The client's address, or all clients together, have too many requests that wait for a record."""
 
     code = "too_many_waiting"
-    message = "Too many requests wait for a record. Poll instead: leave out `Prefer`, or try again later."
+    message = (
+        "Too many requests wait for a record. Poll instead: leave out `Prefer`, or try again later."
+    )
 
 
 class NoSpace(Wav2mp3Error):
