@@ -129,10 +129,10 @@ def _authenticate(
         raise
 
 
-def _describe_security(  # noqa: PLR0917
-    bearer: Annotated[object, Depends(BEARER)],
-    query: Annotated[object, Depends(TOKEN_QUERY)],
-    header: Annotated[object, Depends(TOKEN_HEADER)],
+def _describe_security(
+    _bearer: Annotated[object, Depends(BEARER)],
+    _query: Annotated[object, Depends(TOKEN_QUERY)],
+    _header: Annotated[object, Depends(TOKEN_HEADER)],
     user_id: Annotated[UUID, Depends(_authenticate)],
 ) -> UUID:
     """Declare the schemes of OpenAPI beside the authentication."""
