@@ -26,14 +26,18 @@ def number_filename(wav_filename: str, number: int) -> str:
     return stem[: MAX_FILENAME_CHARS - len(end)] + end
 
 
+def mp3_filename(wav_filename: str, end: str = ".mp3") -> str:
+    stem, _ = split_suffix(wav_filename)
+    return stem.encode()[: MAX_NAME_BYTES - len(end)].decode(errors="ignore") + end
+
+
 def content_disposition(wav_filename: str) -> str:
     """Return the header for a download of the MP3. Servers write it in Latin-1, so its characters are bytes of UTF-8.
 
     Both forms of the name are sent (RFC 6266, appendix D). curl reads the first one only, and saves raw UTF-8 there
     correctly. Browsers and wget prefer the second.
     """
-    stem, _ = split_suffix(wav_filename)
-    name = stem.encode()[: MAX_NAME_BYTES - len(".mp3")].decode(errors="ignore") + ".mp3"
+    name = mp3_filename(wav_filename)
     # Clients disagree about these characters in a quoted string.
     plain = re.sub(r'["\\%]', "_", name).encode().decode("latin-1")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import downloads, events, health, problems, records, users
+from api import archives, downloads, events, health, problems, records, retries, users, waveforms
 from api.changes import Changes
 from api.http import (
     AccessLog,
@@ -83,7 +83,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for resource in (users, records, downloads, events, health):
+    for resource in (users, records, retries, downloads, archives, waveforms, events, health):
         app.include_router(resource.router)
     add_problem_schemas(app)
     app.router.default = _serve_page_or(app.router.not_found)

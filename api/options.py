@@ -92,15 +92,6 @@ class RecordOptions(Tags):
         description="`2.3` (UTF-16) for Windows and car radios. Default: 2.4 (UTF-8).",
     )
 
-
-class UploadOptions(RecordOptions):
-    if_exists: Literal["fail", "replace", "rename"] = Field(
-        "fail",
-        examples=["rename"],
-        description="If you already have a record with this filename: `fail` refuses the upload, `replace` deletes "
-        "that record once the upload is accepted, and `rename` adds a number to the new filename.",
-    )
-
     def conversion(self) -> Options:
         """Return the options of the MP3. Raises BadOptions if no source allows them."""
         options = Options(**{field.name: getattr(self, field.name) for field in fields(Options)})
@@ -109,6 +100,15 @@ class UploadOptions(RecordOptions):
 
     def tags(self) -> dict[str, str]:
         return self.model_dump(include=set(Tags.model_fields), exclude_none=True)
+
+
+class UploadOptions(RecordOptions):
+    if_exists: Literal["fail", "replace", "rename"] = Field(
+        "fail",
+        examples=["rename"],
+        description="If you already have a record with this filename: `fail` refuses the upload, `replace` deletes "
+        "that record once the upload is accepted, and `rename` adds a number to the new filename.",
+    )
 
 
 def add_form_fields(query: UploadOptions, sent: Iterable[tuple[str, str]]) -> UploadOptions:
@@ -134,3 +134,11 @@ async def _query_options(options: Annotated[UploadOptions, Query()]) -> UploadOp
 
 
 QueryOptions = Annotated[UploadOptions, Depends(_query_options)]
+
+
+async def _retry_options(options: Annotated[RecordOptions, Query()]) -> RecordOptions:
+    options.conversion()
+    return options
+
+
+RetryOptions = Annotated[RecordOptions, Depends(_retry_options)]

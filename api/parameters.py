@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.utils import get_flat_params
@@ -15,7 +15,7 @@ LEAST_SIMILARITY = 0.4
 """The closest name is suggested if it is at least this similar, from 0 to 1."""
 
 
-_known_of_endpoint: dict[Callable[..., Any], list[str]] = {}
+_known_of_endpoint: dict[Callable[..., Any], dict[str, bool]] = {}
 
 
 async def check_query(request: Request) -> None:
@@ -26,18 +26,19 @@ async def check_query(request: Request) -> None:
     values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         check_known(name, known, "query parameter")
-        if values.setdefault(name, value) != value:
+        if not known[name] and values.setdefault(name, value) != value:
             raise BadRequest(f"The query has two different values of `{name}`. Send one.")
 
 
-def _known_parameters(route: APIRoute) -> list[str]:
+def _known_parameters(route: APIRoute) -> dict[str, bool]:
+    """Return the names of an endpoint's parameters, and whether each may be repeated."""
     if route.endpoint not in _known_of_endpoint:
-        _known_of_endpoint[route.endpoint] = [
-            param.alias
+        _known_of_endpoint[route.endpoint] = {
+            param.alias: get_origin(param.field_info.annotation) is list
             for param in get_flat_params(route.dependant)
             # The fields of a query model have plain field infos.
             if not isinstance(param.field_info, Path | Header)
-        ]
+        }
     return _known_of_endpoint[route.endpoint]
 
 

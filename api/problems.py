@@ -25,11 +25,14 @@ from shared.errors import Wav2mp3Error
 STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadCredentials: HTTPStatus.UNAUTHORIZED,
     errors.RecordNotFound: HTTPStatus.NOT_FOUND,
+    errors.NoWaveform: HTTPStatus.NOT_FOUND,
     errors.UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.RecordNotReady: HTTPStatus.CONFLICT,
+    errors.RecordUnfinished: HTTPStatus.CONFLICT,
     errors.FilenameTaken: HTTPStatus.CONFLICT,
     errors.StillUploading: HTTPStatus.CONFLICT,
     errors.RecordGone: HTTPStatus.GONE,
+    errors.SourceGone: HTTPStatus.GONE,
     errors.UploadReplaced: HTTPStatus.GONE,
     errors.UploadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -62,6 +65,7 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
 HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.BadCredentials: {"WWW-Authenticate": "Bearer"},
     errors.RecordNotReady: {"Retry-After": "5"},
+    errors.RecordUnfinished: {"Retry-After": "5"},
     errors.StillUploading: {"Retry-After": "5"},
     errors.TooManyPending: {"Retry-After": "30"},
     errors.TooManyWaiting: {"Retry-After": "5"},

@@ -6,7 +6,6 @@ If Redis is away, nothing is refused, and nothing waits for it.
 import math
 import time
 from functools import cache
-from ipaddress import IPv6Address, ip_address
 
 import structlog
 from fastapi import Request
@@ -17,6 +16,7 @@ from redis import RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from api.http import owner
 from shared import queue
 from shared.errors import TooManyBadCredentials, TooManyNewUsers
 from shared.settings import get_settings
@@ -24,8 +24,6 @@ from shared.settings import get_settings
 REDIS_TIMEOUT_S = 0.25
 PAUSE_S = 5.0
 """After an error of Redis, nothing is counted for this time."""
-IPV6_NETWORK_BITS = 64
-"""A client usually owns a whole network of this prefix length."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,11 +71,4 @@ def count_bad_credentials(request: Request) -> None:
 
 def _client(request: Request) -> str:
     """Return the client's address, or the network of an IPv6 address."""
-    address = request.client.host if request.client else ""
-    try:
-        parsed = ip_address(address)
-    except ValueError:  # of a Unix socket, or from a proxy's header
-        return address
-    if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped:
-        return address
-    return f"{int(parsed) >> (128 - IPV6_NETWORK_BITS):x}"
+    return owner(request.client.host if request.client else "")

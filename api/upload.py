@@ -11,13 +11,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from api import conversion
 from api.http import Multipart, PartHead, clean_filename
 from api.options import UploadOptions, add_form_fields
 from api.parameters import check_known
 from api.reservation import Reservation
 from api.source import SourceWriter
-from shared import db, media, mp3_options, queue, segmentation, wav
-from shared.errors import BadUpload, Mp3TooLarge, NoSpace, TooLong, UnknownParameter
+from shared import db, media
+from shared.errors import BadUpload, UnknownParameter
 from shared.settings import Settings
 
 PART_NAME = "wav_file"
@@ -27,10 +28,6 @@ MAX_FORM_BYTES = 64 * 2**10
 FIRST_SLICE_BYTES = 64 * 2**10
 """Enough to recognise most files that are not WAVs, and small enough to refuse a slow client soon."""
 SLICE_BYTES = 2**20
-PADDING_BYTES = 64 * 2**10
-"""More than the frames that the encoder adds before and after the audio."""
-CLIP_SEGMENTS = 2
-"""A record is a clip if it is one segment of at most this many times SEGMENT_S."""
 
 
 class Upload:
@@ -124,70 +121,28 @@ class Upload:
             )
         self._write()
         info = self._writer.finish()
-        target = mp3_options.choose_target(info, self._options.conversion())
-        sample_ranges = segmentation.plan_segments(info, target, self._settings.segment_s)
-        clip_samples = CLIP_SEGMENTS * self._settings.segment_s * info.fmt.sample_rate_hz
-        is_short = sample_ranges[0].samples <= clip_samples
-        is_clip = len(sample_ranges) == 1 and is_short
-        job_queue = queue.CLIPS if is_clip else queue.SEGMENTS
+        plan = conversion.plan(info, self._options.conversion(), self._settings)
         with db.transaction() as session:
             db.quotas.lock_stored(session, self._user_id, self._settings)
             replaced = self._replace(session)
-            self._accept_record(session, record_id, info, target)
-            db.quotas.check_stored(session, self._user_id, self._settings)
-            ready = db.jobs.create(
-                session,
-                record_id,
-                self._user_id,
-                sample_ranges,
-                queue=job_queue,
-                assemble_queue=queue.RETRY_QUEUE[queue.CLIPS],
-                in_flight=self._settings.segments_in_flight,
-                is_long=not is_short,
+            accepted = db.records.accept(
+                session, record_id, source_bytes=self._writer.size_bytes, **plan.columns
             )
-        for job_id in ready:
-            if not queue.publish(job_id, job_queue):
-                break
+            if not accepted:
+                raise self.reservation.explain_loss(session)
+            db.quotas.check_stored(session, self._user_id, self._settings)
+            ready = conversion.create_jobs(session, record_id, self._user_id, plan, self._settings)
+        conversion.publish(ready, plan)
         if replaced is not None:
             with suppress(OSError):  # the sweeper removes the rest
                 media.delete_all(self._files(replaced))
         return record_id
-
-    def _accept_record(
-        self, session: Session, record_id: UUID, info: wav.WavInfo, target: mp3_options.Target
-    ) -> None:
-        assert self._writer is not None
-        accepted = db.records.accept(
-            session,
-            record_id,
-            source_bytes=self._writer.size_bytes,
-            duration_s=info.duration_s,
-            target=target,
-            reserved_bytes=self._reserve(info, target),
-            warnings=[*info.warnings, *mp3_options.mix_warnings(info, target)],
-        )
-        if not accepted:
-            raise self.reservation.explain_loss(session)
-        reserved_bytes = db.records.reserved_bytes(session)
-        free_bytes = media.free_bytes(self._settings.media_dir) - reserved_bytes
-        if free_bytes < self._settings.min_free_bytes:
-            raise NoSpace
 
     def _replace(self, session: Session) -> UUID | None:
         if self._options.if_exists != "replace":
             return None
         # Before the upload is accepted, because two records cannot hold one filename.
         return db.records.replace(session, self._user_id, self.reservation.filename)
-
-    def _reserve(self, info: wav.WavInfo, target: mp3_options.Target) -> int:
-        """Return the bytes that the conversion may need beside the source. Raises TooLong, Mp3TooLarge."""
-        duration_s = segmentation.estimate_duration_s(info)
-        if duration_s > self._settings.max_duration_s:
-            raise TooLong(duration_s, self._settings.max_duration_s)
-        mp3_bytes = mp3_options.max_mp3_bytes(target, duration_s)
-        if mp3_bytes > self._settings.max_mp3_bytes:
-            raise Mp3TooLarge(self._settings.max_mp3_bytes)
-        return 2 * (mp3_bytes + PADDING_BYTES)  # the parts and the MP3 made of them
 
     def abort(self) -> None:
         record_id = self.reservation.record_id

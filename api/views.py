@@ -67,7 +67,7 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         duration_s=snapshot.duration_s,
         source_bytes=snapshot.source_bytes,
         mp3_bytes=snapshot.mp3_bytes,
-        options=_options(snapshot),
+        options=stored_options(snapshot),
         target=_target(snapshot),
         warnings=snapshot.warnings,
         error=_error(snapshot),
@@ -78,9 +78,9 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
     )
 
 
-def _options(snapshot: Snapshot) -> RecordOptions:
+def stored_options(record: Record | Snapshot) -> RecordOptions:
     # Not validated: another release may have had other limits.
-    stored = snapshot.options | snapshot.tags
+    stored = record.options | record.tags
     known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}
     return RecordOptions.model_construct(**known)
 

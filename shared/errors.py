@@ -47,6 +47,31 @@ class RecordNotReady(Wav2mp3Error):
     message = "The MP3 is not ready yet. Try again after the number of seconds in Retry-After."
 
 
+class NoWaveform(Wav2mp3Error):
+    """The record is not done, or an older release converted it."""
+
+    code = "no_waveform"
+    message = "This record has no waveform yet. Try again once its status is done."
+
+
+class RecordUnfinished(Wav2mp3Error):
+    """Only a failed record can be converted again."""
+
+    code = "record_unfinished"
+    message = (
+        "This record is not finished yet. Wait until it is, or delete it and upload the WAV again."
+    )
+
+
+class SourceGone(Wav2mp3Error):
+    """The source was deleted when the record was done, or it vanished from the media volume."""
+
+    code = "source_gone"
+    message = (
+        "The service no longer has the WAV of this record. Upload it again, with if_exists=replace."
+    )
+
+
 class FilenameTaken(Wav2mp3Error):
     """`record_id` is the record with this filename, or None if it was deleted in the meantime."""
 

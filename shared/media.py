@@ -3,7 +3,9 @@
     <media_dir>/.wav2mp3                                        the marker of the volume
     <media_dir>/<user_id>/<record_id>.wav                       the source, until the record is done or gone
     <media_dir>/<user_id>/<record_id>.parts/<job_id>.<attempt>  the parts, until the record is done
+    <media_dir>/<user_id>/<record_id>.parts/<job_id>.<attempt>.peaks  the waveform of each part
     <media_dir>/<user_id>/<record_id>.mp3                       the finished MP3
+    <media_dir>/<user_id>/<record_id>.peaks                     its waveform
 
 Names come from ids alone, never from user input. A part or an MP3 with its final name is complete and fsynced: it is
 written under a temporary name first and renamed (POSIX rename is atomic). A source is complete once its record is
@@ -40,11 +42,18 @@ class RecordFiles:
         return self.folder / f"{self.record_id}.mp3"
 
     @property
+    def peaks(self) -> Path:
+        return self.folder / f"{self.record_id}.peaks"
+
+    @property
     def parts(self) -> Path:
         return self.folder / f"{self.record_id}.parts"
 
     def part(self, job_id: int, attempt: int) -> Path:
         return self.parts / f"{job_id}.{attempt}"
+
+    def part_peaks(self, job_id: int, attempt: int) -> Path:
+        return self.parts / f"{job_id}.{attempt}.peaks"
 
 
 def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles:
@@ -133,5 +142,6 @@ def delete_work(files: RecordFiles) -> None:
 def delete_all(files: RecordFiles) -> None:
     delete_work(files)
     delete(files.mp3)
+    delete(files.peaks)
     for unfinished in files.folder.glob(f"{files.record_id}.*{UNFINISHED}"):
         delete(unfinished)

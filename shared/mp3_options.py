@@ -1,5 +1,6 @@
 """The MP3 that a user requests (`Options`) and the MP3 that the service makes of a source (`Target`)."""
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -9,6 +10,8 @@ from shared.mpeg import SAMPLE_RATES_HZ, FrameFormat
 from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
+_NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"}
+"""Python's codecs that no WAV uses. Some take quadratic time."""
 DEFAULT_ID3_VERSION = "2.4"
 MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
 """The lowest one suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
@@ -157,7 +160,8 @@ def _left_out(info: WavInfo, target: Target) -> str:
 
 def _is_charset(name: str) -> bool:
     try:
-        return isinstance(b"a".decode(name), str)
+        b"a".decode(name)
+        return codecs.lookup(name).name not in _NO_CHARSETS
     except (LookupError, ValueError):
         return False
 

@@ -183,7 +183,7 @@ def _is_unneeded(path: Path, status: str | None) -> bool:
     match path.suffix:
         case media.UNFINISHED:
             return True
-        case ".mp3":
+        case ".mp3" | ".peaks":
             return status not in (*PENDING, RecordStatus.DONE)
         case ".wav":
             return status not in (*PENDING, RecordStatus.FAILED)

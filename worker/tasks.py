@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import BinaryIO
 
 import structlog
@@ -29,10 +28,11 @@ from shared.errors import (
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep
+from worker import heartbeat, sweep, waveforms
 from worker.audio import (
     Encoded,
     Limits,
+    Peaks,
     Segment,
     encoder_fingerprint,
     encoder_name,
@@ -125,7 +125,11 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
                     raise Mp3TooLarge(claim.max_part_bytes)
 
             limits = _limits(segment, check, settings)
-            encoded = write_part(source, segment, part, limits, report)
+            peaks = Peaks(segment.info)
+            encoded = write_part(source, segment, part, limits, report, peaks)
+            # Before the part gets its name, so that every part has its peaks.
+            with media.publishing(files.part_peaks(claim.job_id, claim.attempt)) as file:
+                file.write(peaks.to_bytes())
     return _finish_encode(claim, encoded, settings)
 
 
@@ -179,6 +183,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
                 lease.check,
             )
             mp3_bytes = mp3.tell()
+        waveforms.publish(files, segments, info)
     with db.transaction() as session:
         done = db.jobs.finish_assembly(
             session,
@@ -242,9 +247,10 @@ def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings:
 
 
 def _delete_part(claim: Claim, settings: Settings) -> None:
-    part: Path = _files(claim, settings).part(claim.job_id, claim.attempt)
+    files = _files(claim, settings)
     try:
-        media.delete(part)
+        media.delete(files.part(claim.job_id, claim.attempt))
+        media.delete(files.part_peaks(claim.job_id, claim.attempt))
     except OSError as error:
         log.warning("part not deleted", error=str(error), **_log_fields(claim))
 

@@ -7,7 +7,7 @@ from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
-from api.http.shares import Shares
+from api.http.shares import Shares, owner
 from api.http.stopping import AnswerUnfinished, Stopping
 from api.http.turns import Turns
 from api.http.waiting import Waiting
@@ -29,6 +29,7 @@ __all__ = [
     "body_chunks",
     "clean_filename",
     "limited",
+    "owner",
     "parse_ranges",
     "raise_descriptor_limit",
 ]

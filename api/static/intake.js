@@ -2,10 +2,12 @@
 
 import { forgetAnswer, resolveConflict } from "./conflicts.js";
 import { addEntry, entries } from "./entries.js";
+import { hasCall } from "./features.js";
 import { formatSize } from "./format.js";
 import { t } from "./i18n.js";
 import { currentOptions } from "./options.js";
 import { rememberSample } from "./tags.js";
+import { callAsUser, storedUser } from "./user.js";
 import { showBriefly } from "./undo.js";
 import { enqueue } from "./uploads.js";
 import { otherFormat } from "./wav_file.js";
@@ -14,7 +16,12 @@ const WAV_SUFFIX = /\.(wav|wave|w64|rf64|bw64|bwf)$/i;
 let queue = Promise.resolve();
 let maxUploadBytes = Infinity;
 
-export const setMaxUploadBytes = (bytes) => (maxUploadBytes = bytes ?? Infinity);
+// Asks the service how large a file may be. A service that does not say it refuses such a file itself.
+export async function learnLimits() {
+  if (!storedUser() || !(await hasCall("/users/me"))) return;
+  const limits = await callAsUser("users/me").catch(() => ({}));
+  maxUploadBytes = limits.max_upload_bytes ?? Infinity;
+}
 
 // Files of two drops are checked one after the other, so that a name is never missed.
 export function takeFiles(files, isFolder = false) {

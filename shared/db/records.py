@@ -1,6 +1,7 @@
 """Every change of a record's state. Each is one guarded UPDATE, by the database's clock.
 
-    uploading -> queued -> converting -> done | failed;  any of these -> deleted;  done | failed -> expired
+    uploading -> queued -> converting -> done | failed;  failed -> queued;  any of these -> deleted;
+    done | failed -> expired
 
 Functions take the session of a running transaction and do not commit. PostgreSQL's NOTIFY tells waiting clients about
 each change, on commit. `shared/db/uploads.py` creates records, and `shared/db/jobs.py` changes the work on a record.
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, type_coerce, update
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.db.models import (
@@ -27,8 +29,8 @@ from shared.db.models import (
     Record,
     RecordStatus,
 )
-from shared.errors import Wav2mp3Error
-from shared.mp3_options import Target
+from shared.errors import FilenameTaken, Wav2mp3Error
+from shared.mp3_options import Options, Target
 
 CHANGES = "record_changes"
 """The NOTIFY channel. Its payload is the id of the record that changed."""
@@ -90,9 +92,9 @@ def accept(
 ) -> bool:
     """Queue a record whose source is complete and durable. Return False if the record is gone.
 
-    The caller creates its jobs in the same transaction.
+    The caller creates its jobs in the same transaction. Raises FilenameTaken.
     """
-    return change(
+    return _take_filename(
         session,
         record_id,
         Record.status == RecordStatus.UPLOADING,
@@ -103,6 +105,57 @@ def accept(
         reserved_bytes=reserved_bytes,
         warnings=list(warnings),
     )
+
+
+def retry(
+    session: Session,
+    record_id: UUID,
+    *,
+    options: Options,
+    tags: dict[str, str],
+    duration_s: float | None,
+    target: Target,
+    reserved_bytes: int,
+    warnings: Iterable[str],
+) -> bool:
+    """Queue a failed record again and delete its old jobs. Return False if it has not failed, or is gone.
+
+    The caller creates new jobs in the same transaction. Raises FilenameTaken.
+    """
+    queued = _take_filename(
+        session,
+        record_id,
+        Record.status == RecordStatus.FAILED,
+        status=RecordStatus.QUEUED,
+        options=asdict(options),
+        tags=tags,
+        duration_s=duration_s,
+        target=asdict(target),
+        reserved_bytes=reserved_bytes,
+        warnings=list(warnings),
+        encoder=None,
+        error_code=None,
+        error_detail=None,
+        finished_at=None,
+        expires_at=None,
+    )
+    if queued:
+        session.execute(delete(Job).where(Job.record_id == record_id))
+    return queued
+
+
+def _take_filename(
+    session: Session, record_id: UUID, guard: ColumnElement[bool], **values: Any
+) -> bool:
+    """Change a record to a status that holds its filename. Raises FilenameTaken if another record holds it."""
+    try:
+        with session.begin_nested():
+            return change(session, record_id, guard, **values)
+    except IntegrityError as error:
+        record = session.get_one(Record, record_id)
+        named = (Record.user_id == record.user_id, Record.filename == record.filename)
+        holder = session.scalar(select(Record.id).where(*named, HOLDS_FILENAME))
+        raise FilenameTaken(record_id=holder) from error
 
 
 def reserved_bytes(session: Session) -> int:

@@ -63,11 +63,19 @@ def reserve(
     if holder is not None and not replaces:
         raise FilenameTaken(record_id=holder)
     if record_id is None:
-        upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
-        raise StillUploading(*session.execute(upload).first() or (None, 0))
+        check_not_uploading(session, user_id, filename)
+        raise StillUploading(None, 0)  # that upload ended in this moment
     quotas.check_pending(session, user_id, settings)
     quotas.check_stored(session, user_id, settings)
     return record_id
+
+
+def check_not_uploading(session: Session, user_id: UUID, filename: str) -> None:
+    """Raises StillUploading."""
+    named = (Record.user_id == user_id, Record.filename == filename)
+    upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
+    if found := session.execute(upload).first():
+        raise StillUploading(*found)
 
 
 def filenames(session: Session, user_id: UUID, start: str) -> set[str]:

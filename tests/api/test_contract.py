@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.api.test_records import undecodable_wav
 from tests.api.wire import SHORT_WAV
 from tests.conftest import User
 
@@ -32,6 +33,9 @@ SUCCESS = {
     "GET /records/{record_id}": 200,
     "GET /records/{record_id}/events": 200,
     "DELETE /records/{record_id}": 204,
+    "GET /records.zip": 200,
+    "POST /records/{record_id}/retry": 202,
+    "GET /records/{record_id}/waveform": 200,
     "GET /health/live": 200,
     "GET /health/ready": 200,
     "GET /metrics": 200,
@@ -42,6 +46,8 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     """With random values, and with real credentials and records: each operation succeeds at least once."""
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     done, doomed = (user.upload(SHORT_WAV, name).json()["id"] for name in ("a.wav", "b.wav"))
+    failed = user.upload(undecodable_wav(), "c.wav").json()["id"]
+    assert user.wait(failed)["status"] == "failed"
     real: dict[str, dict[str, Any]] = {
         "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},
         "GET /record": {"query": {"id": done, "user_id": user.id}},
@@ -50,6 +56,12 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
         "GET /records/{record_id}/events": {"path_parameters": {"record_id": done}},
         "DELETE /records/{record_id}": {
             "path_parameters": {"record_id": doomed},
+            "query": user.credentials,
+        },
+        "GET /records.zip": {"query": user.credentials},
+        "GET /records/{record_id}/waveform": {"path_parameters": {"record_id": done}},
+        "POST /records/{record_id}/retry": {
+            "path_parameters": {"record_id": failed},
             "query": user.credentials,
         },
     }

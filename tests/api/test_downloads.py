@@ -189,7 +189,7 @@ def test_answers_are_held_for_30_s(user: User, service_url: str) -> None:
             threads.submit(user.client.get, status, headers={"Prefer": "wait=600"}),
         ]
         while not all(answer.done() for answer in answers):
-            uploading.send_chunks([b"a"])
+            uploading.send_chunks([bytes(5000)])
             time.sleep(1)
         assert 29 < time.monotonic() - before_s < 45
     download, held = (answer.result() for answer in answers)

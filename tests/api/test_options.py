@@ -44,6 +44,7 @@ def test_form_fields_before_the_file_are_options(user: User) -> None:
         "bitrate_kbps": 64,
         "sample_rate_hz": 22050,
         "channels": 1,
+        "gain_db": 0.0,
     }
 
 
@@ -55,6 +56,7 @@ def test_httpx_sends_fields_before_the_file(user: User) -> None:
     assert record["options"] == UNSET | {"quality": 9, "album": "B"}
     assert record["target"] == {
         "mode": "vbr", "quality": 9, "bitrate_kbps": None, "sample_rate_hz": 44100, "channels": 1,
+        "gain_db": 0.0,
     }  # fmt: skip
 
 

@@ -77,6 +77,11 @@ def test_good_credentials_always_pass(limited: AnotherApi, address: str) -> None
         assert list_records(limited, address, token=created["token"]).status_code == 200
 
 
+def test_the_limit_of_new_users_is_described(limited: AnotherApi) -> None:
+    paths = limited.client.get("/openapi.json").json()["paths"]
+    assert "429" in paths["/users"]["post"]["responses"]
+
+
 def test_an_unknown_proxy_is_not_believed(start_api: StartApi) -> None:
     api = start_api({"MAX_NEW_USERS_PER_HOUR": "4", "FORWARDED_ALLOW_IPS": "192.0.2.1"})
     answers = [create_user(api, next(ADDRESSES)) for _ in range(5)]

@@ -74,9 +74,8 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "source_bytes": len(SHORT_WAV),
         "mp3_bytes": len(mp3.content),
         "options": dict.fromkeys(RecordOptions.model_fields),
-        "target": {
-            "mode": "vbr", "quality": 2, "bitrate_kbps": None, "sample_rate_hz": 44100, "channels": 1, "gain_db": 0.0,
-        },
+        "target": {"mode": "vbr", "quality": 2, "bitrate_kbps": None, "sample_rate_hz": 44100, "channels": 1,
+                   "gain_db": 0.0},
         "warnings": [],
         "error": None,
         "expires_at": None,

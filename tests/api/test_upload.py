@@ -175,9 +175,12 @@ def test_other_formats_are_refused_by_name(
 @pytest.mark.parametrize(
     ("wav", "named"),
     [
-        (SHORT_WAV[:44], "no samples"),
+        (SHORT_WAV[:44], "cut off before its samples"),
         (SHORT_WAV[:30], "fmt"),
-        (build(sine(100), before=[(b"LIST", bytes(200_000))])[:100_000], "no data"),
+        (
+            build(sine(100), before=[(b"LIST", bytes(200_000))])[:100_000],
+            "cut off before its samples",
+        ),
     ],
 )
 def test_a_bad_wav_gets_the_reason(

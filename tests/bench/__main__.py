@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil
 
 from local.stack import Stack
-from tests.bench import measures
+from tests.bench import measures, polls
 from tests.bench.measures import Bench, Figure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
+    "polls": polls.status_polls,
+    "waiting": polls.many_waiting,
     "size": measures.size,
     "memory": measures.memory,
     "wait": measures.wait_beside_a_long_recording,

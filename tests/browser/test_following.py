@@ -31,9 +31,9 @@ def test_the_page_survives_a_short_outage(
     with frozen_workers:
         page.set_input_files("#files", wav)
         expect(row).to_have_class("queued")
-        page.route("**/records*", say_unavailable)
+        page.route("**/records?*", say_unavailable)
         expect(notice).to_contain_text(UNAVAILABLE)
-        page.unroute("**/records*")
+        page.unroute("**/records?*")
         expect(notice).to_be_hidden()
         page.context.set_offline(offline=True)
         expect(notice).to_contain_text("cannot be reached")
@@ -44,21 +44,21 @@ def test_the_page_survives_a_short_outage(
 
 def test_a_page_opened_during_an_outage_recovers(page: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
-    page.route("**/records*", say_unavailable)
+    page.route("**/records?*", say_unavailable)
     become(page, user)
     expect(page.locator("#notice")).to_be_visible()
-    page.unroute("**/records*")
+    page.unroute("**/records?*")
     expect(page.locator("#records .done")).to_be_visible()
     expect(page.locator("#notice")).to_be_hidden()
 
 
 def test_files_chosen_during_an_outage_upload_later(page: Page, user: User, wav: Path) -> None:
     user.convert(WAV, "old.wav")
-    page.route("**/records*", say_unavailable)
+    page.route("**/records?*", say_unavailable)
     become(page, user)
     page.set_input_files("#files", wav)
     expect(page.locator("#records .waiting")).to_be_visible()
-    page.unroute("**/records*")
+    page.unroute("**/records?*")
     rows = page.locator("#records li")
     expect(rows).to_have_class(["done", "done"])
     expect(rows.locator(".name")).to_have_text(["one", "old"])

@@ -1,7 +1,5 @@
 """The list and the bar above it, at every width and with many files."""
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -85,25 +83,27 @@ def test_a_thousand_rows_stay_responsive(page: Page) -> None:
     become_staged(page)
     expect(page.locator("#records li")).to_have_count(1000)
     expect(page.locator("#summary")).to_contain_text("1,000 files done")
-    frames = """async () => {
-      let longest = 0;
+    median_frame_ms = """async () => {
+      const frames = [];
       for (let step = 0, before = performance.now(); step < 40; step += 1) {
         scrollBy(0, 600);
         await new Promise(requestAnimationFrame);
-        longest = Math.max(longest, performance.now() - before);
+        frames.push(performance.now() - before);
         before = performance.now();
       }
-      return longest;
+      return frames.sort((one, other) => one - other)[20];
     }"""
-    assert page.evaluate(frames) < 500
+    assert page.evaluate(median_frame_ms) < 200
+    rendered = (
+        "rows => rows.filter((row) => row.checkVisibility({ contentVisibilityAuto: true })).length"
+    )
+    assert page.locator("#records .name").evaluate_all(rendered) < 150
     drawn = (
         "canvases => canvases.filter((canvas) => canvas.width > 0 && canvas.width !== 300).length"
     )
     assert page.locator("#records .waveform").evaluate_all(drawn) < 60
-    started_s = time.monotonic()
     page.locator("#records .more").first.click()
     expect(page.locator("#menu")).to_be_visible()
-    assert time.monotonic() - started_s < 2
 
 
 def test_the_bar_counts_the_batch(page: Page) -> None:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import throttle, wait_until_started
+from tests.browser.conftest import become, count_uploads, throttle, wait_until_started
 from tests.browser.relay import Relay
+from tests.conftest import User
 from tests.wavs import build, sine
 
 PROXY_ERROR = "<html><h1>nginx</h1></html>"
@@ -107,3 +109,18 @@ def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) ->
     page.unroute(UPLOADS)
     page.get_by_role("button", name="Retry failed").click()
     expect(rows).to_have_class(["done"] * 3)
+
+
+def test_a_file_that_is_too_large_is_refused_before_the_upload(
+    page: Page, user: User, wav: Path
+) -> None:
+    uploads = count_uploads(page)
+    description: dict[str, Any] = {"paths": {"/users/me": {}, "/record": {"post": {}}}}
+    page.route("**/openapi.json", lambda route: route.fulfill(json=description))
+    page.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 1500}))
+    with page.expect_response("**/users/me"):
+        become(page, user)
+    page.set_input_files("#files", wav)
+    state = page.locator("#records li.failed .state")
+    expect(state).to_have_text("This file is larger than the service accepts (2 kB). Split it.")
+    assert uploads == []

@@ -170,9 +170,9 @@ class Service:
         return {each["name"] for each in programs if each["statename"] != "RUNNING"} == {"clips"}
 
     def _needed_files(self) -> set[str]:
-        kept = {"done": ".mp3", "failed": ".wav"}
+        kept = {"done": (".mp3", ".peaks"), "failed": (".wav",)}
         found = self.records()
-        return {f"{each.id}{kept[each.status]}" for each in found if each.status in kept}
+        return {f"{each.id}{end}" for each in found for end in kept.get(each.status, ())}
 
 
 def resume(ffmpegs: Sequence[psutil.Process]) -> None:

@@ -23,7 +23,9 @@ def test_the_ids_name_every_file(tmp_path: Path) -> None:
     files = media.record_files(tmp_path, user_id, record_id)
     assert files.source == tmp_path / f"{user_id}/{record_id}.wav"
     assert files.part(2, 1) == tmp_path / f"{user_id}/{record_id}.parts/2.1"
+    assert files.part_peaks(2, 1) == tmp_path / f"{user_id}/{record_id}.parts/2.1.peaks"
     assert files.mp3 == tmp_path / f"{user_id}/{record_id}.mp3"
+    assert files.peaks == tmp_path / f"{user_id}/{record_id}.peaks"
 
 
 def test_a_file_gets_its_name_when_it_is_whole(files: RecordFiles) -> None:

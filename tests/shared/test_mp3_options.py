@@ -96,6 +96,10 @@ def test_mixing_to_mono_is_warned_about(channels: int) -> None:
     ("options", "names"),
     [
         (Options(quality=2, bitrate_kbps=128), "exclude each other"),
+        *[
+            (Options(tag_charset=name), "tag_charset is unknown")
+            for name in ("klingon", "idna", "hex")
+        ],
         (Options(sample_rate_hz=96000), "8000, 11025, .* or 48000"),
         (Options(bitrate_kbps=100), "8, 16, .* or 320"),
         (Options(sample_rate_hz=8000, bitrate_kbps=128), "8, 16, 24, 32, 40, 48, 56 or 64"),

@@ -11,8 +11,17 @@ from numpy.typing import NDArray
 from shared.mp3_options import Options, Target, choose_target
 from shared.segmentation import plan_segments
 from shared.wav import WavInfo, read_wav
+from shared.waveform import Waveform
 from tests.worker.mp3 import mp3_material
-from worker.audio import Limits, Segment, encoder_fingerprint, encoder_name, write_part
+from worker.audio import (
+    Limits,
+    Peaks,
+    Segment,
+    encoder_fingerprint,
+    encoder_name,
+    join_peaks,
+    write_part,
+)
 from worker.mp3.assemble import write_mp3
 
 Voices = NDArray[np.floating]
@@ -26,6 +35,7 @@ class Conversion:
     parts: list[Path]
     info: WavInfo
     target: Target
+    waveform: Waveform
     peaks_db: list[float | None]
 
     def by_ffmpeg(self) -> Voices:
@@ -56,6 +66,7 @@ def convert(
     mp3, path = work / "out.mp3", work / "in.wav"
     path.write_bytes(wav)
     parts: list[Path] = []
+    peaks: list[Peaks] = []
     peaks_db = []
     samples = 0
     with path.open("rb") as source:
@@ -65,14 +76,16 @@ def convert(
             parts.append(work / f"{index}.part")
             segment = Segment(info, target, sample_range)
             with parts[-1].open("wb") as part:
-                encoded = write_part(source, segment, part, limits, lambda _: None)
+                peaks.append(Peaks(info))
+                encoded = write_part(source, segment, part, limits, lambda _: None, peaks[-1])
                 samples += encoded.samples
                 peaks_db.append(encoded.peak_db)
         with mp3.open("wb") as out:
             write_mp3(
                 source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
             )
-    return Conversion(mp3, parts, info, target, peaks_db)
+    waveform = join_peaks(info, [each.to_bytes() for each in peaks])
+    return Conversion(mp3, parts, info, target, waveform, peaks_db)
 
 
 @dataclass(frozen=True)

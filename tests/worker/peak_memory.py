@@ -10,7 +10,7 @@ from shared.mp3_options import Options, choose_target
 from shared.segmentation import SampleRange
 from shared.wav import read_wav
 from tests.worker.processes import children, peak_kib
-from worker.audio import Limits, Segment, write_part
+from worker.audio import Limits, Peaks, Segment, write_part
 from worker.mp3.assemble import write_mp3
 
 
@@ -22,9 +22,10 @@ def convert(wav: Path, mp3: Path, options: Options, limits: Limits) -> None:
         target = choose_target(info, options)
         segment = Segment(info, target, SampleRange(0, info.samples or 0))
         with part.open("wb") as file:
-            samples = write_part(source, segment, file, limits, lambda _: None).samples
+            encoded = write_part(source, segment, file, limits, lambda _: None, Peaks(info))
         write_mp3(
-            source, info, target, samples, [part], Options(), {}, "LAME4.1a", out, limits.check
+            *(source, info, target, encoded.samples, [part], Options(), {}, "LAME4.1a", out),
+            limits.check,
         )
 
 

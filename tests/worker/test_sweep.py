@@ -135,7 +135,7 @@ def _files(record_id: UUID) -> RecordFiles:
 
 
 def _write_all(files: RecordFiles) -> None:
-    _write(files.source, files.part(0, 1), files.mp3)
+    _write(files.source, files.part(0, 1), files.mp3, files.peaks)
 
 
 def _volume() -> set[Path]:
@@ -233,10 +233,10 @@ def test_orphan_files_are_deleted() -> None:
 def test_an_orphan_that_changes_is_kept() -> None:
     """The file may be one that is being written. Its times do not count, because clocks differ."""
     never = media.record_files(get_settings().media_dir, uuid4(), uuid4())
-    _write(never.source, never.mp3)
+    _write(never.source, never.mp3, never.peaks)
     watches = _watches(file_grace_s=0.1)
     sweep.sweep_files(get_settings(), watches)
-    assert _volume() == {never.source, never.mp3}
+    assert _volume() == {never.source, never.mp3, never.peaks}
     never.mp3.write_bytes(b"more")
     time.sleep(0.1)
     sweep.sweep_files(get_settings(), watches)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ from shared.db import JobState, RecordStatus
 from shared.db.jobs import Claim
 from shared.media import RecordFiles
 from shared.settings import get_settings
+from shared.waveform import Waveform
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
@@ -55,6 +57,18 @@ def test_a_record_becomes_an_mp3_and_nothing_else_stays(wav: bytes) -> None:
     assert record.status == RecordStatus.DONE
     assert _decoded_samples(files) == SAMPLES
     assert record.mp3_bytes == files.mp3.stat().st_size
+    assert stored.names(files) == {".mp3", ".peaks"}
+    assert 1024 < Waveform.from_dat(files.peaks.read_bytes()).pixels <= 2048
+
+
+def test_a_part_without_peaks_leaves_no_waveform(wav: bytes) -> None:
+    """An older release encoded it."""
+    files, job_ids = stored.store(wav)
+    tasks.run_job(str(job_ids[0]))
+    files.part_peaks(job_ids[0], 1).unlink()
+    for job_id in job_ids[1:]:
+        tasks.run_job(str(job_id))
+    assert rows.record(files.record_id).status == RecordStatus.DONE
     assert stored.names(files) == {".mp3"}
 
 
@@ -262,9 +276,9 @@ def test_a_record_deleted_at_the_very_end_leaves_nothing(
     held = rows.claim(job_ids[0], encoder=encoder_fingerprint())
     finish_encode = db.jobs.finish_encode
 
-    def delete_first(session: Session, held: Claim, *, samples: int) -> bool:
+    def delete_first(session: Session, held: Claim, **encoded: Any) -> bool:
         db_call(db.records.mark_gone, files.record_id, RecordStatus.DELETED)
-        return finish_encode(session, held, samples=samples)
+        return finish_encode(session, held, **encoded)
 
     monkeypatch.setattr(db.jobs, "finish_encode", delete_first)
     assert tasks._run(held, get_settings()) is None
@@ -286,7 +300,7 @@ def test_a_failed_assembly_is_tried_again(wav: bytes) -> None:
     files, job_ids = stored.store(wav)
     for job_id in job_ids[:-1]:
         tasks.run_job(str(job_id))
-    (damaged, *_) = files.parts.iterdir()
+    damaged = files.part(job_ids[0], 1)
     frames = damaged.read_bytes()
     damaged.write_bytes(b"no frames")
     tasks.run_job(str(job_ids[-1]))

@@ -5,13 +5,16 @@ from worker.audio.encode import Encoded, Segment, write_part
 from worker.audio.ffmpeg import Limits
 from worker.audio.filters import peak_warnings
 from worker.audio.fingerprint import encoder_fingerprint, encoder_name
+from worker.audio.peaks import Peaks, join_peaks
 
 __all__ = [
     "Encoded",
     "Limits",
+    "Peaks",
     "Segment",
     "encoder_fingerprint",
     "encoder_name",
+    "join_peaks",
     "own_core",
     "peak_warnings",
     "write_part",

@@ -20,6 +20,7 @@ from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
 from worker.audio.filters import PeakMeter, choose_filters
+from worker.audio.peaks import Peaks
 
 RUN_IN_FRAMES = 100
 """After these LAME's adaptation to loudness is the same as in one pass. Ordinary material needs a third of them."""
@@ -74,6 +75,7 @@ class _Output:
     segment: Segment
     part: BinaryIO
     report: Callable[[int], None]
+    peaks: Peaks
     meter: PeakMeter
 
     def write(self, frames: Iterator[bytes]) -> None:
@@ -90,12 +92,14 @@ def write_part(
     part: BinaryIO,
     limits: ffmpeg.Limits,
     report: Callable[[int], None],
+    peaks: Peaks,
 ) -> Encoded:
     """Encode the segment into `part`.
 
-    Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of `limits.check`.
+    Measures `peaks`. Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of
+    `limits.check`.
     """
-    output = _Output(segment, part, report, PeakMeter())
+    output = _Output(segment, part, report, peaks, PeakMeter())
     if segment.info.samples is None:
         samples = _write_compressed(source, segment, output, limits)
     else:
@@ -114,6 +118,7 @@ def _write_raw(
     read_end = min(lookahead_end, source_samples)
     pcm_format = pcm.raw_format(info)
     samples = pcm.read_samples(source, info, SampleRange(start - run_in, read_end - start + run_in))
+    samples = output.peaks.measure(samples, pcm_format, start - run_in)
     padded = _join(samples, [pcm_format.silence(lookahead_end - read_end)])
     is_last = end >= source_samples
     end_frame = segment.frames_of_source(source_samples) if is_last else segment.frames_in(end)
@@ -128,7 +133,7 @@ def _write_compressed(
 ) -> int:
     decoder = _Decoder(source, segment.info, limits)
     pcm_format = pcm.decoded_format(segment.info)
-    chunks = decoder.chunks()
+    chunks = output.peaks.measure(decoder.chunks(), pcm_format, start_sample=0)
     start: list[bytes] = []
     lead_in = 0
     for chunk in chunks:  # up to the end of a clip so short that it needs a lead-in

@@ -1,8 +1,8 @@
 """Reads a source's samples as raw bytes for ffmpeg's stdin, without a container, and names their format.
 
 PCM, float, A-law and µ-law samples are read from the file as they are, apart from those that ffmpeg cannot read. A
-compressed source is first decoded to 32-bit samples by a separate ffmpeg, which gets the data under a header that we
-write. Both kinds come with a `PcmFormat`.
+compressed source is first decoded to 32-bit samples, integer or float, by a separate ffmpeg, which gets the data under
+a header that we write. Both kinds come with a `PcmFormat`.
 """
 
 import os
@@ -19,6 +19,10 @@ from shared.wav import Codec, WavInfo
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
+_FLOAT_DECODERS = {
+    *(Codec.MP2, Codec.MP3, Codec.AAC, Codec.AC3, Codec.EAC3, Codec.DTS),
+    *(Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2),
+}
 _SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
 
 
@@ -56,8 +60,12 @@ def raw_format(info: WavInfo) -> PcmFormat:
 
 
 def decoded_format(info: WavInfo) -> PcmFormat:
-    """Return the format of the samples that the decoder of a compressed source writes."""
-    return PcmFormat("s32le", 4, info.fmt.channels, info.fmt.sample_rate_hz)
+    """Return the format of the samples that the decoder of a compressed source writes.
+
+    Lossy codecs with a float decoder can hold samples above full scale, which integers would clip.
+    """
+    name = "f32le" if info.fmt.codec in _FLOAT_DECODERS else "s32le"
+    return PcmFormat(name, 4, info.fmt.channels, info.fmt.sample_rate_hz)
 
 
 def decoding_arguments(info: WavInfo) -> list[str]:
@@ -104,7 +112,7 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
             return f"s{bits}{byte_order}", bits // 8
 
 
-def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Iterator[bytes]:
+def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Generator[bytes]:
     """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter."""
     block_align = info.fmt.block_align
     start = sample_range.start_sample * block_align

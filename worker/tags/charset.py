@@ -50,7 +50,7 @@ class FileText:
         if self._requested:
             try:
                 return raw.decode(self._requested)
-            except UnicodeDecodeError:
+            except UnicodeError:
                 pass  # a field of another program
         if not _is_utf8(raw) and len(self._evidence) < _MAX_EVIDENCE_BYTES:
             self._evidence += raw + b"\n"

@@ -144,6 +144,20 @@ def fail(session: Session, record_id: UUID, retention_h: float | None = None) ->
     return db.records.fail(session, record_id, EncodeFailed(), retention_h=retention_h)
 
 
+def retry(session: Session, record_id: UUID) -> bool:
+    """Queue a failed record again, without jobs."""
+    return db.records.retry(
+        session,
+        record_id,
+        options=Options(quality=2),
+        tags={},
+        duration_s=1.0,
+        target=TARGET,
+        reserved_bytes=0,
+        warnings=[],
+    )
+
+
 def record(record_id: UUID) -> Record:
     with db.transaction() as session:
         return session.get_one(Record, record_id)

@@ -72,6 +72,60 @@ def test_a_failed_record_frees_its_filename() -> None:
     assert db_call(rows.reserve, user_id) != record_id
 
 
+def test_a_retry_starts_a_record_afresh() -> None:
+    record_id, old_jobs = rows.add_record()
+    rows.claim(old_jobs[0])
+    assert db_call(rows.fail, record_id, 1)
+    assert db_call(rows.retry, record_id)
+    record = rows.record(record_id)
+    assert record.status == RecordStatus.QUEUED
+    assert (record.encoder, record.error_code, record.error_detail) == (None, None, None)
+    assert (record.finished_at, record.expires_at) == (None, None)
+    assert db_call(rows.encode_jobs, record_id) == []
+
+
+def test_only_failed_records_can_be_retried() -> None:
+    queued, _ = rows.add_record()
+    for record_id in (queued, rows.add_done()):
+        assert not db_call(rows.retry, record_id)
+        db_call(db.records.mark_gone, record_id, RecordStatus.DELETED)
+        assert not db_call(rows.retry, record_id)
+
+
+def test_one_of_two_concurrent_retries_wins() -> None:
+    record_id, _ = rows.add_record()
+    db_call(rows.fail, record_id)
+    first, second = rows.overlapped(
+        lambda session: rows.retry(session, record_id),
+        lambda session: rows.retry(session, record_id),
+    )
+    assert (first, second) == (True, False)
+
+
+def test_a_retry_and_an_upload_cannot_share_a_filename() -> None:
+    user_id = rows.add_user()
+    failed, _ = rows.add_record(user_id=user_id)
+    db_call(rows.fail, failed)
+    upload = db_call(rows.reserve, user_id)
+    with db.transaction() as session:
+        assert rows.retry(session, failed)
+        accepting = rows.start(lambda other: rows.accept(other, upload))
+    with pytest.raises(FilenameTaken) as refused:
+        accepting.result(rows.WAIT_S)
+    assert refused.value.record_id == failed
+
+
+def test_a_record_that_took_the_filename_refuses_a_retry() -> None:
+    user_id = rows.add_user()
+    failed, _ = rows.add_record(user_id=user_id)
+    db_call(rows.fail, failed)
+    holder, _ = rows.add_record(user_id=user_id)
+    with pytest.raises(FilenameTaken) as refused:
+        db_call(rows.retry, failed)
+    assert refused.value.record_id == holder
+    assert rows.record(failed).status == RecordStatus.FAILED
+
+
 def test_an_aborted_upload_frees_its_filename() -> None:
     user_id = rows.add_user()
     record_id = db_call(rows.reserve, user_id)

@@ -11,7 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.segmentation import SampleRange
@@ -106,6 +106,7 @@ LONG_SAMPLES = 100_000
 LONG_24_BIT = wavs.build(wavs.sine(LONG_SAMPLES, 3), bits=24)
 
 
+@settings(deadline=None)
 @given(start=st.integers(0, LONG_SAMPLES), end=st.integers(0, LONG_SAMPLES))
 def test_a_range_has_exactly_its_samples(start: int, end: int) -> None:
     data, pcm_format = read(LONG_24_BIT, start, max(0, end - start))
@@ -143,6 +144,7 @@ JOINED_24_BIT = b"".join(wavs.build(part, bits=24, after=[(b"LIST", b"odd")]) fo
 JOINED_RAW = b"".join(wavs.encode(part, bits=24) for part in JOINED)
 
 
+@settings(deadline=None)
 @given(start=st.integers(0, 71_003), end=st.integers(0, 71_003))
 def test_a_range_reads_across_joined_wavs(start: int, end: int) -> None:
     data, pcm_format = read(JOINED_24_BIT, start, max(0, end - start))

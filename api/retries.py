@@ -1,0 +1,117 @@
+"""`POST /records/{id}/retry` converts a failed record again, from the source that it kept."""
+
+import os
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from api import conversion, views
+from api.deps import AppSettings, CurrentUser
+from api.options import RecordOptions, RetryOptions
+from api.problems import responses
+from api.records import POLL_AFTER_S
+from api.schemas import RecordAccepted
+from api.views import RecordLinks
+from api.volume import require_volume
+from shared import db, errors, media, wav
+from shared.db import Record, RecordStatus
+from shared.settings import Settings
+
+router = APIRouter(tags=["records"])
+
+
+@router.post(
+    "/records/{record_id}/retry",
+    status_code=202,
+    responses=responses(
+        errors.BadCredentials,
+        errors.RecordNotFound,
+        errors.FilenameTaken,
+        errors.RecordUnfinished,
+        errors.SourceGone,
+        errors.NotAWav,
+        errors.BadWav,
+        errors.TooLong,
+        errors.Mp3TooLarge,
+        errors.TooManyPending,
+        errors.NoSpace,
+        errors.StorageUnavailable,
+    ),
+)
+def retry_record(
+    record_id: UUID,
+    response: Response,
+    user_id: CurrentUser,
+    sent: RetryOptions,
+    settings: AppSettings,
+    links: RecordLinks,
+) -> RecordAccepted:
+    """Convert a failed record again. Options that you send replace those of the upload."""
+    with db.transaction() as session:
+        record = _find_failed(session, record_id, user_id)
+    options = _merge(record, sent)
+    planned = conversion.plan(_read_source(record, settings), options.conversion(), settings)
+    with db.transaction() as session:
+        db.quotas.lock_pending(session, user_id, settings)
+        db.uploads.check_not_uploading(session, user_id, record.filename)
+        retried = db.records.retry(
+            session,
+            record_id,
+            options=options.conversion(),
+            tags=options.tags(),
+            **planned.columns,
+        )
+        if not retried:  # another request was faster
+            _find_failed(session, record_id, user_id)
+            raise errors.RecordUnfinished
+        db.quotas.check_pending(session, user_id, settings)
+        ready = conversion.create_jobs(session, record_id, user_id, planned, settings)
+    conversion.publish(ready, planned)
+    response.headers["Location"] = links.status(record_id)
+    response.headers["Retry-After"] = str(POLL_AFTER_S)
+    return RecordAccepted(
+        id=record_id,
+        filename=record.filename,
+        status=RecordStatus.QUEUED,
+        status_link=links.status(record_id),
+        download_link=links.download(record_id, user_id),
+    )
+
+
+def _find_failed(session: Session, record_id: UUID, user_id: UUID) -> Record:
+    record = views.find(session, record_id, user_id)
+    if record.status == RecordStatus.DONE:
+        raise errors.SourceGone
+    if record.status != RecordStatus.FAILED:
+        raise errors.RecordUnfinished
+    return record
+
+
+def _merge(record: Record, sent: RecordOptions) -> RecordOptions:
+    """Return the record's options, replaced by those that were sent. Raises BadOptions."""
+    replaced: dict[str, Any] = sent.model_dump(exclude_unset=True)
+    stored = views.stored_options(record).model_dump(exclude_unset=True)
+    # They exclude each other, so a new one replaces the other, too.
+    if replaced.keys() & {"quality", "bitrate_kbps"}:
+        stored |= {"quality": None, "bitrate_kbps": None}
+    merged = RecordOptions.model_construct(**stored | replaced)
+    merged.conversion()
+    return merged
+
+
+def _read_source(record: Record, settings: Settings) -> wav.WavInfo:
+    """Raises SourceGone, StorageUnavailable, NotAWav, BadWav."""
+    path = media.record_files(settings.media_dir, record.user_id, record.id).source
+    try:
+        require_volume(settings.media_dir)
+        with path.open("rb") as source:
+            size_bytes = os.fstat(source.fileno()).st_size
+            if size_bytes != record.source_bytes:
+                raise errors.SourceGone
+            return wav.read_wav(source, size_bytes)
+    except FileNotFoundError as error:
+        raise errors.SourceGone from error
+    except OSError as error:
+        raise errors.StorageUnavailable from error

@@ -1,0 +1,57 @@
+"""`GET /records/{id}/waveform` sends a record's waveform, for players and lists."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+
+from api import views
+from api.deps import AppSettings
+from api.problems import responses
+from shared import db, errors, media
+from shared.db import RecordStatus
+from shared.waveform import Waveform
+
+router = APIRouter(tags=["records"])
+
+DAT = "application/octet-stream"
+HEADERS = {"Cache-Control": "private, max-age=3600", "Vary": "Accept"}
+"""The waveform of a done record never changes."""
+
+
+class WaveformFormat(StrEnum):
+    JSON = "json"
+    DAT = "dat"
+
+
+@router.get(
+    "/records/{record_id}/waveform",
+    response_class=Response,
+    responses={
+        **responses(errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
+        200: {"content": {"application/json": {}, DAT: {}}},
+    },
+)
+def show_waveform(
+    record_id: UUID,
+    settings: AppSettings,
+    accept: Annotated[str, Header(description=f"`{DAT}` for the binary format.")] = "",
+    chosen: Annotated[
+        WaveformFormat | None, Query(alias="format", description="Takes precedence over Accept.")
+    ] = None,
+) -> Response:
+    """Return the waveform in the format of BBC audiowaveform, version 2: JSON or binary."""
+    with db.transaction() as session:
+        record = views.find(session, record_id)
+    if record.status != RecordStatus.DONE:
+        raise errors.NoWaveform
+    files = media.record_files(settings.media_dir, record.user_id, record.id)
+    try:
+        dat = files.peaks.read_bytes()
+    except FileNotFoundError as error:
+        raise errors.NoWaveform from error
+    if chosen == WaveformFormat.DAT or (chosen is None and DAT in accept):
+        return Response(dat, headers=HEADERS, media_type=DAT)
+    return JSONResponse(Waveform.from_dat(dat).to_json(), headers=HEADERS)

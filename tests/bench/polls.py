@@ -1,0 +1,74 @@
+"""Measures status polls beside an empty endpoint, and the health check beside many clients that wait."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import median
+
+from local.machine import free_port, is_answering
+from tests.bench.measures import ROUNDS, Bench, Figure
+from tests.conftest import ROOT
+
+CONNECTIONS = 16
+ROUND_S = 4
+LISTENERS = 500
+WAITERS = 1000
+WAIT_S = 30
+
+
+def status_polls(bench: Bench) -> list[Figure]:
+    record = bench.upload(bench.music(1))
+    bench.wait(record)
+    found = []
+    with _empty_endpoint() as port:
+        for _ in range(ROUNDS):
+            empty, _ = _load(port, "/")
+            polls, _ = _load(bench.stack.api_port, f"/records/{record['id']}")
+            found.append(polls / empty)
+    bench.delete(record)
+    rounds = ", ".join(f"{ratio:.2f}" for ratio in sorted(found))
+    what = "status polls per second of one API process, by an empty `def` endpoint"
+    return [Figure(what, f"{median(found):.2f}", "≥ 0.50", rounds)]
+
+
+def many_waiting(bench: Bench) -> list[Figure]:
+    """The record converts for longer than the measurement."""
+    record = bench.upload(bench.music(5 * 3600))
+    events = f"GET /records/{record['id']}/events HTTP/1.1\r\nHost: bench\r\n\r\n"
+    wait = f"GET /records/{record['id']} HTTP/1.1\r\nHost: bench\r\nPrefer: wait={WAIT_S}\r\n\r\n"
+    with ExitStack() as opened:
+        for request in [events] * LISTENERS + [wait] * WAITERS:
+            address = ("127.0.0.1", bench.stack.api_port)
+            connection = opened.enter_context(socket.create_connection(address))
+            connection.sendall(request.encode())
+        time.sleep(2)
+        _, p95_ms = _load(bench.stack.api_port, "/health/live", connections=1, duration_s=15)
+    bench.delete(record)
+    what = f"`/health/live` beside {LISTENERS} event streams and {WAITERS} waiting requests, p95"
+    return [Figure(what, f"{p95_ms:.1f} ms", "≤ 50 ms", "15 s")]
+
+
+@contextmanager
+def _empty_endpoint() -> Iterator[int]:
+    port = free_port()
+    arguments = ["--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+    command = [sys.executable, "-m", "uvicorn", "tests.bench.empty_app:app", *arguments]
+    with subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT) as server:
+        while not is_answering(port):
+            time.sleep(0.1)
+        yield port
+        server.terminate()
+
+
+def _load(
+    port: int, path: str, connections: int = CONNECTIONS, duration_s: float = ROUND_S
+) -> tuple[float, float]:
+    """Return the answers per second and the 95th percentile of their times in ms."""
+    arguments = [str(port), path, str(connections), str(duration_s)]
+    command = [sys.executable, "-m", "tests.bench.http_load", *arguments]
+    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    per_s, p95_ms = map(float, printed.split())
+    return per_s, p95_ms

@@ -1,0 +1,17 @@
+"""Joins the waveforms of the parts to that of the record."""
+
+from collections.abc import Iterable
+
+from shared import db, media
+from shared.media import RecordFiles
+from shared.wav import WavInfo
+from worker.audio import join_peaks
+
+
+def publish(files: RecordFiles, segments: Iterable[db.jobs.EncodedSegment], info: WavInfo) -> None:
+    """Store the waveform of a record, except if a worker of an older release encoded some of its parts."""
+    paths = [files.part_peaks(segment.job_id, segment.attempt) for segment in segments]
+    if all(path.exists() for path in paths):
+        waveform = join_peaks(info, (path.read_bytes() for path in paths))
+        with media.publishing(files.peaks) as file:
+            file.write(waveform.to_dat())
