@@ -139,10 +139,12 @@ def responses(
 
 def _describe(raised: Sequence[type[Wav2mp3Error]]) -> dict[str, Any]:
     codes = [f"- `{error.code}`: {error.message}" for error in raised]
-    model = next((SCHEMA[error] for error in raised if error in SCHEMA), Problem)
+    models = list(dict.fromkeys(SCHEMA.get(error, Problem) for error in raised))
+    refs = [schema_ref(model) for model in models]
+    schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
     return {
         "description": "\n".join(codes),
-        "content": {"application/problem+json": {"schema": schema_ref(model)}},
+        "content": {"application/problem+json": {"schema": schema}},
     }
 
 

@@ -56,7 +56,8 @@ def test_problems_are_shared_schemas(description: Json) -> None:
         if "application/problem+json" in answer.get("content", {})
     ]
     assert problems
-    names = {each["$ref"].rpartition("/")[2] for each in problems}
+    refs = [ref for each in problems for ref in each.get("anyOf", [each])]
+    names = {each["$ref"].rpartition("/")[2] for each in refs}
     assert {"Problem", "FilenameTakenProblem"} <= names <= {*description["components"]["schemas"]}
 
 
