@@ -130,10 +130,10 @@ def responses(
         status: _describe(errors_of_status) for status, errors_of_status in by_status.items()
     }
     if media_type is not None:
-        # The schema of a binary body (OpenAPI 3.1 leaves it to the media type, generators want it).
-        described[200] = {
-            "content": {media_type: {"schema": {"type": "string", "format": "binary"}}}
-        }
+        # Generators of clients read a binary body only from a schema that says so.
+        is_text = media_type.startswith("text/")
+        body = {} if is_text else {"schema": {"type": "string", "format": "binary"}}
+        described[200] = {"content": {media_type: body}}
     return described
 
 
