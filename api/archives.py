@@ -37,6 +37,7 @@ FORBIDDEN_CHARS = re.compile(r'[<>:"/\\|?*]')
     response_class=StreamingResponse,
     responses=responses(
         errors.BadCredentials,
+        errors.TooManyBadCredentials,
         errors.RecordNotFound,
         errors.RecordNotReady,
         errors.RecordGone,

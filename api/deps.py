@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -41,6 +42,30 @@ async def _changes(request: Request) -> Changes:
 
 
 RecordChanges = Annotated[Changes, Depends(_changes)]
+
+
+EXAMPLE_USER_ID = "3f2b8c1e-9d4a-4f6e-8a7b-1c2d3e4f5a6b"
+BEARER = HTTPBearer(
+    scheme_name="bearer", description="The user's token as a Bearer token.", auto_error=False
+)
+TOKEN_QUERY = APIKeyQuery(
+    name="token",
+    scheme_name="token_query",
+    description="The user's token as the query parameter `token`.",
+    auto_error=False,
+)
+TOKEN_HEADER = APIKeyHeader(
+    name="token",
+    scheme_name="token_header",
+    description="The user's token as the header `token`.",
+    auto_error=False,
+)
+
+
+RecordId = Annotated[
+    UUID,
+    Path(description="The record's id.", examples=["7c9e6679-7425-40de-944b-e07fc1f90ae7"]),
+]
 
 
 def body_limits(settings: Settings) -> BodyLimits:
@@ -87,12 +112,13 @@ def _find_user(token: str | None, user_id: str | None) -> UUID:
 
 def _authenticate(
     request: Request,
-    token: Annotated[str | None, Query(description="The user's token.")] = None,
-    token_header: Annotated[
-        str | None, Header(alias="token", description="The token, if not in the query.")
+    # These three are described by SECURITY: OpenAPI ignores a parameter named `authorization`.
+    token: Annotated[str | None, Query(include_in_schema=False)] = None,
+    token_header: Annotated[str | None, Header(alias="token", include_in_schema=False)] = None,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    user_id: Annotated[
+        str | None, Query(description="The user's id.", examples=[EXAMPLE_USER_ID])
     ] = None,
-    authorization: Annotated[str | None, Header(description="`Bearer` and the token.")] = None,
-    user_id: Annotated[str | None, Query(description="The user's id.")] = None,
 ) -> UUID:
     """Return the id of the token's user. Raises BadCredentials, TooManyBadCredentials."""
     try:
@@ -103,4 +129,14 @@ def _authenticate(
         raise
 
 
-CurrentUser = Annotated[UUID, Depends(_authenticate)]
+def _describe_security(
+    _bearer: Annotated[object, Depends(BEARER)],
+    _query: Annotated[object, Depends(TOKEN_QUERY)],
+    _header: Annotated[object, Depends(TOKEN_HEADER)],
+    user_id: Annotated[UUID, Depends(_authenticate)],
+) -> UUID:
+    """Declare the schemes of OpenAPI beside the authentication."""
+    return user_id
+
+
+CurrentUser = Annotated[UUID, Depends(_describe_security)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api.changes import MAX_WAIT_S
-from api.deps import AppSettings, RecordChanges
+from api.deps import AppSettings, RecordChanges, RecordId
 from api.filenames import content_disposition
 from api.http import parse_ranges
 from api.problems import problem, problem_response, responses
@@ -23,25 +23,28 @@ class Mp3Response(FileResponse):
     chunk_size = 2**18
 
 
+DOWNLOAD_RESPONSES = responses(
+    errors.RecordNotFound,
+    errors.RecordNotReady,
+    errors.RecordGone,
+    errors.TooManyWaiting,
+    errors.BadRange,
+    # Raised when the record failed; repeats its stored error.
+    errors.NotAWav,
+    errors.BadWav,
+    errors.NoSpace,
+    errors.Wav2mp3Error,
+    media_type="audio/mpeg",
+)
+
+
 @router.get(
     "/record",
     response_class=Mp3Response,
-    responses=responses(
-        errors.RecordNotFound,
-        errors.RecordNotReady,
-        errors.RecordGone,
-        errors.TooManyWaiting,
-        errors.BadRange,
-        # Raised when the record failed; repeats its stored error.
-        errors.NotAWav,
-        errors.BadWav,
-        errors.NoSpace,
-        errors.Wav2mp3Error,
-        media_type="audio/mpeg",
-    ),
+    responses=DOWNLOAD_RESPONSES,
 )
 @router.head("/record", include_in_schema=False)
-async def download(
+async def download_by_query(
     request: Request,
     record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
     settings: AppSettings,
@@ -57,6 +60,22 @@ async def download(
     record = await changes.load(record_id)
     if record.user_id != owner:
         raise errors.RecordNotFound
+    return await _send_mp3(request, record_id, settings, changes)
+
+
+@router.get("/records/{record_id}/mp3", response_class=Mp3Response, responses=DOWNLOAD_RESPONSES)
+@router.head("/records/{record_id}/mp3", include_in_schema=False)
+async def download_mp3(
+    request: Request, record_id: RecordId, settings: AppSettings, changes: RecordChanges
+) -> Response:
+    """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
+    return await _send_mp3(request, record_id, settings, changes)
+
+
+async def _send_mp3(
+    request: Request, record_id: UUID, settings: AppSettings, changes: RecordChanges
+) -> Response:
+    record = await changes.load(record_id)
     if not record.is_final:
         record = await changes.wait_until_final(request, record_id, MAX_WAIT_S)
     if record.is_gone:

@@ -10,13 +10,12 @@ from contextlib import suppress
 from functools import partial
 from operator import ne
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import views
-from api.deps import RecordChanges
+from api.deps import RecordChanges, RecordId
 from api.problems import responses
 from api.snapshots import Snapshot
 from api.views import Links, RecordLinks
@@ -47,7 +46,7 @@ FINAL = (*db.FINISHED, *db.GONE)
 )
 async def follow_record(
     request: Request,
-    record_id: UUID,
+    record_id: RecordId,
     links: RecordLinks,
     changes: RecordChanges,
     last_event_id: Annotated[

@@ -27,6 +27,7 @@ from api.http import (
     Stopping,
     Waiting,
 )
+from api.openapi import TAGS, add_problem_schemas
 from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
@@ -77,10 +78,14 @@ def create_app() -> FastAPI:
         # A redirect ignores the proxy's scheme and host, and repeats the token in its URL.
         redirect_slashes=False,
         dependencies=[Depends(check_query)],
+        openapi_tags=TAGS,
+        generate_unique_id_function=lambda route: route.name,
+        redoc_url=None,
     )
     problems.install(app)
     for resource in (users, records, retries, downloads, archives, waveforms, events, health):
         app.include_router(resource.router)
+    add_problem_schemas(app)
     app.router.default = _serve_page_or(app.router.not_found)
     return app
 
@@ -109,12 +114,16 @@ def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
     """Remove Range from other requests: Starlette's static files answer a bad range in plain text."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] != "/record":
+        if scope["type"] == "http" and not _sends_mp3(scope["path"]):
             headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
             scope = {**scope, "headers": headers}
         await app(scope, receive, send)
 
     return serve
+
+
+def _sends_mp3(path: str) -> bool:
+    return path == "/record" or path.endswith("/mp3")
 
 
 # These wrap the whole application, so that they see the answers to unexpected errors too.

@@ -1,15 +1,15 @@
 """The options of an upload. Each is a query parameter and a form field; this is the place to add one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, WithJsonSchema
 
 from shared.errors import BadOptions
-from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, check_options
+from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, bitrates_kbps, check_options
 from shared.mpeg import SAMPLE_RATES_HZ
 
 
@@ -20,9 +20,17 @@ def _remove_nul(text: str) -> str:
 
 Tag = Annotated[
     str | None,
-    Field(max_length=1000, description="Overrides the WAV's own metadata."),
+    Field(max_length=1000, examples=["Morning"], description="Overrides the WAV's own metadata."),
     AfterValidator(lambda text: text and _remove_nul(text)),
 ]
+
+
+BITRATES_KBPS = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)})
+
+
+def _enum(values: Sequence[int]) -> WithJsonSchema:
+    """Describe the values. `check_options` refuses others, with a sentence that lists them."""
+    return WithJsonSchema({"type": "integer", "enum": list(values)})
 
 
 class Tags(BaseModel):
@@ -39,24 +47,35 @@ class RecordOptions(Tags):
     """The options that a record keeps. Those that are no tags are the fields of `mp3_options.Options`."""
 
     quality: int | None = Field(
-        None, ge=0, le=9, description="VBR, 0 (best) to 9 (smallest file). Default: 2."
-    )
-    bitrate_kbps: int | None = Field(
         None,
+        ge=0,
+        le=9,
+        examples=[2],
+        description="VBR, 0 (best) to 9 (smallest file). Default: 2.",
+    )
+    bitrate_kbps: Annotated[int, _enum(BITRATES_KBPS)] | None = Field(
+        None,
+        examples=[192],
         description="Constant bitrate in kbit/s, instead of `quality`. Allowed values depend on the sample rate.",
     )
     channels: int | None = Field(
-        None, ge=1, le=2, description="1 or 2. Default: same as the source, at most 2."
-    )
-    sample_rate_hz: int | None = Field(
         None,
-        description=f"One of {SAMPLE_RATES_HZ}. Default: same as the source if possible.",
+        ge=1,
+        le=2,
+        examples=[2],
+        description="1 or 2. Default: same as the source, at most 2.",
+    )
+    sample_rate_hz: Annotated[int, _enum(SAMPLE_RATES_HZ)] | None = Field(
+        None,
+        examples=[44100],
+        description="Sample rate of the MP3. Default: same as the source if possible.",
     )
     gain_db: float | None = Field(
         None,
         ge=MIN_GAIN_DB,
         le=MAX_GAIN_DB,
         allow_inf_nan=False,
+        examples=[-6.0],
         description="Gain in dB, such as -6.0 for a recording that peaks above full scale. Default: 0.",
     )
     tag_charset: str | None = Field(
@@ -64,10 +83,13 @@ class RecordOptions(Tags):
         min_length=1,
         max_length=40,
         pattern=r"^[A-Za-z0-9_.:-]+$",
+        examples=["cp1251"],
         description="Charset of the WAV's metadata, such as `cp1251` or `shift_jis`. Default: guessed.",
     )
     id3_version: Literal["2.3", "2.4"] | None = Field(
-        None, description="`2.3` (UTF-16) for Windows and car radios. Default: 2.4 (UTF-8)."
+        None,
+        examples=["2.4"],
+        description="`2.3` (UTF-16) for Windows and car radios. Default: 2.4 (UTF-8).",
     )
 
     def conversion(self) -> Options:
@@ -83,6 +105,7 @@ class RecordOptions(Tags):
 class UploadOptions(RecordOptions):
     if_exists: Literal["fail", "replace", "rename"] = Field(
         "fail",
+        examples=["rename"],
         description="If you already have a record with this filename: `fail` refuses the upload, `replace` deletes "
         "that record once the upload is accepted, and `rename` adds a number to the new filename.",
     )

@@ -1,6 +1,6 @@
 """Turns every error into an answer: an RFC 9457 problem, on every path."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.openapi import schema_ref
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
@@ -117,22 +118,34 @@ def responses(
     *raised: type[Wav2mp3Error], media_type: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
     """Describe an endpoint's errors for OpenAPI, and its answer's media type if that is not JSON."""
-    # If two errors share a status, the endpoint's own replaces the common one.
-    all_raised: tuple[type[Wav2mp3Error], ...] = (errors.BadRequest, errors.Unavailable, *raised)
+    by_status: dict[int, list[type[Wav2mp3Error]]] = {}
+    common: list[type[Wav2mp3Error]] = [
+        errors.BadRequest,
+        errors.UnknownParameter,
+        errors.Unavailable,
+    ]
+    for error in (*common, *raised):
+        by_status.setdefault(STATUS[error].value, []).append(error)
     described: dict[int | str, dict[str, Any]] = {
-        STATUS[error].value: {
-            "description": STATUS[error].phrase,
-            "content": {
-                "application/problem+json": {
-                    "schema": SCHEMA.get(error, Problem).model_json_schema()
-                }
-            },
-        }
-        for error in all_raised
+        status: _describe(errors_of_status) for status, errors_of_status in by_status.items()
     }
     if media_type is not None:
-        described[200] = {"content": {media_type: {}}}
+        # Generators of clients read a binary body only from a schema that says so.
+        is_text = media_type.startswith("text/")
+        body = {} if is_text else {"schema": {"type": "string", "format": "binary"}}
+        described[200] = {"content": {media_type: body}}
     return described
+
+
+def _describe(raised: Sequence[type[Wav2mp3Error]]) -> dict[str, Any]:
+    codes = [f"- `{error.code}`: {error.message}" for error in raised]
+    models = list(dict.fromkeys(SCHEMA.get(error, Problem) for error in raised))
+    refs = [schema_ref(model) for model in models]
+    schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
+    return {
+        "description": "\n".join(codes),
+        "content": {"application/problem+json": {"schema": schema}},
+    }
 
 
 def install(app: FastAPI) -> None:

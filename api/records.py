@@ -15,6 +15,7 @@ from api.deps import (
     CurrentUser,
     DbSession,
     RecordChanges,
+    RecordId,
     body_limits,
 )
 from api.http import Multipart, body_chunks
@@ -52,32 +53,41 @@ BODY = {
         },
     }
 }
+UPLOAD_RESPONSES = responses(
+    errors.BadCredentials,
+    errors.TooManyBadCredentials,
+    errors.UploadTimeout,
+    errors.FilenameTaken,
+    errors.RecordGone,
+    errors.UploadTooLarge,
+    errors.NotAWav,
+    errors.BadWav,
+    errors.TooLong,
+    errors.Mp3TooLarge,
+    errors.TooManyPending,
+    errors.TooManyPendingInAll,
+    errors.NoSpace,
+    errors.UserStorageFull,
+    errors.ServiceStorageFull,
+    errors.StorageUnavailable,
+)
 PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
 """User agents that never percent-encode filenames."""
 
 
 @router.post(
-    "/record",
+    "/records",
+    name="create_record",
     status_code=202,
     openapi_extra=BODY,
-    responses=responses(
-        errors.BadCredentials,
-        errors.TooManyBadCredentials,
-        errors.UploadTimeout,
-        errors.FilenameTaken,
-        errors.RecordGone,
-        errors.UploadTooLarge,
-        errors.NotAWav,
-        errors.BadWav,
-        errors.TooLong,
-        errors.Mp3TooLarge,
-        errors.TooManyPending,
-        errors.TooManyPendingInAll,
-        errors.NoSpace,
-        errors.UserStorageFull,
-        errors.ServiceStorageFull,
-        errors.StorageUnavailable,
-    ),
+    responses=UPLOAD_RESPONSES,
+)
+@router.post(
+    "/record",
+    name="create_record_by_form",
+    status_code=202,
+    openapi_extra=BODY,
+    responses=UPLOAD_RESPONSES,
 )
 async def create_record(
     request: Request,
@@ -138,9 +148,9 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> N
     response_model=RecordView,
     responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
 )
-async def show_record(
+async def get_record(
     request: Request,
-    record_id: UUID,
+    record_id: RecordId,
     links: RecordLinks,
     changes: RecordChanges,
     prefer: Annotated[
@@ -177,14 +187,23 @@ def list_records(
     links: RecordLinks,
     limit: Annotated[int, Query(ge=1, le=100, description="Records per page.")] = 50,
     before: Annotated[UUID | None, Query(description="Last record of the previous page.")] = None,
-    filename: Annotated[str | None, Query(description="Only records of this filename.")] = None,
+    filename: Annotated[
+        str | None, Query(examples=["song.wav"], description="Only records of this filename.")
+    ] = None,
+    status: Annotated[RecordStatus | None, Query(description="Only records in this state.")] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
     query = SNAPSHOTS.where(Record.user_id == user_id, Record.status.not_in(GONE))
     if filename is not None:
         query = query.where(Record.filename == filename.replace("\0", ""))
+    if status is not None:
+        query = query.where(Record.status == status)
     if before is not None:
+        if session.scalar(select(Record.user_id).where(Record.id == before)) != user_id:
+            raise errors.BadRequest(
+                "`before` is not one of your records. Use the link `next` unchanged."
+            )
         last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
         query = query.where(newest_first < last)
     query = query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
@@ -192,7 +211,7 @@ def list_records(
     page = found[:limit]
     return RecordPage(
         records=[views.view(each, links) for each in page],
-        next=links.page(page[-1].id, limit, filename) if len(found) > limit else None,
+        next=links.page(page[-1].id, limit, filename, status) if len(found) > limit else None,
     )
 
 
@@ -206,7 +225,7 @@ def list_records(
         errors.RecordGone,
     ),
 )
-def delete_record(record_id: UUID, user_id: CurrentUser, settings: AppSettings) -> None:
+def delete_record(record_id: RecordId, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""
     with db.transaction() as session:
         views.find(session, record_id, user_id)

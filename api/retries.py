@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from api import conversion, views
-from api.deps import AppSettings, CurrentUser
+from api.deps import AppSettings, CurrentUser, RecordId
 from api.options import RecordOptions, RetryOptions
 from api.problems import responses
 from api.records import POLL_AFTER_S
@@ -27,6 +27,7 @@ router = APIRouter(tags=["records"])
     status_code=202,
     responses=responses(
         errors.BadCredentials,
+        errors.TooManyBadCredentials,
         errors.RecordNotFound,
         errors.FilenameTaken,
         errors.RecordUnfinished,
@@ -41,7 +42,7 @@ router = APIRouter(tags=["records"])
     ),
 )
 def retry_record(
-    record_id: UUID,
+    record_id: RecordId,
     response: Response,
     user_id: CurrentUser,
     sent: RetryOptions,

@@ -15,38 +15,56 @@ Name = Annotated[
 ]
 
 
+USER_ID = "3f2b8c1e-9d4a-4f6e-8a7b-1c2d3e4f5a6b"
+RECORD_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+STATUS_LINK = f"http://localhost:8000/records/{RECORD_ID}"
+DOWNLOAD_LINK = f"http://localhost:8000/record?id={RECORD_ID}&user_id={USER_ID}"
+
+
 class NewUser(BaseModel):
-    name: Name
+    name: Name = Field(examples=["alexander"], description="Any name. It need not be unique.")
 
 
 class UserCreated(BaseModel):
-    id: UUID
-    token: str
+    id: UUID = Field(examples=[USER_ID])
+    token: str = Field(
+        examples=["mH4vT0cB2wq8kz6fXy1s9nJr3uPaLdEgQiVoCtMb5hI"],
+        description="Keep it secret. The service cannot show it again.",
+    )
 
 
 class RecordAccepted(BaseModel):
-    id: UUID
+    id: UUID = Field(examples=[RECORD_ID])
     filename: str = Field(
-        description="Differs from the uploaded one if `if_exists=rename` numbered it."
+        examples=["song.wav"],
+        description="Differs from the uploaded one if `if_exists=rename` numbered it.",
     )
-    status: RecordStatus
-    status_link: str
-    download_link: str
+    status: RecordStatus = Field(examples=["queued"])
+    status_link: str = Field(examples=[STATUS_LINK], description="Shows the record.")
+    download_link: str = Field(
+        examples=[DOWNLOAD_LINK],
+        description="Sends the MP3. Waits up to 30 s if it is not ready yet.",
+    )
 
 
 class Problem(BaseModel):
     """An RFC 9457 problem. `code` is stable; `detail` tells the reader what to do."""
 
     type: str = "about:blank"
-    title: str
-    status: int
-    code: str
-    detail: str
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    code: str = Field(examples=["filename_taken"])
+    detail: str = Field(
+        examples=[
+            "You already have a record of this filename. Delete that record or rename the file."
+        ]
+    )
 
 
 class FilenameTakenProblem(Problem):
     record_id: UUID | None = Field(
-        description="ID of the record that already uses this filename. Null if it has just been deleted."
+        examples=[RECORD_ID],
+        description="ID of the record that already uses this filename. Null if it has just been deleted.",
     )
 
 
@@ -78,29 +96,34 @@ class TargetView(BaseModel):
 class RecordView(BaseModel):
     """An uploaded WAV and its conversion."""
 
-    id: UUID
-    status: RecordStatus
-    progress: float = Field(description="Encoded fraction of the audio, 0 to 1.")
+    id: UUID = Field(examples=[RECORD_ID])
+    status: RecordStatus = Field(examples=["done"])
+    progress: float = Field(examples=[1.0], description="Encoded fraction of the audio, 0 to 1.")
     queue_position: int | None = Field(
         description="Position in the queue, starting at 1. Null once conversion has started."
     )
     waiting_for: str | None = Field(
         description='"storage" while the conversion waits for the media volume, else null.'
     )
-    filename: str
-    duration_s: float | None
-    source_bytes: int | None
-    mp3_bytes: int | None
+    filename: str = Field(examples=["song.wav"])
+    duration_s: float | None = Field(examples=[213.4])
+    source_bytes: int | None = Field(examples=[37_643_804])
+    mp3_bytes: int | None = Field(examples=[5_064_912])
     options: RecordOptions = Field(description="The options of the upload. Null where it had none.")
     target: TargetView | None = Field(
         description="The applied options. Null until the upload is accepted, and for records of older releases."
     )
-    warnings: list[str]
-    error: Problem | None
+    warnings: list[str] = Field(
+        examples=[["The 6 channels were mixed to stereo and scaled so that nothing clips."]],
+        description="Each change or loss on the way from WAV to MP3, in one sentence.",
+    )
+    error: Problem | None = Field(description="The reason why the record failed, else null.")
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
-    download_link: str | None = Field(description="Null until the MP3 is ready.")
+    download_link: str | None = Field(
+        examples=[DOWNLOAD_LINK], description="Null until the MP3 is ready."
+    )
 
 
 class RecordPage(BaseModel):

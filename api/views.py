@@ -30,8 +30,11 @@ class Links:
     def download(self, record_id: UUID, user_id: UUID) -> str:
         return f"{self._base}/record?id={record_id}&user_id={user_id}"
 
-    def page(self, before: UUID, limit: int, filename: str | None) -> str:
+    def page(
+        self, before: UUID, limit: int, filename: str | None, status: RecordStatus | None
+    ) -> str:
         only = "" if filename is None else f"&filename={quote(filename)}"
+        only += "" if status is None else f"&status={status}"
         return f"{self._base}/records?before={before}&limit={limit}{only}"
 
 

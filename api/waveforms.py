@@ -2,13 +2,12 @@
 
 from enum import StrEnum
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from api import views
-from api.deps import AppSettings
+from api.deps import AppSettings, RecordId
 from api.problems import responses
 from shared import db, errors, media
 from shared.db import RecordStatus
@@ -35,7 +34,7 @@ class WaveformFormat(StrEnum):
     },
 )
 def show_waveform(
-    record_id: UUID,
+    record_id: RecordId,
     settings: AppSettings,
     accept: Annotated[str, Header(description=f"`{DAT}` for the binary format.")] = "",
     chosen: Annotated[

@@ -10,11 +10,19 @@ import pytest
 from tests.api.wire import SHORT_WAV, refused
 from tests.conftest import User
 
-PROTECTED = {("POST", "/record"), ("GET", "/records"), ("DELETE", "/records/{record_id}")}
+UPLOADS = {("POST", "/record"), ("POST", "/records")}
+PROTECTED = UPLOADS | {
+    ("GET", "/records"),
+    ("GET", "/records.zip"),
+    ("POST", "/records/{record_id}/retry"),
+    ("DELETE", "/records/{record_id}"),
+}
 OF_ONE_RECORD = {
     ("GET", "/record"),
     ("GET", "/records/{record_id}"),
     ("GET", "/records/{record_id}/events"),
+    ("GET", "/records/{record_id}/mp3"),
+    ("GET", "/records/{record_id}/waveform"),
 }
 """The record's id is the credential."""
 OPEN = {
@@ -75,7 +83,7 @@ def send(
 
     def send_call(call: tuple[str, str], credentials: dict[str, Any]) -> httpx.Response:
         method, path = call
-        files = {"wav_file": ("new.wav", SHORT_WAV)} if call == ("POST", "/record") else None
+        files = {"wav_file": ("new.wav", SHORT_WAV)} if call in UPLOADS else None
         url = path.format(record_id=record_id)
         return owner.client.request(method, url, files=files, **credentials)
 

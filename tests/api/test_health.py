@@ -25,8 +25,11 @@ def test_readiness_lists_every_component(client: httpx.Client) -> None:
 
 
 def test_openapi_describes_the_not_ready_answer(client: httpx.Client) -> None:
-    answers = client.get("/openapi.json").json()["paths"]["/health/ready"]["get"]["responses"]
-    described = answers["503"]["content"]["application/problem+json"]["schema"]["properties"]
+    description = client.get("/openapi.json").json()
+    answers = description["paths"]["/health/ready"]["get"]["responses"]
+    schema = answers["503"]["content"]["application/problem+json"]["schema"]
+    assert {"$ref": "#/components/schemas/NotReadyProblem"} in schema["anyOf"]
+    described = description["components"]["schemas"]["NotReadyProblem"]["properties"]
     assert set(described) >= {"code", "detail", *COMPONENTS}
 
 

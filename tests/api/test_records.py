@@ -213,11 +213,6 @@ def test_invalid_page_parameters_are_refused(user: User, query: dict[str, str]) 
     refused(user.client.get("/records", params=user.credentials | query), 422, "bad_request")
 
 
-def test_an_unknown_cursor_returns_no_records(user: User) -> None:
-    upload(user, SHORT_WAV)
-    assert listed(user, before=str(uuid4()))["records"] == []
-
-
 def test_deleting_a_record_frees_everything(
     user: User, left_behind: Callable[[], list[object]]
 ) -> None:

@@ -1,0 +1,104 @@
+"""The OpenAPI description: complete, and fit for generated clients."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from shared import errors
+from shared.mpeg import SAMPLE_RATES_HZ
+from tests.api.wire import SHORT_WAV
+from tests.conftest import User
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def description(client: httpx.Client) -> Json:
+    found: Json = client.get("/openapi.json").json()
+    return found
+
+
+def _operations(description: Json) -> Iterator[Json]:
+    for methods in description["paths"].values():
+        yield from methods.values()
+
+
+def test_operation_ids_are_short_and_unique(description: Json) -> None:
+    ids = [each["operationId"] for each in _operations(description)]
+    assert len(set(ids)) == len(ids)
+    assert {"create_user", "create_record", "get_record", "list_records", "download_mp3"} <= {*ids}
+    assert max(map(len, ids)) <= 24
+
+
+def test_every_parameter_is_described(description: Json) -> None:
+    parameters = [each for one in _operations(description) for each in one.get("parameters", [])]
+    assert parameters
+    assert [each["name"] for each in parameters if not each.get("description")] == []
+
+
+def test_tokens_are_security_schemes(description: Json) -> None:
+    schemes = description["components"]["securitySchemes"]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert (schemes["token_query"]["in"], schemes["token_header"]["in"]) == ("query", "header")
+    secured = [each["operationId"] for each in _operations(description) if "security" in each]
+    assert {"create_record", "list_records", "delete_record"} <= {*secured}
+    names = [each["name"] for one in _operations(description) for each in one.get("parameters", [])]
+    assert not {"token", "authorization"} & {*names}
+
+
+def test_problems_are_shared_schemas(description: Json) -> None:
+    problems = [
+        answer["content"]["application/problem+json"]["schema"]
+        for one in _operations(description)
+        for answer in one["responses"].values()
+        if "application/problem+json" in answer.get("content", {})
+    ]
+    assert problems
+    refs = [ref for each in problems for ref in each.get("anyOf", [each])]
+    names = {each["$ref"].rpartition("/")[2] for each in refs}
+    assert {"Problem", "FilenameTakenProblem"} <= names <= {*description["components"]["schemas"]}
+
+
+def test_error_codes_are_listed(description: Json) -> None:
+    upload = description["paths"]["/records"]["post"]["responses"]
+    assert (
+        f"`{errors.FilenameTaken.code}`: {errors.FilenameTaken.message}"
+        in upload["409"]["description"]
+    )
+    assert f"`{errors.TooLong.code}`" in upload["422"]["description"]
+
+
+def test_rates_are_enums_and_mp3s_are_binary(description: Json) -> None:
+    upload = description["paths"]["/records"]["post"]
+    (rate,) = [each for each in upload["parameters"] if each["name"] == "sample_rate_hz"]
+    assert rate["schema"]["anyOf"][0]["enum"] == list(SAMPLE_RATES_HZ)
+    mp3 = description["paths"]["/records/{record_id}/mp3"]["get"]["responses"]["200"]
+    assert mp3["content"]["audio/mpeg"]["schema"] == {"type": "string", "format": "binary"}
+
+
+def test_the_newer_paths_do_what_the_first_ones_do(user: User) -> None:
+    files = {"wav_file": ("song.wav", SHORT_WAV, "audio/wav")}
+    headers = {"Authorization": f"Bearer {user.token}"}
+    accepted = user.client.post("/records", files=files, headers=headers)
+    assert accepted.status_code == 202, accepted.text
+    record_id = accepted.json()["id"]
+    mp3 = user.client.get(f"/records/{record_id}/mp3", headers={"Range": "bytes=0-2"})
+    assert (mp3.status_code, mp3.content) == (206, b"ID3")
+    whole = user.client.get(accepted.json()["download_link"]).content
+    assert user.client.get(f"/records/{record_id}/mp3").content == whole
+
+
+def test_records_are_listed_by_status(user: User) -> None:
+    record_id = user.upload(SHORT_WAV).json()["id"]
+    user.wait(record_id)
+    for status, found in (("done", [record_id]), ("failed", [])):
+        page = user.client.get("/records", params=user.credentials | {"status": status}).json()
+        assert [each["id"] for each in page["records"]] == found
+
+
+def test_an_unknown_page_start_is_refused(user: User) -> None:
+    before = {"before": "00000000-0000-0000-0000-000000000000"}
+    answer = user.client.get("/records", params=user.credentials | before)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_request")
