@@ -28,6 +28,8 @@ CHECKS = [
 SUCCESS = {
     "POST /users": 201,
     "POST /record": 202,
+    "POST /records": 202,
+    "GET /records/{record_id}/mp3": 200,
     "GET /record": 200,
     "GET /records": 200,
     "GET /records/{record_id}": 200,
@@ -50,6 +52,11 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     assert user.wait(failed)["status"] == "failed"
     real: dict[str, dict[str, Any]] = {
         "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},
+        "POST /records": {
+            "query": user.credentials | {"if_exists": "rename"},
+            "body": {"wav_file": SHORT_WAV},
+        },
+        "GET /records/{record_id}/mp3": {"path_parameters": {"record_id": done}},
         "GET /record": {"query": {"id": done, "user_id": user.id}},
         "GET /records": {"query": user.credentials},
         "GET /records/{record_id}": {"path_parameters": {"record_id": done}},
