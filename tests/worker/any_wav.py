@@ -27,7 +27,6 @@ _GAINS = {
     "c": (0.5, 0.5),
 }
 _BY_MASK_BIT = "LRCXlrLRclrclcrlcr"
-_USUAL = {3: "LRC", 4: "LRlr", 5: "LRClr", 6: "LRCXlr", 7: "LRCXclr", 8: "LRCXlrlr"}
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,6 @@ class AnyWav:
 
     def _speakers(self) -> str:
         channels = self.melody.channels
-        if not self.mask:
-            return _USUAL[channels]
         bits = enumerate(_BY_MASK_BIT)
         named = "".join(speaker for bit, speaker in bits if self.mask >> bit & 1)
         return named[:channels].ljust(channels, "C")
