@@ -219,14 +219,14 @@ def _orphans() -> set[Path]:
     _write_all(_files(done))
     unfinished = _files(done).mp3.with_name(f"{done}.mp3.{uuid4().hex}{media.UNFINISHED}")
     _write(unfinished)
-    return _volume() - {_files(done).mp3, _files(failed).source}
+    return _volume() - {_files(done).mp3, _files(done).peaks, _files(failed).source}
 
 
 def test_orphan_files_are_deleted() -> None:
     orphans = _orphans()
-    assert len(orphans) == 4 * 3 - 1 + 2 + 1
+    assert len(orphans) == 4 * 4 - 1 + 2 + 1
     sweep.sweep_files(get_settings(), _watches())
-    assert len(_volume()) == 2
+    assert len(_volume()) == 3
     assert not _volume() & orphans
 
 
