@@ -11,6 +11,8 @@ from api.http import Connections, Shares, limited, raise_descriptor_limit
 from shared.settings import get_settings
 
 GRACEFUL_SHUTDOWN_S = 5
+ACCEPTED_PER_ROUND = 32
+"""Connections that the event loop accepts in each round."""
 
 
 class Server(uvicorn.Server):
@@ -24,26 +26,31 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", default=8000, type=int)
     options = parser.parse_args()
-    server = Server(
-        uvicorn.Config(
-            "api.main:app",
-            host=options.host,
-            port=options.port,
-            loop="uvloop",
-            http=limited(_connections()),
-            lifespan="on",
-            # The API writes an access log of its own, and `shared.log` configures all loggers.
-            access_log=False,
-            log_config=None,
-            # It believes the client address and scheme in a proxy's X-Forwarded-For and X-Forwarded-Proto.
-            forwarded_allow_ips=get_settings().forwarded_allow_ips,
-            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
-        )
+    config = uvicorn.Config(
+        "api.main:app",
+        host=options.host,
+        port=options.port,
+        loop="uvloop",
+        http=limited(_connections()),
+        lifespan="on",
+        # The API writes an access log of its own, and `shared.log` configures all loggers.
+        access_log=False,
+        log_config=None,
+        # It believes the client address and scheme in a proxy's X-Forwarded-For and X-Forwarded-Proto.
+        forwarded_allow_ips=get_settings().forwarded_allow_ips,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
     )
+    config.load()
+    server = Server(config)
     with suppress(KeyboardInterrupt):
-        server.run()
+        server.run(_listeners(config.bind_socket()))
     if not server.started:
         sys.exit(1)
+
+
+def _listeners(listener: socket.socket) -> list[socket.socket]:
+    """Duplicate a socket: libuv accepts one connection of each in a round, and a crowd would fill many busy rounds."""
+    return [listener, *(listener.dup() for _ in range(ACCEPTED_PER_ROUND - 1))]
 
 
 def _connections() -> Connections:

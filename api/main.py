@@ -1,6 +1,7 @@
 """Builds the API. `python -m api` serves it."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,8 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     reader = SnapshotReader(db.get_engine())
     changes = Changes(db.get_engine(), reader, waiting)
     async with changes.listen():
+        # Garbage collection would visit the modules' objects again and again, and delay all requests meanwhile.
+        gc.freeze()
         yield {"changes": changes, "stopping": stopping}
     await reader.close()
 
