@@ -1,11 +1,11 @@
 """A record as it is at one moment, with the progress of its jobs. One query reads any number of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Float, Select, case, cast, func, select
+from sqlalchemy import Connection, Float, Select, bindparam, case, cast, func, select
 
 from shared import db
 from shared.db import ACTIVE, FINISHED, GONE, Job, JobKind, JobState, Record, RecordStatus
@@ -67,21 +67,9 @@ SNAPSHOTS: Select[Any] = select(
 """Add the condition, then call `read`."""
 
 
-def read(
-    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
-) -> list[Snapshot]:
-    found = [Snapshot(*row) for row in connection.execute(query, parameters)]
-    waiting = [each.id for each in found if each.status == RecordStatus.QUEUED]
-    if not waiting:
-        return found
-    positions = _queue_positions(connection, waiting)
-    return [each._replace(queue_position=positions.get(each.id)) for each in found]
-
-
-def _queue_positions(connection: Connection, waiting: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the position of each waiting record in its queue, by the order in which they were accepted."""
+def _queued() -> Any:
     position = func.row_number().over(partition_by=Job.queue, order_by=Job.id)
-    queued = (
+    return (
         select(Job.record_id, position.label("position"))
         .where(
             Job.kind == JobKind.ENCODE,
@@ -91,7 +79,21 @@ def _queue_positions(connection: Connection, waiting: Sequence[UUID]) -> dict[UU
         )
         .subquery()
     )
-    found = connection.execute(
-        select(queued.c.record_id, queued.c.position).where(queued.c.record_id.in_(waiting))
-    )
-    return {row.record_id: row.position for row in found}
+
+
+QUEUED = _queued()
+"""The position of each waiting record in its queue, by the order in which they were accepted."""
+POSITIONS = select(QUEUED.c.record_id, QUEUED.c.position).where(
+    QUEUED.c.record_id.in_(bindparam("ids", expanding=True))
+)
+
+
+def read(
+    connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
+) -> list[Snapshot]:
+    found = [Snapshot(*row) for row in connection.execute(query, parameters)]
+    waiting = [each.id for each in found if each.status == RecordStatus.QUEUED]
+    if not waiting:
+        return found
+    positions = dict(connection.execute(POSITIONS, {"ids": waiting}).tuples().all())
+    return [each._replace(queue_position=positions.get(each.id)) for each in found]
