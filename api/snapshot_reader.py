@@ -27,6 +27,7 @@ TIMEOUT_S = 20.0
 BY_ID = SNAPSHOTS.where(Record.id.in_(bindparam("ids", expanding=True)))
 
 Answer = Snapshot | Wav2mp3Error | None
+Asked = dict[UUID, list[asyncio.Future[Answer]]]
 log = structlog.get_logger(__name__)
 
 
@@ -35,7 +36,7 @@ class SnapshotReader:
         self._engine = engine
         self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, "snapshots")
-        self._asked: dict[UUID, asyncio.Future[Answer]] = {}
+        self._asked: Asked = {}
         self._reading: asyncio.Task[None] | None = None
 
     async def load(self, record_id: UUID) -> Snapshot | None:
@@ -44,20 +45,19 @@ class SnapshotReader:
 
     async def load_all(self, ids: Iterable[UUID]) -> dict[UUID, Snapshot | None]:
         asked = {record_id: self._ask(record_id) for record_id in ids}
-        if not asked:
-            return {}
-        _, missing = await asyncio.wait(asked.values(), timeout=TIMEOUT_S)
-        if missing:
-            raise Unavailable
-        return {record_id: _found(future.result()) for record_id, future in asked.items()}
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return {record_id: _found(await future) for record_id, future in asked.items()}
+        except TimeoutError as error:
+            raise Unavailable from error
 
     def _ask(self, record_id: UUID) -> asyncio.Future[Answer]:
-        found = self._asked.get(record_id)
-        if found is None:
-            found = self._asked[record_id] = asyncio.get_running_loop().create_future()
-            if self._reading is None:
-                self._reading = asyncio.create_task(self._read_asked())
-        return found
+        """Return a future for one request, which may be cancelled when its client leaves."""
+        asked = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(record_id, []).append(asked)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_asked())
+        return asked
 
     async def close(self) -> None:
         if self._reading is not None:
@@ -75,18 +75,22 @@ class SnapshotReader:
         finally:
             self._reading = None
 
-    async def _answer(self, batch: dict[UUID, asyncio.Future[Answer]]) -> None:
+    async def _answer(self, batch: Asked) -> None:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.run_in_executor(self._thread, self._read, tuple(batch))
         except Exception as error:
             log.exception("records not read", count=len(batch))
-            for future in batch.values():
-                future.set_result(from_database_error(error))
-            return
-        by_id = {each.id: each for each in found}
-        for count, (record_id, future) in enumerate(batch.items(), 1):
-            future.set_result(by_id.get(record_id))
+            failure = from_database_error(error)
+            answers: dict[UUID, Answer] = dict.fromkeys(batch, failure)
+        else:
+            answers = {each.id: each for each in found}
+        waiting = (
+            (each, answers.get(record_id)) for record_id in batch for each in batch[record_id]
+        )
+        for count, (future, answer) in enumerate(waiting, 1):
+            if not future.done():
+                future.set_result(answer)
             if count % ANSWERS_PER_ROUND == 0:
                 await asyncio.sleep(0)
 
