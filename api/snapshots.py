@@ -95,5 +95,7 @@ def read(
     waiting = [each.id for each in found if each.status == RecordStatus.QUEUED]
     if not waiting:
         return found
-    positions = dict(connection.execute(POSITIONS, {"ids": waiting}).tuples().all())
+    positions = dict(
+        connection.execute(POSITIONS, {"ids": waiting}).all()
+    )
     return [each._replace(queue_position=positions.get(each.id)) for each in found]

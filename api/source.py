@@ -4,7 +4,9 @@ All functions block: call them in a thread. A `SourceWriter` creates its file an
 """
 
 import errno
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from shared.settings import Settings
 
 SYNC_BYTES = 64 * 2**20
 """Call fsync after this many bytes, so that the final fsync is short enough to finish within the upload's lease."""
+_SYNCS = ThreadPoolExecutor(4, "sync")
+"""Threads that sync what is written, while more is written."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,25 +37,32 @@ class SourceWriter:
             media.make_folder(path.parent)
             self._file = path.open("x+b")
         self.size_bytes = 0
+        self._syncing: Future[None] | None = None
         self._synced_bytes = 0
         self._is_header_checked = False
         self._next_check_bytes = 0
 
-    def write(self, data: bytearray) -> None:
+    def write(self, chunks: Sequence[bytes]) -> None:
         """Raises UploadTooLarge, NoSpace, NotAWav, BadWav, BadOptions."""
-        self.size_bytes += len(data)
+        self.size_bytes += sum(map(len, chunks))
         if self.size_bytes > self._settings.max_upload_bytes:
             raise UploadTooLarge
         with _translate_os_errors():
             if media.free_bytes(self._path.parent) < self._settings.min_free_bytes:
                 raise NoSpace
-            self._file.write(data)
+            self._file.writelines(chunks)
             self._file.flush()
             if self.size_bytes - self._synced_bytes >= SYNC_BYTES:
-                media.sync(self._file)
-                self._synced_bytes = self.size_bytes
+                self._begin_sync()
         if not self._is_header_checked and self.size_bytes >= self._next_check_bytes:
             self._check_header()
+
+    def _begin_sync(self) -> None:
+        """Begin to sync. Wait for the sync before it, so that a slow disk slows the client down."""
+        if self._syncing is not None:
+            self._syncing.result()
+        self._syncing = _SYNCS.submit(os.fsync, self._file.fileno())
+        self._synced_bytes = self.size_bytes
 
     def _check_header(self) -> None:
         fmt = wav.check_start(self._file, self.size_bytes)
@@ -67,12 +78,16 @@ class SourceWriter:
         """Check the complete source and make it durable. Raises NoSpace, NotAWav, BadWav."""
         with _translate_os_errors():
             info = wav.read_wav(self._file, self.size_bytes)
+            if self._syncing is not None:
+                self._syncing.result()
             media.sync(self._file)
             self._file.close()
             media.sync_folder(self._path.parent)
         return info
 
     def abort(self) -> None:
+        if self._syncing is not None:
+            wait([self._syncing])
         self._path.unlink(missing_ok=True)
         with suppress(OSError):  # close flushes, which fails on a full disk
             self._file.close()

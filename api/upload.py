@@ -5,8 +5,10 @@ possible: a duplicate filename as soon as the form part's head arrives, a non-WA
 error the file and the row are removed, and the filename is free again.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -28,6 +30,24 @@ MAX_FORM_BYTES = 64 * 2**10
 FIRST_SLICE_BYTES = 64 * 2**10
 """Enough to recognise most files that are not WAVs, and small enough to refuse a slow client soon."""
 SLICE_BYTES = 2**20
+MAX_UNWRITTEN_BYTES = 4 * 2**20
+"""A client waits while more than this has arrived that is not even being written."""
+
+
+class Buffer:
+    """Chunks that have arrived. They are not joined, because copies cost time."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self.size_bytes = 0
+
+    def extend(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self.size_bytes += len(chunk)
+
+    def take(self) -> list[bytes]:
+        chunks, self._chunks, self.size_bytes = self._chunks, [], 0
+        return chunks
 
 
 class Upload:
@@ -40,14 +60,21 @@ class Upload:
         self._options = options
         self._settings = settings
         self._fields: list[tuple[str, bytearray]] = []
-        self._buffer = bytearray()
+        self._buffer = Buffer()
+        self._writing: asyncio.Task[None] | None = None
         self._writer: SourceWriter | None = None
         self.reservation = Reservation(user_id, announced_bytes, settings)
 
     async def receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
+        try:
+            await self._receive(chunks, form)
+        finally:
+            await self._end_write()
+
+    async def _receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
         body_bytes = file_bytes = 0
-        content = bytearray()
+        content: bytearray | Buffer = bytearray()
         async for chunk in chunks:
             self.reservation.mark_progress()
             self.reservation.check()
@@ -56,7 +83,7 @@ class Upload:
                 if isinstance(event, PartHead):
                     content = await self._start_part(event)
                     continue
-                content += event
+                content.extend(event)
                 if content is self._buffer:
                     file_bytes += len(event)
             if body_bytes - file_bytes > MAX_FORM_BYTES:
@@ -65,10 +92,10 @@ class Upload:
                     f"`{PART_NAME}` and options only."
                 )
             if self._is_slice_full():
-                await self.reservation.run(self._write)
+                await self._begin_write()
         form.check_complete()
 
-    async def _start_part(self, head: PartHead) -> bytearray:
+    async def _start_part(self, head: PartHead) -> bytearray | Buffer:
         """Return the buffer for the part's content."""
         if head.filename is not None or head.name == PART_NAME:
             await self._start_file(head)
@@ -105,12 +132,25 @@ class Upload:
         if self._writer is None:
             return False
         slice_bytes = SLICE_BYTES if self._writer.size_bytes else FIRST_SLICE_BYTES
-        return len(self._buffer) >= slice_bytes
+        return self._buffer.size_bytes >= slice_bytes
 
-    def _write(self) -> None:
+    async def _begin_write(self) -> None:
+        """Write what has arrived, while more arrives. Raises the errors of the last write."""
         assert self._writer is not None
-        self._writer.write(self._buffer)
-        self._buffer.clear()
+        is_writing = self._writing is not None and not self._writing.done()
+        if is_writing and self._buffer.size_bytes < MAX_UNWRITTEN_BYTES:
+            return
+        await self._end_write()
+        is_first = not self._writer.size_bytes
+        write = partial(self._writer.write, self._buffer.take())
+        self._writing = asyncio.create_task(self.reservation.run(write))
+        if is_first:  # Refuse a file that is not a WAV before more of it arrives.
+            await self._end_write()
+
+    async def _end_write(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     def accept(self) -> UUID:
         """Finish the source, commit the record and queue its jobs. Raises the same errors as `receive`."""
@@ -119,7 +159,7 @@ class Upload:
             raise BadUpload(
                 f"The body has no file `{PART_NAME}`. Send it: curl -F '{PART_NAME}=@song.wav'."
             )
-        self._write()
+        self._writer.write(self._buffer.take())
         info = self._writer.finish()
         plan = conversion.plan(info, self._options.conversion(), self._settings)
         with db.transaction() as session:

@@ -53,6 +53,8 @@ class Multipart:
         """Raises BadUpload."""
         self._events = []
         self._is_empty = False
+        if self._state is _State.CONTENT and not self._buffer and self._is_content(chunk):
+            return [chunk]  # Most chunks are this case, which needs no copy.
         self._buffer += chunk
         while self._read_head() if self._state is _State.HEAD else self._read_content():
             pass
@@ -77,13 +79,20 @@ class Multipart:
             return False
         start = self._buffer.find(self._delimiter)
         if start < 0:
-            # A boundary has no other line break, so the last CR alone can start an incomplete one.
-            last = self._buffer.rfind(b"\r", -len(self._delimiter))
-            is_start = last >= 0 and self._delimiter.startswith(self._buffer[last:])
-            self._take(last if is_start else len(self._buffer))
+            self._take(self._incomplete_delimiter(self._buffer))
             return False
         self._take(start)
         return self._read_delimiter()
+
+    def _is_content(self, chunk: bytes) -> bool:
+        return self._delimiter not in chunk and self._incomplete_delimiter(chunk) == len(chunk)
+
+    def _incomplete_delimiter(self, data: bytes | bytearray) -> int:
+        """Return the position of a boundary's beginning at the end of `data`, or the length of `data`."""
+        # A boundary has no other line break, so only the last CR can start an incomplete one.
+        last = data.rfind(b"\r", -len(self._delimiter))
+        is_start = last >= 0 and self._delimiter.startswith(data[last:])
+        return last if is_start else len(data)
 
     def _read_delimiter(self) -> bool:
         """Read the boundary at the start of the buffer, or take its bytes as content if its line goes on."""
