@@ -95,7 +95,6 @@ def read(
     waiting = [each.id for each in found if each.status == RecordStatus.QUEUED]
     if not waiting:
         return found
-    positions = dict(
-        connection.execute(POSITIONS, {"ids": waiting}).all()
-    )
+    rows = connection.execute(POSITIONS, {"ids": waiting})
+    positions = {row.record_id: row.position for row in rows}
     return [each._replace(queue_position=positions.get(each.id)) for each in found]
