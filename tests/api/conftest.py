@@ -49,8 +49,12 @@ class AnotherApi:
     def connections(self) -> int:
         """Return the number of clients' connections that it has open."""
         port = urlsplit(self.url).port
-        found = psutil.Process(self._process.pid).net_connections("tcp")
+        found = psutil.Process(self.pid).net_connections("tcp")
         return sum(each.laddr.port == port and each.status != "LISTEN" for each in found)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def terminate(self) -> None:
         self._process.terminate()

@@ -14,13 +14,16 @@ from pathlib import Path
 import psutil
 
 from local.stack import Stack
-from tests.bench import measures, polls
+from tests.bench import crowds, listing, measures, polls, uploads
 from tests.bench.measures import Bench, Figure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
     "polls": polls.status_polls,
     "waiting": polls.many_waiting,
+    "crowds": crowds.bad_clients,
+    "listing": listing.queued_records,
+    "upload": uploads.big_upload,
     "size": measures.size,
     "memory": measures.memory,
     "wait": measures.wait_beside_a_long_recording,

@@ -46,12 +46,23 @@ class Bench:
         self._client = httpx.Client(base_url=stack.api_url, timeout=TIMEOUT_S, trust_env=False)
 
     def __enter__(self) -> Self:
-        user = self._client.post("/users", json={"name": "bench"}).json()
-        self._credentials = {"user_id": user["id"], "token": user["token"]}
+        self.credentials = self.new_user()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+    def new_user(self) -> dict[str, str]:
+        """Return the credentials of a new user."""
+        user = self._client.post("/users", json={"name": "bench"}).json()
+        return {"user_id": user["id"], "token": user["token"]}
+
+    def records(self, user: dict[str, str], limit: int = 100) -> Any:
+        answer = self._client.get("/records", params=user | {"limit": str(limit)})
+        return answer.raise_for_status().json()["records"]
+
+    def uploading(self) -> bool:
+        return any(each["status"] == "uploading" for each in self.records(self.credentials))
 
     def music(self, duration_s: float) -> Path:
         path = self.folder / f"music-{duration_s:g}.wav"
@@ -61,7 +72,7 @@ class Bench:
         with wav.open("rb") as file:
             answer = self._client.post(
                 "/record",
-                params=self._credentials | {name: str(value) for name, value in options.items()},
+                params=self.credentials | {name: str(value) for name, value in options.items()},
                 files={"wav_file": (f"{uuid4()}.wav", file, "audio/wav")},
             )
         answer.raise_for_status()
@@ -79,13 +90,13 @@ class Bench:
         return seen
 
     def delete(self, record: dict[str, Any]) -> None:
-        self._client.delete(f"/records/{record['id']}", params=self._credentials)
+        self._client.delete(f"/records/{record['id']}", params=self.credentials)
 
     def download(self, record: dict[str, Any]) -> bytes:
         return self._client.get(record["download_link"]).content
 
     def upload_by_curl(self, wavs: Sequence[Path]) -> list[dict[str, Any]]:
-        target = f"{self.stack.api_url}/record?{httpx.QueryParams(self._credentials)}"
+        target = f"{self.stack.api_url}/record?{httpx.QueryParams(self.credentials)}"
         calls = (
             f'url = "{target}"\nform = "wav_file=@{wav};filename={uuid4()}.wav"\nwrite-out = "\\n"\n'
             for wav in wavs
@@ -125,12 +136,13 @@ def ratios(ours_s: Callable[[], float], theirs_s: Callable[[], float], rounds: i
 
 
 def ratio_figure(name: str, found: list[float], limit: float) -> Figure:
-    rounds = (
-        ", ".join(f"{ratio:.2f}" for ratio in sorted(found))
-        if len(found) <= 10
-        else str(len(found))
-    )
-    return Figure(name, f"{median(found):.2f}", f"≤ {limit:.2f}", rounds)
+    return Figure(name, f"{median(found):.2f}", f"≤ {limit:.2f}", rounds_text(found))
+
+
+def rounds_text(found: list[float]) -> str:
+    if len(found) > 10:
+        return str(len(found))
+    return ", ".join(f"{ratio:.2f}" for ratio in sorted(found))
 
 
 def long_recordings(bench: Bench) -> list[Figure]:
