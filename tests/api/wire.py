@@ -92,7 +92,10 @@ class Wire:
         return bool(select.select([self._socket], [], [], 0)[0])
 
     def is_closed(self) -> bool:
-        return self._socket.recv(1) == b""
+        try:
+            return self._socket.recv(1) == b""
+        except ConnectionResetError:  # The service had not read everything.
+            return True
 
 
 @contextmanager
