@@ -1,13 +1,15 @@
 """Logs one line per request, without the query: it may contain a token."""
 
+import logging
+import re
 import time
 from http import HTTPStatus
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PROBES = ("/health/", "/metrics")
-"""Paths that monitoring requests every few seconds. Only errors on them are logged."""
+POLLED = re.compile("/health/|/metrics|/records/[^/]+$")
+"""Paths that clients request every few seconds. Unless it is an error, such a request is logged at DEBUG only."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +33,11 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_and_keep_status)
         finally:
-            if status != HTTPStatus.OK or not scope["path"].startswith(PROBES):
-                log.info(
+            is_poll = status == HTTPStatus.OK and POLLED.match(scope["path"])
+            level = logging.DEBUG if is_poll else logging.INFO
+            if logging.getLogger(__name__).isEnabledFor(level):
+                log.log(
+                    level,
                     "request",
                     method=scope["method"],
                     path=scope["path"],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DOCS = ("/docs", "/redoc")
@@ -19,6 +18,9 @@ PAGE_POLICY = (
 )
 
 
+ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
 class SecurityHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,18 +28,19 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _added(scope["path"], headers.get("content-type", "")):
-                    headers.setdefault(name, value)
+                sent = dict(message.get("headers", ()))
+                added = _added(scope["path"], sent.get(b"content-type", b""))
+                missing = [pair for pair in added if pair[0] not in sent]
+                message["headers"] = [*message.get("headers", ()), *missing]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def _added(path: str, content_type: str) -> Iterator[tuple[str, str]]:
-    yield "X-Content-Type-Options", "nosniff"
-    yield "Referrer-Policy", "no-referrer"
-    if content_type.startswith("text/html"):
-        yield "Content-Security-Policy", DOCS_POLICY if path.startswith(DOCS) else PAGE_POLICY
-    if content_type.startswith(("application/json", "application/problem+json")):
-        yield "Cache-Control", "no-store"
+def _added(path: str, content_type: bytes) -> Iterator[tuple[bytes, bytes]]:
+    yield from ALWAYS
+    if content_type.startswith(b"text/html"):
+        policy = DOCS_POLICY if path.startswith(DOCS) else PAGE_POLICY
+        yield b"content-security-policy", policy.encode()
+    if content_type.startswith((b"application/json", b"application/problem+json")):
+        yield b"cache-control", b"no-store"

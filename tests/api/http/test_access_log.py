@@ -1,6 +1,9 @@
 import json
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 from local.stack import Stack
+from tests.api.conftest import StartApi
 from tests.api.wire import SHORT_WAV, eventually
 from tests.conftest import User
 
@@ -22,3 +25,13 @@ def test_each_log_line_is_json(stack: Stack, user: User) -> None:
     # uvicorn writes its first line before our configuration.
     for line in lines[1:]:
         assert json.loads(line)["event"]
+
+
+def test_only_failed_polls_are_logged(start_api: StartApi) -> None:
+    api = start_api({})
+    user = api.user()
+    polled, missing = user.upload(SHORT_WAV).json()["status_link"], f"{api.url}/records/{uuid4()}"
+    assert user.client.get(polled).status_code == 200
+    assert user.client.get(missing).status_code == 404
+    eventually(lambda: urlsplit(missing).path in api.log())
+    assert f'"path": "{urlsplit(polled).path}"' not in api.log()
