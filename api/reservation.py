@@ -113,9 +113,16 @@ class Reservation:
         self._has_progress = True
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run blocking work on the upload in a thread. A slow disk does not make the upload silent."""
+        """Run blocking work on the upload in a thread."""
+        return await self.wait(self.begin(work))
+
+    def begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Begin blocking work on the upload in a thread. Call `wait` for its result."""
         self.check()
-        running = asyncio.create_task(asyncio.to_thread(work))
+        return asyncio.get_running_loop().run_in_executor(None, work)
+
+    async def wait(self, running: asyncio.Future[T]) -> T:
+        """Wait for work in a thread. A slow disk does not make the upload silent."""
         while not running.done():
             self.mark_progress()
             await asyncio.wait([running], timeout=RENEW_S / 2)

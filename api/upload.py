@@ -61,7 +61,7 @@ class Upload:
         self._settings = settings
         self._fields: list[tuple[str, bytearray]] = []
         self._buffer = Buffer()
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
         self._writer: SourceWriter | None = None
         self.reservation = Reservation(user_id, announced_bytes, settings)
 
@@ -143,14 +143,14 @@ class Upload:
         await self._end_write()
         is_first = not self._writer.size_bytes
         write = partial(self._writer.write, self._buffer.take())
-        self._writing = asyncio.create_task(self.reservation.run(write))
+        self._writing = self.reservation.begin(write)
         if is_first:  # Refuse a file that is not a WAV before more of it arrives.
             await self._end_write()
 
     async def _end_write(self) -> None:
         writing, self._writing = self._writing, None
         if writing is not None:
-            await writing
+            await self.reservation.wait(writing)
 
     def accept(self) -> UUID:
         """Finish the source, commit the record and queue its jobs. Raises the same errors as `receive`."""
