@@ -56,6 +56,12 @@ class Protocol(HttpToolsProtocol):
             )
 
     def on_body(self, body: bytes) -> None:
+        # uvicorn copies each piece into a bytearray and that into bytes. One piece alone needs no copy.
+        received = cast("bytes | bytearray", self.cycle.body)
+        if not received:
+            self.cycle.body, body = cast("bytearray", body), b""
+        elif isinstance(received, bytes):
+            self.cycle.body = bytearray(received)
         super().on_body(body)
         self._head_bytes = 0
 

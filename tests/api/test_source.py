@@ -1,0 +1,78 @@
+"""The source of an upload: written while more arrives, and durable before the upload is accepted."""
+
+import errno
+import os
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from api.source import SYNC_BYTES, SourceWriter
+from local.stack import Stack
+from shared.errors import StorageUnavailable
+from shared.mp3_options import Options
+from shared.settings import get_settings
+from tests.api.wire import wav_head
+from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
+from tests.conftest import User
+
+CHUNK = bytes(range(256)) * 2**12
+
+
+@pytest.fixture
+def writer(database: None, tmp_path: Path) -> SourceWriter:
+    return SourceWriter(tmp_path / "user" / "source.wav", Options(), get_settings())
+
+
+def test_a_large_upload_is_stored_unchanged(
+    stack: Stack,
+    user: User,
+    frozen_workers: AbstractContextManager[None],  # noqa: F811 -- the fixture
+) -> None:
+    chunks = 2 * SYNC_BYTES // len(CHUNK) + 1
+    wav = wav_head(chunks * len(CHUNK)) + chunks * CHUNK
+    with frozen_workers:
+        record_id = user.upload(wav).json()["id"]
+        stored = stack.data_dir / "media" / user.id / f"{record_id}.wav"
+        assert stored.read_bytes() == wav
+        user.client.delete(f"/records/{record_id}", params=user.credentials)
+
+
+def test_writing_goes_on_during_a_sync(
+    writer: SourceWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_sync = threading.Event()
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (may_sync.wait(), fsync(file)))
+    writer.write([wav_head(2**30)])
+    for _ in range(SYNC_BYTES // len(CHUNK) + 2):
+        writer.write([CHUNK])
+    written = writer._path.stat().st_size
+    may_sync.set()
+    assert written == writer.size_bytes > SYNC_BYTES
+    writer.abort()
+
+
+@pytest.mark.parametrize("failing_sync", [1, 2])
+def test_a_failed_sync_refuses_the_upload(
+    writer: SourceWriter, monkeypatch: pytest.MonkeyPatch, failing_sync: int
+) -> None:
+    """The first sync runs while the upload arrives, and the second one at its end."""
+    syncs = 0
+
+    def fsync(_: int) -> None:
+        nonlocal syncs
+        syncs += 1
+        if syncs == failing_sync:
+            raise OSError(errno.EIO, "Input/output error")
+
+    chunks = SYNC_BYTES // len(CHUNK) + 1
+    writer.write([wav_head(chunks * len(CHUNK))])
+    monkeypatch.setattr(os, "fsync", fsync)
+    for _ in range(chunks):
+        writer.write([CHUNK])
+    with pytest.raises(StorageUnavailable):
+        writer.finish()
+    writer.abort()
+    assert not writer._path.exists()
