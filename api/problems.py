@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http import status_title
 from api.openapi import schema_ref
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
@@ -111,7 +112,7 @@ log = structlog.get_logger(__name__)
 def problem(code: str, detail: str) -> Problem:
     """Return the problem for an error's code, for example the code in a failed record's row."""
     status = STATUS_OF_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return Problem(title=status.phrase, status=status, code=code, detail=detail)
+    return Problem(title=status_title(status), status=status, code=code, detail=detail)
 
 
 def responses(
@@ -195,7 +196,7 @@ def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     body = Problem(
-        title=status.phrase,
+        title=status_title(status),
         status=status,
         code=status.name.lower(),
         detail=f"{status.description or status.phrase}. The calls of this service are described at /docs.",

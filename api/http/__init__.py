@@ -9,6 +9,7 @@ from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
 from api.http.shares import Shares, owner
 from api.http.stopping import AnswerUnfinished, Stopping
+from api.http.titles import status_title
 from api.http.turns import Turns
 from api.http.waiting import Waiting
 
@@ -32,4 +33,5 @@ __all__ = [
     "owner",
     "parse_ranges",
     "raise_descriptor_limit",
+    "status_title",
 ]
