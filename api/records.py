@@ -182,6 +182,7 @@ def _parse_wait_s(prefer: str | None) -> int:
 
 @router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
 def list_records(
+    request: Request,
     user_id: CurrentUser,
     session: DbSession,
     links: RecordLinks,
@@ -211,7 +212,7 @@ def list_records(
     page = found[:limit]
     return RecordPage(
         records=[views.view(each, links) for each in page],
-        next=links.page(page[-1].id, limit, filename, status) if len(found) > limit else None,
+        next=links.next_page(request, page[-1].id) if len(found) > limit else None,
     )
 
 
