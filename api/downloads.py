@@ -11,6 +11,7 @@ from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges, RecordId
 from api.filenames import content_disposition
 from api.http import parse_ranges
+from api.preferences import Prefer, parse_wait_s
 from api.problems import problem, problem_response, responses
 from api.snapshots import Snapshot
 from shared import errors, media
@@ -43,7 +44,6 @@ DOWNLOAD_RESPONSES = responses(
     response_class=Mp3Response,
     responses=DOWNLOAD_RESPONSES,
 )
-@router.head("/record", include_in_schema=False)
 async def download_by_query(
     request: Request,
     record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
@@ -51,6 +51,7 @@ async def download_by_query(
     changes: RecordChanges,
     user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
     user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
     owner = user_id or user
@@ -60,24 +61,29 @@ async def download_by_query(
     record = await changes.load(record_id)
     if record.user_id != owner:
         raise errors.RecordNotFound
-    return await _send_mp3(request, record_id, settings, changes)
+    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
+    return await _send_mp3(request, record_id, settings, changes, wait_s)
 
 
 @router.get("/records/{record_id}/mp3", response_class=Mp3Response, responses=DOWNLOAD_RESPONSES)
-@router.head("/records/{record_id}/mp3", include_in_schema=False)
 async def download_mp3(
-    request: Request, record_id: RecordId, settings: AppSettings, changes: RecordChanges
+    request: Request,
+    record_id: RecordId,
+    settings: AppSettings,
+    changes: RecordChanges,
+    prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
-    return await _send_mp3(request, record_id, settings, changes)
+    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
+    return await _send_mp3(request, record_id, settings, changes, wait_s)
 
 
 async def _send_mp3(
-    request: Request, record_id: UUID, settings: AppSettings, changes: RecordChanges
+    request: Request, record_id: UUID, settings: AppSettings, changes: RecordChanges, wait_s: int
 ) -> Response:
     record = await changes.load(record_id)
-    if not record.is_final:
-        record = await changes.wait_until_final(request, record_id, MAX_WAIT_S)
+    if not record.is_final and wait_s:
+        record = await changes.wait_until_final(request, record_id, wait_s)
     if record.is_gone:
         raise errors.RecordGone
     if record.status == RecordStatus.FAILED:
@@ -112,7 +118,7 @@ def _filter_range(request: Request, size_bytes: int, etag: str) -> None:
     """Replace the Range header by the satisfiable ranges, or remove it. Raises BadRange."""
     headers = request.headers
     requested = headers.get("range", "")
-    applies = request.method == "GET" and headers.get("if-range", etag) == etag
+    applies = headers.get("if-range", etag) == etag
     ranges = parse_ranges(requested, size_bytes) if applies else None
     if ranges == []:
         raise errors.BadRange(size_bytes)

@@ -5,11 +5,10 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select, tuple_
 
 from api import snapshots, views
-from api.changes import MAX_WAIT_S
 from api.deps import (
     AppSettings,
     CurrentUser,
@@ -20,6 +19,7 @@ from api.deps import (
 )
 from api.http import Multipart, body_chunks
 from api.options import QueryOptions, UploadOptions
+from api.preferences import Prefer, parse_wait_s
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
@@ -32,7 +32,6 @@ from shared.db import GONE, Record, RecordStatus
 router = APIRouter(tags=["records"])
 
 POLL_AFTER_S = 1
-WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 FORM_PROPERTIES = {
     # Before the file, as the form must have them.
@@ -153,15 +152,10 @@ async def get_record(
     record_id: RecordId,
     links: RecordLinks,
     changes: RecordChanges,
-    prefer: Annotated[
-        str | None,
-        Header(
-            description="`wait=N` holds the answer until the record is finished, for at most N seconds (up to 30)."
-        ),
-    ] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Show a record's status, progress and download link."""
-    wait_s = _parse_wait_s(prefer)
+    wait_s = parse_wait_s(prefer, 0)
     if wait_s:
         snapshot = await changes.wait_until_final(request, record_id, wait_s)
     else:
@@ -172,12 +166,6 @@ async def get_record(
     content = views.view(snapshot, links).model_dump_json()
     headers = {"Preference-Applied": f"wait={wait_s}"} if wait_s else None
     return Response(content, headers=headers, media_type="application/json")
-
-
-def _parse_wait_s(prefer: str | None) -> int:
-    """Return the seconds of `wait` in a Prefer header (RFC 7240, 4.3). Malformed ones are ignored (section 2)."""
-    wait = WAIT.search(prefer or "")
-    return min(int(wait[1]), MAX_WAIT_S) if wait else 0
 
 
 @router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))

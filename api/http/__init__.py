@@ -3,6 +3,7 @@
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
 from api.http.disposition import MAX_FILENAME_CHARS, clean_filename
+from api.http.methods import HeadAndOptions
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
@@ -20,6 +21,7 @@ __all__ = [
     "BodyLimits",
     "Connections",
     "DrainRefusedBodies",
+    "HeadAndOptions",
     "Multipart",
     "PartHead",
     "SecurityHeaders",
