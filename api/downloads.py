@@ -16,6 +16,7 @@ from api.problems import problem, problem_response, responses
 from api.snapshots import Snapshot
 from shared import errors, media
 from shared.db import RecordStatus
+from shared.settings import Settings
 
 router = APIRouter(tags=["records"])
 
@@ -94,24 +95,34 @@ async def _send_mp3(
 
 
 def _mp3_response(request: Request, record: Snapshot, settings: AppSettings) -> Response:
-    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It can
-    # be deleted, so caches must revalidate before each use.
-    headers = {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
+    headers = _validators(record)
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
     _filter_range(request, record.mp3_bytes or 0, headers["ETag"])
+    return send_mp3(record, settings)
+
+
+def send_mp3(record: Snapshot, settings: Settings) -> Mp3Response:
+    """Return the answer with the MP3 of a done record. Raises RecordGone."""
     path = media.record_files(settings.media_dir, record.user_id, record.id).mp3
     try:
         stat = path.stat()
-    except FileNotFoundError as error:  # deleted since `load`
+    except FileNotFoundError as error:  # deleted since the record was read
         raise errors.RecordGone from error
+    disposition = content_disposition(record.filename)
     return Mp3Response(
         path,
         stat_result=stat,
         media_type="audio/mpeg",
-        headers={**headers, "Content-Disposition": content_disposition(record.filename)},
+        headers={**_validators(record), "Content-Disposition": disposition},
     )
+
+
+def _validators(record: Snapshot) -> dict[str, str]:
+    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It can
+    # be deleted, so caches must revalidate before each use.
+    return {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
 
 
 def _filter_range(request: Request, size_bytes: int, etag: str) -> None:

@@ -17,7 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import archives, downloads, events, health, problems, records, retries, users, waveforms
+from api import (
+    archives,
+    downloads,
+    events,
+    health,
+    mp3,
+    problems,
+    records,
+    retries,
+    users,
+    waveforms,
+)
 from api.changes import Changes
 from api.http import (
     AccessLog,
@@ -85,7 +96,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for resource in (users, records, retries, downloads, archives, waveforms, events, health):
+    for resource in (users, records, mp3, retries, downloads, archives, waveforms, events, health):
         app.include_router(resource.router)
     add_problem_schemas(app)
     app.router.routes.append(_PageRoute())

@@ -7,11 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from api import conversion, views
+from api import conversion, uploads, views
 from api.deps import AppSettings, CurrentUser, RecordId
 from api.options import RecordOptions, RetryOptions
 from api.problems import responses
-from api.records import POLL_AFTER_S
 from api.schemas import RecordAccepted
 from api.views import RecordLinks
 from api.volume import require_volume
@@ -70,15 +69,9 @@ def retry_record(
         db.quotas.check_pending(session, user_id, settings)
         ready = conversion.create_jobs(session, record_id, user_id, planned, settings)
     conversion.publish(ready, planned)
-    response.headers["Location"] = links.status(record_id)
-    response.headers["Retry-After"] = str(POLL_AFTER_S)
-    return RecordAccepted(
-        id=record_id,
-        filename=record.filename,
-        status=RecordStatus.QUEUED,
-        status_link=links.status(record_id),
-        download_link=links.download(record_id, user_id),
-    )
+    accepted = uploads.Accepted(record_id, record.filename)
+    response.headers.update(uploads.accepted_headers(accepted, links))
+    return uploads.describe_accepted(accepted, user_id, links)
 
 
 def _find_failed(session: Session, record_id: UUID, user_id: UUID) -> Record:

@@ -204,10 +204,13 @@ class BadUpload(Wav2mp3Error):
 
 
 class NotMultipart(Wav2mp3Error):
-    """The Content-Type is not multipart/form-data with a usable boundary."""
+    """The Content-Type is neither multipart/form-data with a usable boundary nor that of a WAV."""
 
     code = "not_multipart"
-    message = "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'."
+    message = (
+        "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'. "
+        "Or send it as the body itself, with Content-Type: audio/wav."
+    )
 
 
 class NotJson(Wav2mp3Error):

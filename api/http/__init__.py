@@ -2,10 +2,11 @@
 
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
-from api.http.disposition import MAX_FILENAME_CHARS, clean_filename
+from api.http.disposition import MAX_FILENAME_CHARS, clean_filename, parse_disposition
 from api.http.methods import HeadAndOptions
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
+from api.http.raw_body import RawBody
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
 from api.http.shares import Shares, owner
@@ -24,6 +25,7 @@ __all__ = [
     "HeadAndOptions",
     "Multipart",
     "PartHead",
+    "RawBody",
     "SecurityHeaders",
     "Shares",
     "Stopping",
@@ -33,6 +35,7 @@ __all__ = [
     "clean_filename",
     "limited",
     "owner",
+    "parse_disposition",
     "parse_ranges",
     "raise_descriptor_limit",
     "status_title",
