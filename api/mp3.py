@@ -11,6 +11,7 @@ from api import uploads
 from api.changes import MAX_WAIT_S, Changes
 from api.deps import AppSettings, CurrentUser, RecordChanges
 from api.downloads import Mp3Response, send_mp3
+from api.idempotency import REPLAYED, UserKey
 from api.options import QueryOptions
 from api.preferences import Prefer, parse_wait_s
 from api.problems import problem, problem_response, responses
@@ -49,20 +50,23 @@ async def convert(
     settings: AppSettings,
     links: RecordLinks,
     changes: RecordChanges,
+    key: UserKey,
     prefer: Prefer = None,
 ) -> Response:
     """Upload a WAV as the body and get its MP3 as the answer, as `curl -T song.wav …/mp3/ -o song.mp3` does.
 
     If the MP3 is not ready within 30 s, or the seconds of `Prefer: wait=N`, the answer is a 202 with the links of the
     record. The record stays in every case; `Location` is its status link. A record that failed is answered with its
-    problem.
+    problem. A repeated Idempotency-Key gets the MP3 of the record that the first request created.
     """
     body = uploads.raw_body(request, filename)
-    accepted = await uploads.receive(request, body, user_id, options, settings)
+    accepted = await uploads.receive(request, body, user_id, options, settings, key)
     wait_s = parse_wait_s(prefer, MAX_WAIT_S)
     record = await _wait(request, accepted.record_id, wait_s, changes)
     answer = await _answer(record, accepted, links, settings)
     answer.headers["Location"] = links.status(accepted.record_id)
+    if accepted.is_replayed:
+        answer.headers.update(REPLAYED)
     if prefer and wait_s:
         answer.headers["Preference-Applied"] = f"wait={wait_s}"
     return answer

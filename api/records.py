@@ -14,6 +14,7 @@ from api.deps import (
     RecordChanges,
     RecordId,
 )
+from api.idempotency import UserKey
 from api.options import QueryOptions, UploadOptions
 from api.preferences import Prefer, parse_wait_s
 from api.problems import responses
@@ -70,6 +71,7 @@ async def create_record(
     options: QueryOptions,
     settings: AppSettings,
     links: RecordLinks,
+    key: UserKey,
     filename: Annotated[
         str | None,
         Query(
@@ -85,7 +87,9 @@ async def create_record(
     `audio/vnd.wave` as Content-Type, and needs `filename` in the query or in Content-Disposition.
     """
     body = uploads.form_or_raw_body(request, filename)
-    accepted = await uploads.receive(request, body, user_id, options, settings, filename=filename)
+    accepted = await uploads.receive(
+        request, body, user_id, options, settings, key, filename=filename
+    )
     response.headers.update(uploads.accepted_headers(accepted, links))
     return uploads.describe_accepted(accepted, user_id, links)
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api import conversion
 from api.http import Multipart, PartHead, RawBody, clean_filename
+from api.idempotency import Key
 from api.options import UploadOptions, add_form_fields
 from api.parameters import check_known
 from api.reservation import Reservation
@@ -39,6 +40,7 @@ class Upload:
         options: UploadOptions,
         announced_bytes: int,
         settings: Settings,
+        key: Key,
         *,
         filename: str | None = None,
     ) -> None:
@@ -49,7 +51,7 @@ class Upload:
         self._fields: list[tuple[str, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
-        self.reservation = Reservation(user_id, announced_bytes, settings)
+        self.reservation = Reservation(user_id, announced_bytes, settings, key)
 
     async def receive(self, chunks: AsyncIterator[bytes], form: Multipart | RawBody) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
@@ -158,6 +160,8 @@ class Upload:
             return
         with db.transaction() as session:
             was_aborted = db.uploads.abort(session, record_id)
+            if was_aborted:
+                db.idempotency.release(session, record_id)
         # An accepted record keeps its source, even if something failed after the commit.
         if was_aborted and self._writer is not None:
             self._writer.abort()

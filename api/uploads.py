@@ -13,7 +13,9 @@ from python_multipart.multipart import parse_options_header
 
 from api.deps import body_limits
 from api.http import Multipart, PartHead, RawBody, body_chunks, parse_disposition
+from api.idempotency import KEY_ERRORS, REPLAYED, Key
 from api.options import UploadOptions
+from api.reservation import AlreadyAccepted
 from api.schemas import RecordAccepted
 from api.threads import run_in_turn
 from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
@@ -29,6 +31,7 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
 """User agents that never percent-encode filenames."""
 RAW_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
 UPLOAD_ERRORS = (
+    *KEY_ERRORS,
     errors.BadCredentials,
     errors.TooManyBadCredentials,
     errors.UploadTimeout,
@@ -54,6 +57,8 @@ UPLOAD_ERRORS = (
 class Accepted(NamedTuple):
     record_id: UUID
     filename: str
+    is_replayed: bool = False
+    """An earlier request with the same Idempotency-Key was accepted."""
 
 
 def form_or_raw_body(request: Request, filename: str | None) -> Multipart | RawBody:
@@ -101,6 +106,7 @@ async def receive(
     user_id: UUID,
     options: UploadOptions,
     settings: Settings,
+    key: Key,
     *,
     filename: str | None = None,
 ) -> Accepted:
@@ -111,12 +117,14 @@ async def receive(
     # A lower bound, so that no upload is refused for the bytes of its form.
     form_bytes = 0 if isinstance(body, RawBody) else MAX_FORM_BYTES
     announced_bytes = max(int(request.headers.get("content-length", 0)) - form_bytes, 0)
-    await asyncio.to_thread(_check_room, user_id, announced_bytes, settings)
-    upload = Upload(user_id, options, announced_bytes, settings, filename=filename)
+    await asyncio.to_thread(_check_room, user_id, announced_bytes, settings, key)
+    upload = Upload(user_id, options, announced_bytes, settings, key, filename=filename)
     renewing = asyncio.create_task(upload.reservation.keep())
     try:
         await upload.receive(body_chunks(request, body_limits(settings)), body)
         record_id = await upload.reservation.run(upload.accept)
+    except AlreadyAccepted as earlier:
+        return Accepted(earlier.record_id, earlier.filename, is_replayed=True)
     except BaseException:
         await run_in_turn(upload.abort)
         raise
@@ -125,8 +133,10 @@ async def receive(
     return Accepted(record_id, upload.reservation.filename)
 
 
-def _check_room(user_id: UUID, announced_bytes: int, settings: Settings) -> None:
+def _check_room(user_id: UUID, announced_bytes: int, settings: Settings, key: Key) -> None:
     """Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull."""
+    if key.is_taken():  # A repeated upload needs no room.
+        return
     if announced_bytes > settings.max_upload_bytes:
         raise errors.UploadTooLarge
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
@@ -157,4 +167,5 @@ def describe_accepted(
 
 
 def accepted_headers(accepted: Accepted, links: Links) -> dict[str, str]:
-    return {"Location": links.status(accepted.record_id), "Retry-After": str(POLL_AFTER_S)}
+    headers = {"Location": links.status(accepted.record_id), "Retry-After": str(POLL_AFTER_S)}
+    return headers | REPLAYED if accepted.is_replayed else headers

@@ -1,15 +1,15 @@
 """Users. Uploads need the id and token of one."""
 
-import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from api import rate_limits
 from api.deps import AppSettings, DbSession, body_limits, hash_token
 from api.http import body_chunks
+from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.problems import responses
 from api.schemas import NewUser, UserCreated
 from shared import errors
@@ -51,16 +51,32 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     status_code=201,
     openapi_extra=BODY,
     responses=responses(
-        errors.UploadTooLarge, errors.UploadTimeout, errors.NotJson, errors.TooManyNewUsers
+        *KEY_ERRORS,
+        errors.UploadTooLarge,
+        errors.UploadTimeout,
+        errors.NotJson,
+        errors.TooManyNewUsers,
     ),
 )
 def create_user(
-    request: Request, new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
+    request: Request,
+    response: Response,
+    new_user: Annotated[NewUser, Depends(_new_user)],
+    session: DbSession,
+    key: AddressKey,
 ) -> UserCreated:
-    """Create a user. Store the token: the service keeps only its hash and cannot show it again."""
+    """Create a user. Store the token: the service keeps only its hash and cannot show it again.
+
+    With a repeated Idempotency-Key, the answer has the token again, so the key must be as secret as the token.
+    """
+    earlier = key.take(session, new_user.model_dump())
+    if earlier is not None and earlier.answer is not None:
+        response.headers.update(REPLAYED)
+        return UserCreated(id=earlier.answer["id"], token=key.secret())
     rate_limits.count_new_user(request)
-    token = secrets.token_urlsafe(32)
+    token = key.secret()
     user = User(name=new_user.name, token_hash=hash_token(token))
     session.add(user)
     session.flush()
+    key.store_answer(session, {"id": str(user.id)})
     return UserCreated(id=user.id, token=token)
