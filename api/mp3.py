@@ -28,6 +28,8 @@ router = APIRouter(tags=["records"])
 BODY = {
     "requestBody": {"required": True, "content": {uploads.OCTET_STREAM: uploads.RAW_SCHEMA}},
 }
+CONVERSION_ERRORS = (errors.EncodeFailed, errors.SourceLost, errors.Wav2mp3Error)
+"""Of a record that failed."""
 
 
 @router.put(
@@ -35,14 +37,14 @@ BODY = {
     response_class=Mp3Response,
     openapi_extra=BODY,
     responses={
-        **responses(*uploads.UPLOAD_ERRORS, errors.Wav2mp3Error, media_type="audio/mpeg"),
+        **responses(*uploads.UPLOAD_ERRORS, *CONVERSION_ERRORS, media_type="audio/mpeg"),
         202: {
             "model": RecordAccepted,
             "description": "The WAV is stored, and its MP3 was not ready in time. Poll `status_link`.",
         },
     },
 )
-async def convert(
+async def convert_wav(
     request: Request,
     filename: Annotated[str, Path(examples=["song.wav"], description="Name of the WAV.")],
     user_id: CurrentUser,
