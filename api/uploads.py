@@ -114,6 +114,10 @@ async def receive(
 
     Raises every error that can refuse an upload.
     """
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise errors.NotMultipart(
+            f"The body has the Content-Encoding {coding[:40]!r}. Send it without compression."
+        )
     # A lower bound, so that no upload is refused for the bytes of its form.
     form_bytes = 0 if isinstance(body, RawBody) else MAX_FORM_BYTES
     announced_bytes = max(int(request.headers.get("content-length", 0)) - form_bytes, 0)

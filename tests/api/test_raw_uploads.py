@@ -1,5 +1,6 @@
 """Bodies that are the WAV itself: `POST /records` and `PUT /mp3/{filename}`."""
 
+import gzip
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -103,6 +104,12 @@ def test_a_part_of_a_wav_is_refused(user: User, left_behind: LeftBehind) -> None
     answer = put(user, SHORT_WAV[100:], Content_Range="bytes 100-8863/8864")
     refused(answer, 422, "bad_request")
     assert not left_behind()
+
+
+def test_a_compressed_body_is_refused(user: User) -> None:
+    gzipped = gzip.compress(SHORT_WAV)
+    assert "gzip" in refused(put(user, gzipped, Content_Encoding="gzip"), 415, "not_multipart")
+    assert put(user, Content_Encoding="identity").status_code == 200
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=a", "text/plain"])
