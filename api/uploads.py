@@ -79,7 +79,7 @@ def form_or_raw_body(request: Request, filename: str | None) -> Multipart | RawB
 
 def raw_body(request: Request, filename: str) -> RawBody:
     """Return the reader of a body that cannot be a form. Raises NotMultipart, BadRequest."""
-    content_type = request.headers.get("content-type", OCTET_STREAM)
+    content_type = request.headers.get("content-type") or OCTET_STREAM
     if _media_type(content_type) not in RAW_TYPES:
         raise errors.NotMultipart(
             "Send the WAV itself as the body, as curl -T song.wav does, with one of these as Content-Type: "
