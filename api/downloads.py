@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from api.access import LINK_ERRORS, OpenDownload, OpenDownloadByQuery, QueryRecordId
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges, RecordId
 from api.filenames import content_disposition
@@ -24,6 +25,7 @@ class Mp3Response(FileResponse):
 
 
 DOWNLOAD_RESPONSES = responses(
+    *LINK_ERRORS,
     errors.RecordNotFound,
     errors.RecordNotReady,
     errors.RecordGone,
@@ -46,7 +48,8 @@ DOWNLOAD_RESPONSES = responses(
 @router.head("/record", include_in_schema=False)
 async def download_by_query(
     request: Request,
-    record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
+    record_id: QueryRecordId,
+    _: OpenDownloadByQuery,
     settings: AppSettings,
     changes: RecordChanges,
     user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
@@ -66,7 +69,11 @@ async def download_by_query(
 @router.get("/records/{record_id}/mp3", response_class=Mp3Response, responses=DOWNLOAD_RESPONSES)
 @router.head("/records/{record_id}/mp3", include_in_schema=False)
 async def download_mp3(
-    request: Request, record_id: RecordId, settings: AppSettings, changes: RecordChanges
+    request: Request,
+    record_id: RecordId,
+    _: OpenDownload,
+    settings: AppSettings,
+    changes: RecordChanges,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
     return await _send_mp3(request, record_id, settings, changes)

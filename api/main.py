@@ -16,18 +16,30 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import archives, downloads, events, health, problems, records, retries, users, waveforms
+from api import (
+    archives,
+    downloads,
+    events,
+    health,
+    problems,
+    records,
+    retries,
+    tokens,
+    users,
+    waveforms,
+)
 from api.changes import Changes
 from api.http import (
     AccessLog,
     AnswerUnfinished,
+    CrossOrigin,
     DrainRefusedBodies,
     SecurityHeaders,
     Shares,
     Stopping,
     Waiting,
 )
-from api.openapi import TAGS, add_problem_schemas
+from api.openapi import TAGS, complete_description
 from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
@@ -83,9 +95,19 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for resource in (users, records, retries, downloads, archives, waveforms, events, health):
+    for resource in (
+        users,
+        tokens,
+        records,
+        retries,
+        downloads,
+        archives,
+        waveforms,
+        events,
+        health,
+    ):
         app.include_router(resource.router)
-    add_problem_schemas(app)
+    complete_description(app, get_settings())
     app.router.default = _serve_page_or(app.router.not_found)
     return app
 
@@ -126,12 +148,19 @@ def _sends_mp3(path: str) -> bool:
     return path == "/record" or path.endswith("/mp3")
 
 
+def _allow_origins(app: ASGIApp) -> ASGIApp:
+    origins = get_settings().allowed_origins
+    return CrossOrigin(app, origins) if origins else app
+
+
 # These wrap the whole application, so that they see the answers to unexpected errors too.
 app = AccessLog(
     SecurityHeaders(
-        AnswerUnfinished(
-            DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())),
-            problems.answer(ShuttingDown()),
+        _allow_origins(
+            AnswerUnfinished(
+                DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())),
+                problems.answer(ShuttingDown()),
+            )
         )
     )
 )

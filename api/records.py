@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select, tuple_
 
 from api import snapshots, views
+from api.access import LINK_ERRORS, OpenStatus
 from api.changes import MAX_WAIT_S
 from api.deps import (
     AppSettings,
@@ -146,11 +147,14 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> N
 @router.get(
     "/records/{record_id}",
     response_model=RecordView,
-    responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
+    responses=responses(
+        *LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting
+    ),
 )
 async def get_record(
     request: Request,
     record_id: RecordId,
+    _: OpenStatus,
     links: RecordLinks,
     changes: RecordChanges,
     prefer: Annotated[

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from api import views
+from api.access import LINK_ERRORS, OpenStatus
 from api.deps import AppSettings, RecordId
 from api.problems import responses
 from shared import db, errors, media
@@ -29,12 +30,13 @@ class WaveformFormat(StrEnum):
     "/records/{record_id}/waveform",
     response_class=Response,
     responses={
-        **responses(errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
+        **responses(*LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
         200: {"content": {"application/json": {}, DAT: {}}},
     },
 )
 def show_waveform(
     record_id: RecordId,
+    _: OpenStatus,
     settings: AppSettings,
     accept: Annotated[str, Header(description=f"`{DAT}` for the binary format.")] = "",
     chosen: Annotated[

@@ -2,6 +2,7 @@
 
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
+from api.http.cross_origin import CrossOrigin, refusal_headers
 from api.http.disposition import MAX_FILENAME_CHARS, clean_filename
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
@@ -18,6 +19,7 @@ __all__ = [
     "AnswerUnfinished",
     "BodyLimits",
     "Connections",
+    "CrossOrigin",
     "DrainRefusedBodies",
     "Multipart",
     "PartHead",
@@ -32,4 +34,5 @@ __all__ = [
     "owner",
     "parse_ranges",
     "raise_descriptor_limit",
+    "refusal_headers",
 ]

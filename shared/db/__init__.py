@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, quotas, records, sweeping, turns, uploads, workers
+from shared.db import jobs, quotas, records, sweeping, tokens, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -17,9 +17,11 @@ from shared.db.models import (
     JobState,
     Record,
     RecordStatus,
+    Token,
     User,
     Worker,
 )
+from shared.db.tokens import Identity
 
 __all__ = [
     "ACTIVE",
@@ -28,11 +30,13 @@ __all__ = [
     "PENDING",
     "UNFINISHED_JOB",
     "Base",
+    "Identity",
     "Job",
     "JobKind",
     "JobState",
     "Record",
     "RecordStatus",
+    "Token",
     "User",
     "Worker",
     "get_engine",
@@ -40,6 +44,7 @@ __all__ = [
     "quotas",
     "records",
     "sweeping",
+    "tokens",
     "transaction",
     "turns",
     "uploads",

@@ -16,6 +16,10 @@ PROTECTED = UPLOADS | {
     ("GET", "/records.zip"),
     ("POST", "/records/{record_id}/retry"),
     ("DELETE", "/records/{record_id}"),
+    ("GET", "/users/me"),
+    ("GET", "/users/me/tokens"),
+    ("POST", "/users/me/tokens"),
+    ("DELETE", "/users/me/tokens/{token_id}"),
 }
 OF_ONE_RECORD = {
     ("GET", "/record"),
@@ -84,7 +88,7 @@ def send(
     def send_call(call: tuple[str, str], credentials: dict[str, Any]) -> httpx.Response:
         method, path = call
         files = {"wav_file": ("new.wav", SHORT_WAV)} if call in UPLOADS else None
-        url = path.format(record_id=record_id)
+        url = path.format(record_id=record_id, token_id=uuid4())
         return owner.client.request(method, url, files=files, **credentials)
 
     yield send_call
