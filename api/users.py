@@ -33,18 +33,18 @@ def _admit(
         str | None, Header(alias="X-Admin-Token", include_in_schema=False)
     ] = None,
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
-) -> None:
-    """Raises RegistrationClosed, TooManyBadCredentials, TooManyNewUsers."""
+) -> bool:
+    """Return whether the operator sent the request. Raises RegistrationClosed, TooManyBadCredentials."""
     sent = admin_token or bearer_token(authorization)
-    if _is_admin(sent, settings):
-        return
-    if settings.registration == "closed":
+    is_operator = _is_admin_token(sent, settings)
+    if settings.registration == "closed" and not is_operator:
         if sent:
             rate_limits.count_bad_credentials(request)
         raise errors.RegistrationClosed
+    return is_operator
 
 
-def _is_admin(sent: str, settings: Settings) -> bool:
+def _is_admin_token(sent: str, settings: Settings) -> bool:
     if settings.admin_token is None:
         return False
     # Hashes have one length, so that the time of the comparison tells nothing.
@@ -53,10 +53,10 @@ def _is_admin(sent: str, settings: Settings) -> bool:
 
 
 # It comes before the body, so that a refused request is not read.
-Admitted = Annotated[None, Depends(_admit)]
+IsOperator = Annotated[bool, Depends(_admit)]
 
 
-async def _new_user(request: Request, settings: AppSettings, _: Admitted) -> NewUser:
+async def _new_user(request: Request, settings: AppSettings, _: IsOperator) -> NewUser:
     return await read_json(request, settings, NewUser, HINT)
 
 
@@ -74,10 +74,17 @@ async def _new_user(request: Request, settings: AppSettings, _: Admitted) -> New
     ),
 )
 def create_user(
-    request: Request, new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
+    request: Request,
+    is_operator: IsOperator,
+    new_user: Annotated[NewUser, Depends(_new_user)],
+    session: DbSession,
 ) -> UserCreated:
-    """Create a user. Store the token: the service keeps only its hash and cannot show it again."""
-    rate_limits.count_new_user(request)
+    """Create a user. Store the token: the service keeps only its hash and cannot show it again.
+
+    If the operator has closed the registration, this needs the operator's token.
+    """
+    if not is_operator:
+        rate_limits.count_new_user(request)
     user = User(name=new_user.name)
     session.add(user)
     session.flush()
