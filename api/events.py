@@ -15,7 +15,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import views
-from api.access import LINK_ERRORS, OpenStatus
+from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import RecordChanges, RecordId
 from api.problems import responses
 from api.snapshots import Snapshot
@@ -34,6 +34,7 @@ FINAL = (*db.FINISHED, *db.GONE)
 
 @router.get(
     "/records/{record_id}/events",
+    openapi_extra=LINK_QUERY,
     response_class=StreamingResponse,
     responses={
         **responses(

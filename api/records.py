@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import select, tuple_
 
 from api import snapshots, views
-from api.access import LINK_ERRORS, OpenStatus
+from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.changes import MAX_WAIT_S
 from api.deps import (
     AppSettings,
@@ -147,6 +147,7 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> N
 @router.get(
     "/records/{record_id}",
     response_model=RecordView,
+    openapi_extra=LINK_QUERY,
     responses=responses(
         *LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting
     ),

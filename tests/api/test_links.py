@@ -11,6 +11,7 @@ import pytest
 from local.stack import Stack
 from shared.signed_links import LinkKind, LinkSigner
 from tests.api.conftest import AnotherApi, StartApi
+from tests.api.test_credentials import OF_ONE_RECORD
 from tests.api.wire import SHORT_WAV, refused
 from tests.conftest import User
 
@@ -91,6 +92,24 @@ def test_an_unknown_id_looks_like_a_known_one(owner: User, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "spelling", ["{}", "{{{}}}", "urn:uuid:{}", "{} ", "URN:UUID:{}", "0x{}", "x"]
+)
+def test_another_spelling_of_the_id_opens_nothing(
+    owner: User, record: dict[str, str], path: str, spelling: str
+) -> None:
+    hexadecimal = record["id"].replace("-", "").upper()
+    for spelt in (spelling.format(record["id"]), spelling.format(hexadecimal)):
+        answer = owner.client.get(path.format(id=spelt, user_id=owner.id))
+        assert answer.status_code in (401, 422), answer.text
+
+
+def test_every_call_of_one_record_is_tested() -> None:
+    named = {path.partition("?")[0].replace("{id}", "{record_id}") for path in PATHS}
+    assert {("GET", path) for path in named} == OF_ONE_RECORD
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("key", [KEY, OLD_KEY])
 def test_a_signed_link_opens(open_path: Open, record: dict[str, str], path: str, key: str) -> None:
     answer = open_path(path, **signed(kind_of(path), record["id"], key))
@@ -111,6 +130,8 @@ def test_a_changed_link_is_forbidden(open_path: Open, record: dict[str, str], pa
     for wrong in (
         good | {"expires": str(int(good["expires"]) + 1)},
         good | {"expires": "9" * 30},
+        good | {"expires": f"{good['expires']}.0"},
+        good | {"expires": "٣"},
         good | {"signature": good["signature"][:-1]},
         good | {"signature": ""},
         good | {"signature": "подпись"},
