@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
 from tests.api.conftest import AnotherApi, StartApi, start_api  # noqa: F401 -- a fixture
-from tests.browser.conftest import WAV, become, wait_for, wait_until_started
+from tests.browser.conftest import WAV, become, count_uploads, wait_for, wait_until_started
+from tests.browser.test_accessibility import violations
 from tests.conftest import User
+from tests.wavs import build, sine
 
 CAN_PLAY = "document.querySelector('#player audio').readyState > 0"
 ADMIN_TOKEN = "the operator's token"
@@ -52,6 +54,8 @@ def enter(page: Page, user: User) -> None:
 
 
 def test_a_closed_service_asks_at_the_start(strict_page: Page, member: User, wav: Path) -> None:
+    expect(strict_page.get_by_role("dialog")).to_be_visible()
+    assert violations(strict_page) == []
     enter(strict_page, member)
     strict_page.set_input_files("#files", wav)
     expect(strict_page.locator("#records li")).to_have_class("done")
@@ -127,3 +131,21 @@ def test_the_player_goes_on_with_a_fresh_link(page: Page, user: User) -> None:
         route.fulfill(status=410)
     wait_for(page, CAN_PLAY)
     assert "signature=" in page.evaluate("document.querySelector('#player audio').currentSrc")
+
+
+def test_a_new_user_learns_the_limits_too(
+    start_api: StartApi,  # noqa: F811
+    page: Page,
+    wav: Path,
+    tmp_path: Path,
+) -> None:
+    page.goto(start_api({"MAX_UPLOAD_BYTES": str(2 * len(WAV))}).url)
+    wait_until_started(page)
+    page.set_input_files("#files", wav)
+    expect(page.locator("#records li.done")).to_have_count(1)
+    large = tmp_path / "large.wav"
+    large.write_bytes(build(sine(4000)))
+    sent = count_uploads(page)
+    page.set_input_files("#files", large)
+    expect(page.locator("#records li.failed")).to_contain_text("larger than the service accepts")
+    assert sent == []
