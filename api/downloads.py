@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from api.access import LINK_ERRORS, LINK_QUERY, OpenDownload
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges, RecordId
 from api.filenames import content_disposition
@@ -26,6 +27,7 @@ class Mp3Response(FileResponse):
 
 
 DOWNLOAD_RESPONSES = responses(
+    *LINK_ERRORS,
     errors.RecordNotFound,
     errors.RecordNotReady,
     errors.RecordGone,
@@ -43,11 +45,13 @@ DOWNLOAD_RESPONSES = responses(
 @router.get(
     "/record",
     response_class=Mp3Response,
+    openapi_extra=LINK_QUERY,
     responses=DOWNLOAD_RESPONSES,
 )
 async def download_by_query(
     request: Request,
     record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
+    _: OpenDownload,
     settings: AppSettings,
     changes: RecordChanges,
     user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
@@ -66,10 +70,16 @@ async def download_by_query(
     return await _send_mp3(request, record_id, settings, changes, wait_s)
 
 
-@router.get("/records/{record_id}/mp3", response_class=Mp3Response, responses=DOWNLOAD_RESPONSES)
+@router.get(
+    "/records/{record_id}/mp3",
+    response_class=Mp3Response,
+    openapi_extra=LINK_QUERY,
+    responses=DOWNLOAD_RESPONSES,
+)
 async def download_mp3(
     request: Request,
     record_id: RecordId,
+    _: OpenDownload,
     settings: AppSettings,
     changes: RecordChanges,
     prefer: Prefer = None,

@@ -26,6 +26,7 @@ from api import (
     problems,
     records,
     retries,
+    tokens,
     users,
     waveforms,
 )
@@ -33,6 +34,7 @@ from api.changes import Changes
 from api.http import (
     AccessLog,
     AnswerUnfinished,
+    CrossOrigin,
     DrainRefusedBodies,
     HeadAndOptions,
     SecurityHeaders,
@@ -40,7 +42,7 @@ from api.http import (
     Stopping,
     Waiting,
 )
-from api.openapi import TAGS, add_problem_schemas
+from api.openapi import TAGS, complete_description
 from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
@@ -96,9 +98,20 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for resource in (users, records, mp3, retries, downloads, archives, waveforms, events, health):
+    for resource in (
+        users,
+        tokens,
+        records,
+        mp3,
+        retries,
+        downloads,
+        archives,
+        waveforms,
+        events,
+        health,
+    ):
         app.include_router(resource.router)
-    add_problem_schemas(app)
+    complete_description(app, get_settings())
     app.router.routes.append(_PageRoute())
     return app
 
@@ -145,12 +158,21 @@ def _sends_mp3(scope: Scope) -> bool:
 _routed = create_app()
 
 
+def _allow_origins(app: ASGIApp) -> ASGIApp:
+    origins = get_settings().allowed_origins
+    return CrossOrigin(app, origins) if origins else app
+
+
 # These wrap the whole application, so that they see the answers to unexpected errors too.
 app = AccessLog(
     SecurityHeaders(
-        AnswerUnfinished(
-            DrainRefusedBodies(HeadAndOptions(_ignore_ranges_except_mp3(_routed), _routed.router)),
-            problems.answer(ShuttingDown()),
+        _allow_origins(
+            AnswerUnfinished(
+                DrainRefusedBodies(
+                    HeadAndOptions(_ignore_ranges_except_mp3(_routed), _routed.router)
+                ),
+                problems.answer(ShuttingDown()),
+            )
         )
     )
 )

@@ -25,7 +25,10 @@ from shared.errors import Wav2mp3Error
 
 STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadCredentials: HTTPStatus.UNAUTHORIZED,
+    errors.RegistrationClosed: HTTPStatus.FORBIDDEN,
+    errors.BadSignature: HTTPStatus.FORBIDDEN,
     errors.RecordNotFound: HTTPStatus.NOT_FOUND,
+    errors.TokenNotFound: HTTPStatus.NOT_FOUND,
     errors.NoWaveform: HTTPStatus.NOT_FOUND,
     errors.UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.RecordNotReady: HTTPStatus.CONFLICT,
@@ -33,6 +36,9 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.FilenameTaken: HTTPStatus.CONFLICT,
     errors.StillUploading: HTTPStatus.CONFLICT,
     errors.RequestInProgress: HTTPStatus.CONFLICT,
+    errors.LastToken: HTTPStatus.CONFLICT,
+    errors.TooManyTokens: HTTPStatus.CONFLICT,
+    errors.LinkExpired: HTTPStatus.GONE,
     errors.RecordGone: HTTPStatus.GONE,
     errors.SourceGone: HTTPStatus.GONE,
     errors.UploadReplaced: HTTPStatus.GONE,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select, tuple_
 
 from api import snapshots, uploads, views
+from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import (
     AppSettings,
     CurrentUser,
@@ -97,11 +98,15 @@ async def create_record(
 @router.get(
     "/records/{record_id}",
     response_model=RecordView,
-    responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
+    openapi_extra=LINK_QUERY,
+    responses=responses(
+        *LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting
+    ),
 )
 async def get_record(
     request: Request,
     record_id: RecordId,
+    _: OpenStatus,
     links: RecordLinks,
     changes: RecordChanges,
     prefer: Prefer = None,

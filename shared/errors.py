@@ -26,6 +26,49 @@ class BadCredentials(Wav2mp3Error):
     message = "The user id and token do not belong together. Create a user with POST /users and send both."
 
 
+class RegistrationClosed(Wav2mp3Error):
+    """REGISTRATION is closed, and the request does not have the ADMIN_TOKEN."""
+
+    code = "registration_closed"
+    message = (
+        "This service does not create users for everyone. "
+        "Ask its operator for a user id and a token, and send those."
+    )
+
+
+class TokenNotFound(Wav2mp3Error):
+    """The id is unknown or revoked, or the token belongs to another user."""
+
+    code = "token_not_found"
+    message = "You have no such token. GET /users/me/tokens lists the ids of your tokens."
+
+
+class LastToken(Wav2mp3Error):
+    """Without any token, nobody could reach the user's records."""
+
+    code = "last_token"
+    message = "This is your only token, and without it nobody could reach your records. Create another one first."
+
+
+class TooManyTokens(Wav2mp3Error):
+    code = "too_many_tokens"
+    message = "You have as many tokens as a user may have. Revoke one that you no longer use."
+
+
+class BadSignature(Wav2mp3Error):
+    """The link was changed, or a key made it that is not one of LINK_KEYS any more."""
+
+    code = "bad_signature"
+    message = "The signature of this link is wrong. Use the link unchanged, or send your token."
+
+
+class LinkExpired(Wav2mp3Error):
+    code = "link_expired"
+    message = (
+        "This link has expired. Its owner gets a new one from GET /records/{id} with the token."
+    )
+
+
 class RecordNotFound(Wav2mp3Error):
     """The id is unknown, or the record belongs to another user."""
 

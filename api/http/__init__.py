@@ -2,6 +2,7 @@
 
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
+from api.http.cross_origin import CrossOrigin, refusal_headers
 from api.http.disposition import MAX_FILENAME_CHARS, clean_filename, parse_disposition
 from api.http.methods import HeadAndOptions
 from api.http.multipart import Multipart, PartHead
@@ -21,6 +22,7 @@ __all__ = [
     "AnswerUnfinished",
     "BodyLimits",
     "Connections",
+    "CrossOrigin",
     "DrainRefusedBodies",
     "HeadAndOptions",
     "Multipart",
@@ -38,5 +40,6 @@ __all__ = [
     "parse_disposition",
     "parse_ranges",
     "raise_descriptor_limit",
+    "refusal_headers",
     "status_title",
 ]

@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import idempotency, jobs, quotas, records, sweeping, turns, uploads, workers
+from shared.db import idempotency, jobs, quotas, records, sweeping, tokens, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -18,9 +18,11 @@ from shared.db.models import (
     JobState,
     Record,
     RecordStatus,
+    Token,
     User,
     Worker,
 )
+from shared.db.tokens import Identity
 
 __all__ = [
     "ACTIVE",
@@ -30,11 +32,13 @@ __all__ = [
     "UNFINISHED_JOB",
     "Base",
     "IdempotencyKey",
+    "Identity",
     "Job",
     "JobKind",
     "JobState",
     "Record",
     "RecordStatus",
+    "Token",
     "User",
     "Worker",
     "get_engine",
@@ -43,6 +47,7 @@ __all__ = [
     "quotas",
     "records",
     "sweeping",
+    "tokens",
     "transaction",
     "turns",
     "uploads",

@@ -19,6 +19,10 @@ PROTECTED = {
     ("GET", "/records.zip"),
     ("POST", "/records/{record_id}/retry"),
     ("DELETE", "/records/{record_id}"),
+    ("GET", "/users/me"),
+    ("GET", "/users/me/tokens"),
+    ("POST", "/users/me/tokens"),
+    ("DELETE", "/users/me/tokens/{token_id}"),
 }
 OF_ONE_RECORD = {
     ("GET", "/record"),
@@ -88,7 +92,7 @@ def send(
         method, path = call
         files = {"wav_file": ("new.wav", SHORT_WAV)} if call in UPLOADS else None
         content = SHORT_WAV if call in RAW_UPLOADS else None
-        url = path.format(record_id=record_id, filename="new.wav")
+        url = path.format(record_id=record_id, token_id=uuid4(), filename="new.wav")
         return owner.client.request(method, url, files=files, content=content, **credentials)
 
     yield send_call
