@@ -297,3 +297,18 @@ def test_two_keys_are_refused(user: User) -> None:
 @pytest.mark.parametrize("key", ["a b", "k" * 255, '"8e03978e"', "~!@#$%^&*()"])
 def test_printable_keys_are_accepted(user: User, key: str) -> None:
     same(form(user, key), form(user, key))
+
+
+def test_a_token_is_created_once(user: User, key: str) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: _create_token(user, key), range(6)))
+    assert {(answer.status_code, answer.text) for answer in answers} == {(201, answers[0].text)}
+    token = answers[0].json()["token"]
+    tokens = user.client.get("/users/me/tokens", headers={"token": token}).json()["tokens"]
+    assert [each["name"] for each in tokens] == ["first", "build server"]
+
+
+def _create_token(user: User, key: str) -> httpx.Response:
+    headers = {"Idempotency-Key": key}
+    body = {"name": "build server"}
+    return user.client.post("/users/me/tokens", params=user.credentials, json=body, headers=headers)
