@@ -168,6 +168,31 @@ def test_pages_list_the_newest_first(user: User) -> None:
     assert seen == uploaded[::-1]
 
 
+@pytest.mark.parametrize(
+    ("in_query", "in_header"),
+    [
+        (["user_id", "token"], ""),
+        (["token"], ""),
+        ([], "Authorization"),
+        ([], "token"),
+        (["user_id"], "Authorization"),
+    ],
+)
+def test_next_works_with_the_same_credentials(
+    user: User, in_query: list[str], in_header: str
+) -> None:
+    uploaded = [upload(user, SHORT_WAV, f"{number}.wav") for number in range(3)]
+    query = {name: user.credentials[name] for name in in_query} | {"limit": "1"}
+    token = {"Authorization": f"Bearer {user.token}", "token": user.token}.get(in_header, "")
+    headers = {in_header: token} if in_header else {}
+    page = user.client.get("/records", params=query, headers=headers).json()
+    for record_id in reversed(uploaded[:2]):
+        assert (user.token in page["next"]) == ("token" in in_query)
+        page = user.client.get(page["next"], headers=headers).json()
+        assert [record["id"] for record in page["records"]] == [record_id]
+    assert page["next"] is None
+
+
 def test_a_list_can_have_one_filename_only(user: User) -> None:
     name = "a & ß.wav"
     failed = str(user.wait(upload(user, undecodable_wav(), name))["id"])
@@ -175,7 +200,7 @@ def test_a_list_can_have_one_filename_only(user: User) -> None:
     upload(user, SHORT_WAV, "b.wav")
     page = listed(user, filename=name, limit="1")
     assert [record["id"] for record in page["records"]] == [kept]
-    older = user.client.get(f"{page['next']}&token={user.token}").json()
+    older = user.client.get(str(page["next"])).json()
     assert [record["id"] for record in older["records"]] == [failed]
     assert older["next"] is None
     assert listed(user, filename="\0")["records"] == []
