@@ -23,7 +23,9 @@ FIELDS = {
     "id", "status", "progress", "queue_position",
     "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "options", "target", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
+    "status_link", "events_link", "waveform_link",
 }  # fmt: skip
+LINKS = {"download_link", "status_link", "events_link", "waveform_link"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,8 @@ def test_a_done_record_has_all_fields(user: User) -> None:
     )
     assert created.tzinfo
     assert created < finished
-    assert {name: record[name] for name in FIELDS - {"created_at", "finished_at", "download_link"}} == {
+    assert all(user.client.get(str(record[link])).is_success for link in LINKS - {"events_link"})
+    assert {name: record[name] for name in FIELDS - LINKS - {"created_at", "finished_at"}} == {
         "id": record_id,
         "status": "done",
         "progress": 1.0,
