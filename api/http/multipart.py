@@ -52,7 +52,7 @@ class Multipart:
     def feed(self, chunk: bytes) -> list[PartHead | bytes]:
         """Raises BadUpload."""
         self._events = []
-        self._is_empty = False
+        self._is_empty = self._is_empty and not chunk
         if self._state is _State.CONTENT and not self._buffer and self._is_content(chunk):
             return [chunk]  # Most chunks are this case, which needs no copy.
         self._buffer += chunk
