@@ -20,6 +20,8 @@ _known_of_endpoint: dict[Callable[..., Any], dict[str, bool]] = {}
 
 async def check_query(request: Request) -> None:
     """Raises UnknownParameter, BadRequest if a parameter has two different values."""
+    if not request.scope["query_string"]:
+        return
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = _known_parameters(route)

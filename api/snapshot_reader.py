@@ -22,6 +22,8 @@ from shared.errors import Unavailable, Wav2mp3Error
 MAX_BATCH = 500
 ANSWERS_PER_ROUND = 20
 """More would delay the event loop: each answer continues a request."""
+COLLECTING_ROUNDS = 2
+"""Rounds of the event loop in which requests gather before a query. One query costs about as much as twenty records."""
 TIMEOUT_S = 20.0
 """Longer than the connection and its statement may take. PostgreSQL itself may have been stopped."""
 BY_ID = SNAPSHOTS.where(Record.id.in_(bindparam("ids", expanding=True)))
@@ -68,6 +70,8 @@ class SnapshotReader:
     async def _read_asked(self) -> None:
         try:
             while self._asked:
+                for _ in range(COLLECTING_ROUNDS):
+                    await asyncio.sleep(0)
                 batch = dict(islice(self._asked.items(), MAX_BATCH))
                 for record_id in batch:
                     del self._asked[record_id]

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-PER_ROUND = 8
+PER_ROUND = 4
 
 
 class Turns:
