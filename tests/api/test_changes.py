@@ -94,7 +94,8 @@ def test_a_notification_wakes_all_waiters_with_one_look() -> None:
         reader, (record_id, _) = CountingReader(), add_record()
         async with listening(reader) as listener:
             waiters = [wait(listener, record_id) for _ in range(500)]
-            await asyncio.sleep(0.2)
+            while listener.waiting._shares._total < len(waiters):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
             assert not any(waiter.done() for waiter in waiters)
             before = len(reader.looks)
             await delete(record_id)
