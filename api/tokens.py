@@ -1,5 +1,6 @@
 """Additional tokens of a user: one for each program or device, so that each can be revoked alone."""
 
+import secrets
 from typing import Annotated
 from uuid import UUID
 
@@ -44,7 +45,8 @@ def create_token(
     current: CurrentToken, new_token: Annotated[NewToken, Depends(_new_token)], session: DbSession
 ) -> TokenCreated:
     """Create another token of this user. Store it: the service cannot show it again."""
-    token, secret = db.tokens.create(session, current.user_id, new_token.name)
+    secret = secrets.token_urlsafe(32)
+    token = db.tokens.create(session, current.user_id, new_token.name, secret)
     return TokenCreated(id=token.id, name=token.name, token=secret)
 
 

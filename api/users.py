@@ -1,6 +1,7 @@
 """Users. Uploads need the id and a token of one. The operator may close the registration of new ones."""
 
 import hmac
+import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -88,7 +89,8 @@ def create_user(
     user = User(name=new_user.name)
     session.add(user)
     session.flush()
-    _, secret = db.tokens.create(session, user.id, db.tokens.FIRST_NAME)
+    secret = secrets.token_urlsafe(32)
+    db.tokens.create(session, user.id, db.tokens.FIRST_NAME, secret)
     return UserCreated(id=user.id, token=secret)
 
 

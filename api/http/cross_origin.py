@@ -17,12 +17,11 @@ EXPOSED_HEADERS = (
     "Content-Disposition",
     "Content-Range",
     "ETag",
-    "Link",
+    "Idempotency-Replayed",
     "Location",
     "Preference-Applied",
     "Retry-After",
     "WWW-Authenticate",
-    "X-Request-ID",
 )
 """The headers that scripts may read, beside those that CORS always allows."""
 PREFLIGHT_VALID_S = 7200

@@ -4,7 +4,6 @@ A user always has at least one token: without any, nobody could reach the record
 """
 
 import hashlib
-import secrets
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
@@ -29,15 +28,14 @@ class Identity(NamedTuple):
     token_id: UUID
 
 
-def create(session: Session, user_id: UUID, name: str) -> tuple[Token, str]:
-    """Return a new token and its secret, which is not stored. Raises TooManyTokens."""
+def create(session: Session, user_id: UUID, name: str, secret: str) -> Token:
+    """Return a new token. Its secret is not stored. Raises TooManyTokens."""
     if len(_lock_all(session, user_id)) >= MAX_TOKENS:
         raise TooManyTokens
-    secret = secrets.token_urlsafe(32)
     token = Token(user_id=user_id, name=name, token_hash=hash_secret(secret))
     session.add(token)
     session.flush()
-    return token, secret
+    return token
 
 
 def hash_secret(secret: str) -> bytes:

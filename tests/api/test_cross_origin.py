@@ -19,7 +19,7 @@ def api(start_api: StartApi) -> AnotherApi:
 
 @pytest.fixture(scope="module")
 def open_to_all(start_api: StartApi) -> AnotherApi:
-    return start_api({"CORS_ORIGINS": "*", "MAX_CONNECTIONS": "2"})
+    return start_api({"CORS_ORIGINS": "*"})
 
 
 def preflight(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
-from shared.signed_links import LinkKind, LinkSigner
+from shared.links import LinkKind, LinkSigner
 from tests.api.conftest import AnotherApi, StartApi
 from tests.api.test_credentials import OF_ONE_RECORD
 from tests.api.wire import SHORT_WAV, refused

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def add(user_id: UUID, name: str = "a token") -> tuple[UUID, str]:
+    secret = str(uuid4())
     with db.transaction() as session:
-        token, secret = db.tokens.create(session, user_id, name)
-        return token.id, secret
+        return db.tokens.create(session, user_id, name, secret).id, secret
 
 
 def identify(secret: str) -> Identity | None:
