@@ -204,4 +204,7 @@ class RecordView(BaseModel):
 
 class RecordPage(BaseModel):
     records: list[RecordView]
-    next: str | None = Field(description="Link to older records. Null on the last page.")
+    next: str | None = Field(
+        description="Link to older records. Null on the last page. Has the token if the request had it in the query; "
+        "after a request with a token in a header, send the same header."
+    )

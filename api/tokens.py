@@ -1,12 +1,12 @@
 """Additional tokens of a user: one for each program or device, so that each can be revoked alone."""
 
-import secrets
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.deps import AppSettings, CurrentToken, DbSession
+from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.json_body import read_json
 from api.problems import responses
 from api.schemas import NewToken, TokenCreated, TokenList, TokenView
@@ -33,6 +33,7 @@ async def _new_token(request: Request, settings: AppSettings, _: CurrentToken) -
     status_code=201,
     openapi_extra=BODY,
     responses=responses(
+        *KEY_ERRORS,
         errors.BadCredentials,
         errors.TooManyBadCredentials,
         errors.TooManyTokens,
@@ -42,11 +43,20 @@ async def _new_token(request: Request, settings: AppSettings, _: CurrentToken) -
     ),
 )
 def create_token(
-    current: CurrentToken, new_token: Annotated[NewToken, Depends(_new_token)], session: DbSession
+    response: Response,
+    current: CurrentToken,
+    new_token: Annotated[NewToken, Depends(_new_token)],
+    session: DbSession,
+    key: UserKey,
 ) -> TokenCreated:
     """Create another token of this user. Store it: the service cannot show it again."""
-    secret = secrets.token_urlsafe(32)
+    earlier = key.take(session, new_token.model_dump())
+    if earlier is not None and earlier.answer is not None:
+        response.headers.update(REPLAYED)
+        return TokenCreated(**earlier.answer, token=key.secret())
+    secret = key.secret()
     token = db.tokens.create(session, current.user_id, new_token.name, secret)
+    key.store_answer(session, {"id": str(token.id), "name": token.name})
     return TokenCreated(id=token.id, name=token.name, token=secret)
 
 

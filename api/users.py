@@ -1,13 +1,13 @@
 """Users. Uploads need the id and a token of one. The operator may close the registration of new ones."""
 
 import hmac
-import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
 from api.deps import AppSettings, CurrentUser, DbSession, bearer_token
+from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.json_body import read_json
 from api.problems import responses
 from api.schemas import NewUser, UserCreated, UserView
@@ -66,6 +66,7 @@ async def _new_user(request: Request, settings: AppSettings, _: IsOperator) -> N
     status_code=201,
     openapi_extra=BODY,
     responses=responses(
+        *KEY_ERRORS,
         errors.RegistrationClosed,
         errors.UploadTooLarge,
         errors.UploadTimeout,
@@ -76,21 +77,29 @@ async def _new_user(request: Request, settings: AppSettings, _: IsOperator) -> N
 )
 def create_user(
     request: Request,
+    response: Response,
     is_operator: IsOperator,
     new_user: Annotated[NewUser, Depends(_new_user)],
     session: DbSession,
+    key: AddressKey,
 ) -> UserCreated:
     """Create a user. Store the token: the service keeps only its hash and cannot show it again.
 
-    If the operator has closed the registration, this needs the operator's token.
+    If the operator has closed the registration, this needs the operator's token. With a repeated Idempotency-Key, the
+    answer has the user's token again, so the key must be as secret as that.
     """
+    earlier = key.take(session, new_user.model_dump())
+    if earlier is not None and earlier.answer is not None:
+        response.headers.update(REPLAYED)
+        return UserCreated(id=earlier.answer["id"], token=key.secret())
     if not is_operator:
         rate_limits.count_new_user(request)
     user = User(name=new_user.name)
     session.add(user)
     session.flush()
-    secret = secrets.token_urlsafe(32)
+    secret = key.secret()
     db.tokens.create(session, user.id, db.tokens.FIRST_NAME, secret)
+    key.store_answer(session, {"id": str(user.id)})
     return UserCreated(id=user.id, token=secret)
 
 

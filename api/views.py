@@ -1,7 +1,7 @@
 """Turns snapshots into the records that users see, with their links."""
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -23,12 +23,10 @@ from shared.settings import get_settings
 class Links(LinksToRecords):
     """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
-    def page(
-        self, before: UUID, limit: int, filename: str | None, status: RecordStatus | None
-    ) -> str:
-        only = "" if filename is None else f"&filename={quote(filename)}"
-        only += "" if status is None else f"&status={status}"
-        return f"{self._base}/records?before={before}&limit={limit}{only}"
+    def next_page(self, request: Request, last_id: UUID) -> str:
+        """Return the link after a page: the request's own, with its credentials if they were in the query."""
+        sent = [each for each in request.query_params.multi_items() if each[0] != "before"]
+        return f"{self._base}/records?{urlencode([*sent, ('before', last_id)])}"
 
 
 async def _links(request: Request) -> Links:

@@ -149,6 +149,28 @@ class UploadReplaced(Wav2mp3Error):
     )
 
 
+class RequestInProgress(Wav2mp3Error):
+    """A request with the same Idempotency-Key is running. If it uploads, `renewals` grows while it makes progress."""
+
+    code = "request_in_progress"
+    message = (
+        "A request with this Idempotency-Key is still running. "
+        "Send the request again after the number of seconds in Retry-After, to get the same answer."
+    )
+
+    def __init__(self, record_id: UUID | None, renewals: int) -> None:
+        super().__init__()
+        self.record_id = record_id
+        self.renewals = renewals
+
+
+class KeyReused(Wav2mp3Error):
+    """The first request with this key had another path, filename, option or body."""
+
+    code = "idempotency_key_reused"
+    message = "Another request had this Idempotency-Key. Send a new key, or repeat that request without changes."
+
+
 class TooManyPending(Wav2mp3Error):
     """The user has MAX_PENDING_RECORDS unfinished records."""
 
@@ -247,10 +269,13 @@ class BadUpload(Wav2mp3Error):
 
 
 class NotMultipart(Wav2mp3Error):
-    """The Content-Type is not multipart/form-data with a usable boundary."""
+    """The Content-Type is neither multipart/form-data with a usable boundary nor that of a WAV."""
 
     code = "not_multipart"
-    message = "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'."
+    message = (
+        "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'. "
+        "Or send it as the body itself, with Content-Type: audio/wav."
+    )
 
 
 class NotJson(Wav2mp3Error):

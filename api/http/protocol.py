@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from api.http.http1_parser import Http1Parser
+from api.http.titles import status_title
 from api.schemas import Problem
 
 REFUSAL_HEADERS = {
@@ -100,7 +101,10 @@ class Protocol(HttpToolsProtocol):
         self, status: HTTPStatus, detail: str, code: str = "", headers: Mapping[str, str] = {}
     ) -> None:
         problem = Problem(
-            title=status.phrase, status=status, code=code or status.name.lower(), detail=detail
+            title=status_title(status),
+            status=status,
+            code=code or status.name.lower(),
+            detail=detail,
         )
         body = problem.model_dump_json().encode()
         sent = {

@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, quotas, records, sweeping, tokens, turns, uploads, workers
+from shared.db import idempotency, jobs, quotas, records, sweeping, tokens, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -12,6 +12,7 @@ from shared.db.models import (
     PENDING,
     UNFINISHED_JOB,
     Base,
+    IdempotencyKey,
     Job,
     JobKind,
     JobState,
@@ -30,6 +31,7 @@ __all__ = [
     "PENDING",
     "UNFINISHED_JOB",
     "Base",
+    "IdempotencyKey",
     "Identity",
     "Job",
     "JobKind",
@@ -40,6 +42,7 @@ __all__ = [
     "User",
     "Worker",
     "get_engine",
+    "idempotency",
     "jobs",
     "quotas",
     "records",

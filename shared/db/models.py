@@ -209,3 +209,23 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     stopped_at: Mapped[datetime | None]
     """When it said that it stops."""
+
+
+class IdempotencyKey(Base):
+    """A request that a client may repeat, and its result: a record or an answer."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    """The id of a user, or the address of a client without one."""
+    key_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    """Hash of the request's path and options."""
+    salt: Mapped[bytes]
+    """With the key itself, which is not stored, it makes the secret that the request created."""
+    record_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("records.id", ondelete="CASCADE"), index=True
+    )
+    answer: Mapped[dict[str, Any] | None]
+    """Without secrets."""
+    expires_at: Mapped[datetime] = mapped_column(index=True)

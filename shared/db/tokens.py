@@ -29,7 +29,7 @@ class Identity(NamedTuple):
 
 
 def create(session: Session, user_id: UUID, name: str, secret: str) -> Token:
-    """Return a new token. Its secret is not stored. Raises TooManyTokens."""
+    """Add a token. Its secret is not stored. Raises TooManyTokens."""
     if len(_lock_all(session, user_id)) >= MAX_TOKENS:
         raise TooManyTokens
     token = Token(user_id=user_id, name=name, token_hash=hash_secret(secret))

@@ -33,6 +33,7 @@ SUCCESS = {
     "DELETE /users/me/tokens/{token_id}": 204,
     "POST /record": 202,
     "POST /records": 202,
+    "PUT /mp3/{filename}": 200,
     "GET /records/{record_id}/mp3": 200,
     "GET /record": 200,
     "GET /records": 200,
@@ -64,10 +65,20 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
             "path_parameters": {"token_id": another["id"]},
             "query": user.credentials,
         },
-        "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},
-        "POST /records": {
-            "query": user.credentials | {"if_exists": "rename"},
+        "POST /record": {
+            "query": user.credentials,
             "body": {"wav_file": SHORT_WAV},
+            "media_type": "multipart/form-data",
+        },
+        "POST /records": {
+            "query": user.credentials | {"if_exists": "rename", "filename": "raw.wav"},
+            "body": SHORT_WAV,
+            "media_type": "application/octet-stream",
+        },
+        "PUT /mp3/{filename}": {
+            "path_parameters": {"filename": "put.wav"},
+            "query": user.credentials | {"if_exists": "rename"},
+            "body": SHORT_WAV,
         },
         "GET /records/{record_id}/mp3": {"path_parameters": {"record_id": done}},
         "GET /record": {"query": {"id": done, "user_id": user.id}},

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def add(user_id: UUID, name: str = "a token") -> tuple[UUID, str]:
-    secret = str(uuid4())
     with db.transaction() as session:
+        secret = str(uuid4())
         return db.tokens.create(session, user_id, name, secret).id, secret
 
 
