@@ -118,6 +118,8 @@ def test_malformed_requests_can_be_read(open_to_all: AnotherApi) -> None:
 
 
 def test_no_origin_is_allowed_by_default(client: httpx.Client) -> None:
-    answer = client.get("/health/live", headers={"Origin": ORIGIN})
-    assert not [name for name in answer.headers if name.startswith("access-control")]
-    assert preflight(client, "/records", "DELETE").status_code != 200
+    for answer in (
+        client.get("/health/live", headers={"Origin": ORIGIN}),
+        preflight(client, "/records", "DELETE"),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
