@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Target
 from shared.wav import FmtChunk
+from worker.audio.damage import MAX_PEAK
 from worker.audio.mixing import pan_filter
 from worker.audio.pcm import PcmFormat
 
-MAX_PEAK = 8
-"""Higher samples are clipped. A sine of 8 times full scale has 0.01 % distortion at V2, one of 16 times 144 %."""
 _MAX_PEAK_DB = 20 * math.log10(MAX_PEAK)
 _MIN_OVER_DB = 0.05
 """Smaller ones are 0.0 in the warning."""

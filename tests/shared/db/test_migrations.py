@@ -22,8 +22,8 @@ SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -60,7 +60,7 @@ def test_an_older_database_is_upgraded(empty_database: str, tmp_path: Path) -> N
     migrate("0001")
     scripts = tmp_path / "migrations"
     shutil.copytree(ROOT / "shared/db/migrations", scripts)
-    (scripts / "versions/0004_rating.py").write_text(SECOND)
+    (scripts / "versions/0005_rating.py").write_text(SECOND)
     config = Config(toml_file=ROOT / "pyproject.toml")
     config.set_main_option("script_location", str(scripts))
     for _ in range(2):
