@@ -2,7 +2,8 @@
 
 RIFF declares none, except in CSET, which few programs write. In order: UTF-16 by its form, the charset that the user
 named, UTF-8 if valid, the code page in CSET, a guess from all fields of the file that are none of those, Windows-1252.
-Raises nothing. Time and memory are linear in the text.
+ID3 declares Latin-1, but many programs write their code page there. The guess counts for it if the text is no Latin
+script. Raises nothing. Time and memory are linear in the text.
 """
 
 import re
@@ -32,6 +33,8 @@ class FileText:
         self._declared = declared
         self._guessed = ""
         self._evidence = bytearray()
+        self._latin1_evidence = bytearray()
+        self._doubtful = ""
         self._cut_fields: set[bytes] = set()
 
     def field(self, raw: bytes) -> str:
@@ -44,24 +47,35 @@ class FileText:
         if codec := find_utf16_order(raw):
             text = raw[: len(raw) // 2 * 2].decode(codec, "replace")
             return clean(text.partition("\0")[0])
-        return clean(self._decode(raw.partition(b"\0")[0]))
+        return clean(self._decode(raw.partition(b"\0")[0], self._evidence))
 
-    def _decode(self, raw: bytes) -> str:
+    def decode_latin1(self, raw: bytes) -> str:
+        """Decode text that ID3 declares as Latin-1, with any NULs."""
+        return self._decode(raw, self._latin1_evidence)
+
+    def _decode(self, raw: bytes, evidence: bytearray) -> str:
         if self._requested:
             try:
                 return raw.decode(self._requested)
             except UnicodeError:
                 pass  # a field of another program
-        if not _is_utf8(raw) and len(self._evidence) < _MAX_EVIDENCE_BYTES:
-            self._evidence += raw + b"\n"
+        if not _is_utf8(raw) and len(evidence) < _MAX_EVIDENCE_BYTES:
+            evidence += raw + b"\n"
         return decode(raw, *filter(None, (self._declared, self._guessed)))
 
     def guess(self) -> bool:
         """Guess the charset. Return True if there is text that needs the guess."""
-        if not self._evidence or self._declared:
+        if self._declared:
             return False
-        self._guessed = _guess(bytes(self._evidence))
-        return True
+        if self._evidence:
+            self._guessed = _guess(bytes(self._evidence + self._latin1_evidence))
+        elif self._latin1_evidence:
+            guessed = _guess(bytes(self._latin1_evidence))
+            if guessed not in _LATIN and len(_HIGH_BYTE.findall(self._latin1_evidence)) > 2:
+                self._guessed = guessed
+            elif guessed != "cp1252":
+                self._doubtful = guessed
+        return bool(self._guessed)
 
     def warnings(self) -> list[str]:
         """Return the sentences that tell the user which text was guessed or cut."""
@@ -70,6 +84,11 @@ class FileText:
             warnings.append(
                 f"The WAV does not name the charset of its text, which was read as {self._guessed}. "
                 "If it is wrong, upload the file again with tag_charset."
+            )
+        if self._doubtful:
+            warnings.append(
+                "The ID3 tag in the WAV declares its text as Latin-1, and it was read as such. It may be "
+                f"{self._doubtful}: if it is wrong, upload the file again with tag_charset."
             )
         if self._cut_fields:
             warnings.append(

@@ -76,9 +76,9 @@ def describe_cues(cues: Sequence[bytes]) -> list[str]:
     return [f"The ID3 tag in the WAV has chapters, so {count} cue point(s) were left out."]
 
 
-def describe_frames(names: Sequence[str], reason: str) -> list[str]:
-    """Describe ID3 frames that were left out."""
+def describe_frames(names: Sequence[str], fate: str) -> list[str]:
+    """Describe ID3 frames that were left out or cut."""
     if not names:
         return []
     listed = ", ".join([*dict.fromkeys(names)][:_MAX_NAMES])
-    return [f"{len(names)} ID3 frame(s) were left out, because {reason}: {listed}."]
+    return [f"{len(names)} ID3 frame(s) were {fate}: {listed}."]

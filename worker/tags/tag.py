@@ -25,6 +25,7 @@ from shared.wav import Chunk
 from worker.tags import id3, left_out
 from worker.tags.chapters import chapters
 from worker.tags.charset import FileText
+from worker.tags.old_version import convert_to_v23
 from worker.tags.riff import (
     COMMENT,
     Pair,
@@ -95,7 +96,7 @@ def read_tags(
         # Some players and checkers report a missing tag.
         tag.add(_id3_frame("TSSE", f"wav2mp3, {encoder}"))
     if version == "2.3":
-        warnings += id3.convert_to_v23(tag)
+        warnings += convert_to_v23(tag)
     return Tag(_serialize(tag, version), warnings)
 
 
@@ -116,7 +117,7 @@ def _collect(
 ) -> tuple[ID3, list[str]]:
     tag, warnings = ID3(), []
     for payload in payloads[b"ID3"]:
-        warnings += id3.add_frames(tag, payload)
+        warnings += id3.add_frames(tag, payload, texts)
     pairs = _pairs(payloads, order, texts)
     lost: list[Pair] = []
     for kind, text in islice(pairs, MAX_PAIRS):
