@@ -21,8 +21,10 @@ from mutagen.id3 import (
     WXXX,
     Frame,
     Frames,
+    ID3TimeStamp,
     PairedTextFrame,
     TextFrame,
+    TimeStampTextFrame,
     UrlFrame,
 )
 from mutagen.id3 import Encoding as Charset
@@ -39,6 +41,7 @@ from worker.tags.id3_text import (
 )
 from worker.tags.id3_walk import walk_frames, walk_tag
 from worker.tags.left_out import describe_frames
+from worker.tags.riff import timestamp
 from worker.tags.text import MAX_TEXT_BYTES
 
 MAX_FRAMES = 1_000
@@ -47,6 +50,7 @@ MAX_VALUE_CHARS = 4_000
 """Fewer than the number of digits for which int() raises ValueError."""
 
 _LANGUAGE = re.compile(r"[A-Za-z]{3}")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _V22_MIME = {"PNG": "image/png", "JPG": "image/jpeg"}
 # The same layout in every version, so copied as they are. MLLT, ASPI and SEEK describe the old file and are left out.
 _OPAQUE = {"ETCO", "GEOB", "MCDI", "OWNE", "PCNT", "POPM", "PRIV", "SYLT", "UFID", "USER"}
@@ -74,6 +78,7 @@ def add_frames(tag: ID3, raw: bytes, texts: FileText) -> list[str]:
         *describe_frames(
             reading.repeated, "left out, because other values of the same kind come first"
         ),
+        *describe_frames(reading.dates, "shortened to the date in them, or left out without one"),
         *describe_frames(
             reading.cut,
             f"cut: a text may have {MAX_TEXT_VALUES} values, a value {MAX_VALUE_CHARS} characters, a frame "
@@ -115,8 +120,21 @@ def _text_or_url(name: str, data: bytes, reading: Reading) -> Frame | None:
         texts = values(name, *split_charset(data), reading)
         if any(len(text) > MAX_VALUE_CHARS for text in texts):
             reading.cut.append(name)
-        return frame_class(encoding=Charset.UTF8, text=[text[:MAX_VALUE_CHARS] for text in texts])
+        texts = [text[:MAX_VALUE_CHARS] for text in texts]
+        if issubclass(frame_class, TimeStampTextFrame):
+            texts = [_date(name, text, reading) for text in texts]
+        return frame_class(encoding=Charset.UTF8, text=texts)
     return None
+
+
+def _date(name: str, text: str, reading: Reading) -> str:
+    """Return the date in a text: mutagen drops some texts, and reads others as the year 28."""
+    if str(ID3TimeStamp(text)) == text.replace("T", " "):
+        return text
+    date = timestamp(text)
+    if _NO_DIGITS.sub("", date) != _NO_DIGITS.sub("", text):
+        reading.dates.append(name)
+    return date
 
 
 def _comment(name: str, data: bytes, reading: Reading) -> Frame:

@@ -25,6 +25,7 @@ class Reading:
     unreadable: list[str]
     repeated: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
 
 
 def split_charset(data: bytes) -> tuple[int, bytes]:
