@@ -132,7 +132,7 @@ def _date(name: str, text: str, reading: Reading) -> str:
     if str(ID3TimeStamp(text)) == text.replace("T", " "):
         return text
     date = timestamp(text)
-    if _NO_DIGITS.sub("", date) != _NO_DIGITS.sub("", text):
+    if not date or _NO_DIGITS.sub("", date) != _NO_DIGITS.sub("", text):
         reading.dates.append(name)
     return date
 

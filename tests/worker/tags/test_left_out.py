@@ -52,7 +52,10 @@ from worker.tags.tag import MAX_METADATA_BYTES
             "a chapter 20 frames: CHAP",
         ),
         (raw_id3(raw_frame(b"TDRC", b"\3in May")), "without one: TDRC"),
-        (raw_id3(raw_frame(b"TDRC", b"\0028.11.2026")), "shortened to the date in them.*: TDRC"),
+        (
+            raw_id3(raw_frame(b"TDRC", b"\3" + b"28.11.2026")),
+            "shortened to the date in them.*: TDRC",
+        ),
         ((b"iXML", b"<A>" + b"x" * 70_000), "iXML were left out: A, everything after 65536 bytes"),
         (
             (b"iXML", "\ufeff<A>x</A>".encode("utf-16-le")),
