@@ -1,11 +1,13 @@
 """Damaged samples and blocks are repaired if they can be, and the user is told their number."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shared.mp3_options import Options
+from shared.wav.mpeg_streams import first_frame
 from tests import wavs
 from tests.worker.audio.test_encode import through_ffmpeg
 from tests.worker.conversion import Conversion, Voices, convert, snr_db, sweep
@@ -87,3 +89,29 @@ def test_a_fact_that_contradicts_the_audio_is_reported(tmp_path: Path) -> None:
     wav[at : at + 4] = (2 * RATE_HZ).to_bytes(4, "little")
     (warning,) = about(convert(tmp_path, bytes(wav)), "fact")
     assert warning.startswith("The fact chunk says 88200 sample(s) (2.000 s), but the audio has")
+
+
+def test_a_vbri_frame_is_cut_off(tmp_path: Path) -> None:
+    samples = sweep(RATE_HZ, 1, RATE_HZ)
+    mp3 = through_ffmpeg(
+        tmp_path / "a.mp3",
+        samples,
+        RATE_HZ,
+        "libmp3lame",
+        "-write_xing",
+        "0",
+        "-id3v2_version",
+        "0",
+    )
+    start, header = first_frame(mp3[:4096])  # type: ignore[misc]
+    assert start == 0
+    vbri = mp3[:4] + bytes(32) + b"VBRI" + bytes(header.frame_bytes - 40)
+    fmt = wavs.fmt_payload(tag=0x55, channels=1, bits=0, block_align=1)
+    fmt += struct.pack("<HHIHHH", 12, 1, 2, 0, 1, 1105)
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", vbri + mp3)])
+    converted = convert(tmp_path, wav)
+    (warning,) = converted.info.warnings
+    assert "VBRI" in warning
+    assert f"{1152 + 1105} samples" in warning
+    voices = converted.decoded()[:40_000]
+    assert snr_db(samples[:40_000], voices) > 20
