@@ -114,10 +114,13 @@ class Multipart:
             return False
         headers = _parse_headers(bytes(self._buffer[2:end]))
         del self._buffer[: end + 4]
-        disposition = headers.get(b"content-disposition", b"")
-        self._events.append(
-            PartHead(*parse_disposition(disposition, may_escape=self._may_escape_names))
+        parsed = parse_disposition(
+            headers.get(b"content-disposition", b""),
+            may_escape=self._may_escape_names,
+            # aiohttp, which encodes spaces too, writes another header first.
+            may_escape_ascii=next(iter(headers), b"") != b"content-disposition",
         )
+        self._events.append(PartHead(*parsed))
         self._state = _State.CONTENT
         return True
 
