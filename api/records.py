@@ -71,7 +71,9 @@ UPLOAD_RESPONSES = responses(
     errors.ServiceStorageFull,
     errors.StorageUnavailable,
 )
-PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
+PLAIN_NAMES = re.compile(
+    "curl/|Mozilla/|wav2mp3-client|python-requests/|python-httpx/|python-urllib3/|node|undici|Go-http-client|libwww-perl"
+)
 """User agents that never percent-encode filenames."""
 
 
@@ -101,6 +103,10 @@ async def create_record(
 
     Options are query parameters, or form fields that come before the file.
     """
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise errors.NotMultipart(
+            f"The body has the Content-Encoding {coding[:40]!r}. Send it without compression."
+        )
     is_plain = PLAIN_NAMES.match(request.headers.get("user-agent", ""))
     form = Multipart(request.headers.get("content-type", ""), may_escape_names=not is_plain)
     # A lower bound, so that no upload is refused for the bytes of its form.

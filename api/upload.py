@@ -39,7 +39,7 @@ class Upload:
         self._user_id = user_id
         self._options = options
         self._settings = settings
-        self._fields: list[tuple[str, bytearray]] = []
+        self._fields: list[tuple[PartHead, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
         self.reservation = Reservation(user_id, announced_bytes, settings)
@@ -83,7 +83,7 @@ class Upload:
             raise BadUpload(
                 f"The field `{head.name}` comes after the file. Put all fields before `{PART_NAME}`."
             )
-        self._fields.append((head.name, bytearray()))
+        self._fields.append((head, bytearray()))
         return self._fields[-1][1]
 
     async def _start_file(self, head: PartHead) -> None:
@@ -91,7 +91,7 @@ class Upload:
             raise BadUpload(f"Send the WAV as `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'.")
         if self._writer is not None:
             raise BadUpload("The upload contains two files. Send each in its own request.")
-        fields = [(name, _decode(value)) for name, value in self._fields]
+        fields = [(field.name, _decode(value, field.charset)) for field, value in self._fields]
         self._options = add_form_fields(self._options, fields)
         options = self._options.conversion()
         await self.reservation.reserve(clean_filename(head.filename), self._options)
@@ -158,9 +158,9 @@ class Upload:
         return media.record_files(self._settings.media_dir, self._user_id, record_id)
 
 
-def _decode(value: bytearray) -> str:
-    """Decode a form field: UTF-8, or Latin-1 from old clients."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+def _decode(value: bytearray, charset: str) -> str:
+    """Decode a form field: the charset that it names, else UTF-8, else Latin-1 from old clients."""
+    for each in (charset, "utf-8"):
+        with suppress(LookupError, UnicodeDecodeError):
+            return value.decode(each)
+    return value.decode("latin-1")
