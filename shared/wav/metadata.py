@@ -19,9 +19,12 @@ _WRAPPED = (
 
 
 def collect_metadata(
-    container: Container, data: ChunkHeader, headers: Sequence[ChunkHeader]
+    container: Container, data: ChunkHeader, headers: Sequence[ChunkHeader], tag_bytes: int
 ) -> tuple[tuple[Chunk, ...], list[str]]:
-    """Return the chunks in file order, those of a WAV inside the first one too, and the warnings."""
+    """Return the chunks in file order, those of a WAV inside the first one too, and the warnings.
+
+    ID3 tags come first: before the file's header, and in the first `tag_bytes` of the data.
+    """
     # The markers of a WAV that follows the first one count from its own start.
     is_wrapped = _is_wrapped(container, headers)
     containers = (container, data.container) if is_wrapped else (container,)
@@ -33,8 +36,11 @@ def collect_metadata(
         and is_printable(header.id)
         and header.container in containers
     ]
-    tag = [Chunk(b"id3 ", 0, container.start)] if container.start else []
-    chunks = [*tag, *(Chunk(header.id, header.offset, header.size) for header in found)]
+    tags = [Chunk(b"id3 ", 0, container.start), Chunk(b"id3 ", data.offset, tag_bytes)]
+    chunks = [
+        *(tag for tag in tags if tag.size),
+        *(Chunk(header.id, header.offset, header.size) for header in found),
+    ]
     warnings = [_WRAPPED] if is_wrapped else []
     if (excess := len(chunks) - MAX_METADATA_CHUNKS) > 0:
         warnings.append(

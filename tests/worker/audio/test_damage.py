@@ -115,3 +115,19 @@ def test_a_vbri_frame_is_cut_off(tmp_path: Path) -> None:
     assert f"{1152 + 1105} samples" in warning
     voices = converted.decoded()[:40_000]
     assert snr_db(samples[:40_000], voices) > 20
+
+
+def test_a_tag_inside_the_mp3_data_is_no_audio(tmp_path: Path) -> None:
+    samples = sweep(RATE_HZ, 1, RATE_HZ)
+    mp3 = through_ffmpeg(tmp_path / "a.mp3", samples, RATE_HZ, "libmp3lame", "-id3v2_version", "0")
+    tag = b"ID3\4\0\0" + bytes([0, 2, 0, 0]) + b"PRIV" + bytes([0, 1, 0x7F, 0x76, 0, 0])
+    tag += b"\xff\xfb\x90" * (32_758 // 3) + bytes(32_758 % 3)
+    fmt = wavs.fmt_payload(tag=0x55, channels=1, bits=0, block_align=1)
+    fmt += struct.pack("<HHIHHH", 12, 1, 2, 0, 1, 0)
+    wav = wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", tag + mp3)])
+    converted = convert(tmp_path, wav)
+    assert converted.info.chunks[0].size == len(tag)
+    voices = converted.decoded()
+    assert len(voices) == RATE_HZ
+    assert snr_db(samples, voices) > 20
+    assert about(converted, "damaged") == []

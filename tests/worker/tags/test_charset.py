@@ -115,3 +115,20 @@ def test_doubtful_latin_text_in_an_id3_tag_is_warned_about() -> None:
 def test_a_cut_text_is_warned_about() -> None:
     (warning,) = warnings(info(ICMT=b"x" * 70_000))
     assert "cut to the first 65536" in warning
+
+
+def test_text_that_is_invalid_in_the_requested_charset_is_warned_about() -> None:
+    made = made_tag(info(INAM=b"\x81\xff"), charset="shift_jis")
+    assert ["not valid in shift_jis" in warning for warning in made.warnings] == [False, True]
+    assert made_tag(info(INAM="Утро".encode()), charset="ascii").warnings == []
+
+
+def test_invalid_utf16_is_warned_about() -> None:
+    (warning,) = warnings(info(INAM="Утро".encode("utf-16") + b"\x00\xd8" + b"a\0"))
+    assert "not valid in UTF-16" in warning
+
+
+def test_an_unknown_code_page_is_guessed() -> None:
+    text = TEXTS["cp1251"][0]
+    chunks = (b"CSET", (9999).to_bytes(2, "little") + bytes(6)), info(INAM=text.encode("cp1251"))
+    assert str(read(*chunks)["TIT2"]) == text

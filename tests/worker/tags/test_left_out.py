@@ -66,6 +66,7 @@ from worker.tags.tag import MAX_METADATA_BYTES
         ((b"LIST", b"INFOINAM\x02\0\0\0Ti" + b"\xff" * 20), r"20 byte\(s\) of LIST chunks"),
         (raw_id3(raw_frame(b"MLLT", b"\0A")), "describe another file: MLLT"),
         ((b"id3 ", b"nonsense"), "the whole tag"),
+        (raw_id3(raw_frame(b"TIT2", b"\3A"), b"\0\0tit2junk"), "8 bytes after TIT2"),
         (
             (b"iXML", b"<TAKE>1</TAKE><SPEED><NOTE>a</NOTE><TIMECODE_RATE>25/1</TIMECODE_RATE>"),
             "iXML were left out: TIMECODE_RATE",
