@@ -42,9 +42,10 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
         raise NotAWav(describe_file(source.read(0, 512)))
     walk = iter(ChunkWalk(source, container))
     headers = list(islice(walk, MAX_CHUNKS))
-    _find_fmt(source, container, headers)  # its errors come first
+    declared_fmt = read_fmt(source, _find_fmt(source, container, headers))
     data = _find_data(source, container, headers)
-    declared_fmt = read_fmt(source, _find_fmt(source, data.container, headers))
+    if data.container != container:
+        declared_fmt = read_fmt(source, _find_fmt(source, data.container, headers))
     facts = _fact_samples(source, container, headers)
     fmt = inspect_samples(source, data, declared_fmt)
     audio = collect_audio(source, headers, data, fmt)
