@@ -70,7 +70,10 @@ def flaw_warnings(
 
     sentences = (
         (total.nan_samples, "{} are not numbers (NaN). They were converted as silence."),
-        (total.infinite_samples, "{} are infinite. They were limited to 8 times full scale."),
+        (
+            total.infinite_samples,
+            "{} are infinite or almost so. They were limited to 8 times full scale.",
+        ),
         (
             total.silenced_samples,
             "Blocks of the compressed audio are damaged: {} were converted as silence.",
