@@ -229,7 +229,9 @@ class _Decoder:
         flaws = self._flaws
         compressed = pcm.compressed_file(self._source, self._info, flaws)
         arguments = pcm.decoding_arguments(self._info)
-        with closing(ffmpeg.run(arguments, compressed, self._limits, flaws.read_errors)) as stream:
+        with closing(
+            ffmpeg.run(arguments, compressed, self._limits, flaws.read_messages)
+        ) as stream:
             for chunk in pcm.without_padding(stream, self._info, flaws):
                 self._decoded_bytes += len(chunk)
                 yield chunk

@@ -11,7 +11,14 @@ _MIN_CONTRADICTION_S = 0.1
 _DECODER_ERROR = re.compile(
     r"\[dec:[^\]]*\] \[error\] .*(?:\n +Last message repeated ([0-9]+) times)?"
 )
+# ffmpeg's line about its input, then that about its output: the rate, and the layout without "(side)" or "(back)".
+_FORMAT = re.compile(r"Stream #0:0.*: Audio: .*?, ([0-9]+ Hz, [^,(]+)")
 _ANY_ERROR = re.compile(r"\[error\]")
+
+_CONTRADICTION = (
+    "The compressed audio has another sample rate or other channels than the WAV's header says. "
+    "It was converted to those of the header."
+)
 
 
 @dataclass(slots=True)
@@ -25,6 +32,8 @@ class Flaws:
     decoder_errors: int = 0
     missing_samples: int = 0
     """Samples that the decoder lost, as far as anything tells their number."""
+    contradicting_formats: int = 0
+    """1 if the compressed audio has another rate or other channels than the header says."""
     fact_samples: int = 0
     """The length in a `fact` chunk that contradicts the audio."""
 
@@ -32,12 +41,18 @@ class Flaws:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name) + other.get(field.name, 0))
 
-    def read_errors(self, messages: str) -> None:
-        """Count the errors in ffmpeg's messages. A decoder that can go on after an error reports no lost packet."""
+    def read_messages(self, messages: str) -> None:
+        """Read the errors and the formats in ffmpeg's messages.
+
+        A decoder that can go on after an error reports no lost packet.
+        """
         lost = _DECODER_ERROR.findall(messages)
         self.decoder_errors = sum(1 + int(repeated or 0) for repeated in lost) or len(
             _ANY_ERROR.findall(messages)
         )
+
+        formats = _FORMAT.findall(messages)
+        self.contradicting_formats = int(len(formats) == 2 and formats[0] != formats[1])
 
     def compare_length(self, info: WavInfo, samples: int) -> None:
         """Compare the decoded length with the length that the blocks or the `fact` chunk give."""
@@ -83,7 +98,8 @@ def flaw_warnings(
             f"The fact chunk says {{}}, but the audio has {length(samples)}. All of it was converted.",
         ),
     )
-    warnings = [text.format(length(count)) for count, text in sentences if count]
+    contradiction = [_CONTRADICTION] * bool(total.contradicting_formats)
+    warnings = contradiction + [text.format(length(count)) for count, text in sentences if count]
     if total.decoder_errors:
         missing = f": about {length(total.missing_samples)} are missing" * bool(
             total.missing_samples

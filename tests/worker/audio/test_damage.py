@@ -91,6 +91,17 @@ def test_a_fact_that_contradicts_the_audio_is_reported(tmp_path: Path) -> None:
     assert warning.startswith("The fact chunk says 88200 sample(s) (2.000 s), but the audio has")
 
 
+@pytest.mark.parametrize("codec", ["ac3", "flac"])
+@pytest.mark.parametrize(("channels", "rate_hz"), [(2, 48_000), (1, 48_000), (2, 44_100)])
+def test_a_format_that_contradicts_the_header_is_reported(
+    tmp_path: Path, codec: str, channels: int, rate_hz: int
+) -> None:
+    wav = bytearray(through_ffmpeg(tmp_path / "a.wav", sweep(48_000, 2, 48_000), 48_000, codec))
+    struct.pack_into("<HI", wav, wav.index(b"fmt ") + 10, channels, rate_hz)
+    told = about(convert(tmp_path, bytes(wav)), "than the WAV's header says")
+    assert len(told) == ((channels, rate_hz) != (2, 48_000))
+
+
 def test_a_vbri_frame_is_cut_off(tmp_path: Path) -> None:
     samples = sweep(RATE_HZ, 1, RATE_HZ)
     mp3 = through_ffmpeg(
