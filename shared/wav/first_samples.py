@@ -45,7 +45,9 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             fmt = replace(fmt, tag_bytes=tag_bytes if tag_bytes < data.size else 0)
             rest = data.size - fmt.tag_bytes
             start = source.read(data.offset + fmt.tag_bytes, min(rest, _START_BYTES))
-            return mpeg_streams.follow_frames(start, fmt)
+            followed = mpeg_streams.follow_frames(start, fmt)
+            is_sure = fmt.codec is Codec.MP3 or any(followed.padding_samples)
+            return followed if is_sure else followed.with_warning(_SHIFTED.format(fmt.codec.label))
         case Codec.FLOAT if fmt.bits_per_sample == 32:
             _refuse_disguised_stream(source, data, fmt)
         case Codec.PCM if fmt.bits_per_sample in (16, 24, 32):
