@@ -29,6 +29,8 @@ _UNKNOWN_DELAY = frozenset(
         *(Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2),
     }
 )
+_SURROUND = (Codec.AC3, Codec.EAC3, Codec.DTS)
+_MASK_OF_5_1 = 0x3F  # the order of the channels that the decoder gives
 _SHIFTED = (
     "The compressed audio ({}) does not say where it starts and ends, so the MP3 may be shifted, or be longer or "
     "shorter, by up to 0.1 s."
@@ -55,6 +57,8 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             floats = detect_floats(source, data, fmt)
             return detect_low_bytes(source, data, detect_lone_channel(source, data, floats))
         case codec if codec in _UNKNOWN_DELAY:
+            if codec in _SURROUND and fmt.channels == 6 and not fmt.channel_mask:
+                fmt = replace(fmt, channel_mask=_MASK_OF_5_1)
             return fmt.with_warning(_SHIFTED.format(codec.label))
     return fmt
 

@@ -50,7 +50,6 @@ class Flaws:
         self.decoder_errors = sum(1 + int(repeated or 0) for repeated in lost) or len(
             _ANY_ERROR.findall(messages)
         )
-
         formats = _FORMAT.findall(messages)
         self.contradicting_formats = int(len(formats) == 2 and formats[0] != formats[1])
 
@@ -105,7 +104,7 @@ def flaw_warnings(
             total.missing_samples
         )
         warnings.append(
-            f"The compressed audio is damaged at {total.decoder_errors} place(s){missing}. "
+            f"The compressed audio is damaged at {total.decoder_errors} place(s) or more{missing}. "
             "The rest was converted, but may be shifted after each of them."
         )
     return warnings

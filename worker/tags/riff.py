@@ -71,6 +71,12 @@ _CART_HEAD_BYTES = 2048
 _IXML = re.compile(
     r"<(PROJECT|SCENE|TAKE|TAPE|NOTE)>\s*(?:<!\[CDATA\[([^\]]*)\]\]>\s*|([^<]*))</\1>"
 )
+# Only code pages: some of Python's other codecs raise other errors or take quadratic time.
+_XML_CHARSET = re.compile(
+    rb"\s*<\?xml[^>]{0,99}? encoding=[\"']"
+    rb"((?:windows|cp|iso|koi8|shift|euc|gb|big5|mac)[A-Za-z0-9_.-]{1,20})[\"']",
+    re.IGNORECASE,
+)
 _ITEM_ID = re.compile(rb"[A-Za-z][A-Za-z0-9]{2}[A-Za-z0-9 ]")
 _DATE = re.compile(
     r"(?!0000)([0-9]{4})(?:[-_:/. ]?(0[1-9]|1[0-2])(?:[-_:/. ]?(0[1-9]|[12][0-9]|3[01])"
@@ -188,10 +194,12 @@ def ixml_pairs(payload: bytes) -> Iterator[Pair]:
 
 
 def decode_xml(payload: bytes) -> str:
-    """Decode UTF-8 or UTF-16, up to the limit of a text."""
+    """Decode UTF-8, UTF-16 or the charset that the XML declares, up to the limit of a text."""
     raw = payload[:MAX_TEXT_BYTES]
-    is_utf16 = raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) or find_utf16_order(raw)
-    return decode_utf16(raw) if is_utf16 else decode(raw)
+    if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) or find_utf16_order(raw):
+        return decode_utf16(raw)
+    declared = _XML_CHARSET.match(raw)
+    return decode(raw, declared[1].decode()) if declared else decode(raw)
 
 
 def is_timestamp(text: str) -> bool:

@@ -142,3 +142,12 @@ def test_a_tag_inside_the_mp3_data_is_no_audio(tmp_path: Path) -> None:
     assert len(voices) == RATE_HZ
     assert snr_db(samples, voices) > 20
     assert about(converted, "damaged") == []
+
+
+def test_surround_in_ac3_is_mixed_by_its_speakers(tmp_path: Path) -> None:
+    """Without a mask its channels would count as tracks, and the LFE would be heard."""
+    samples = np.zeros((48_000, 6))
+    samples[:, 0] = sweep(48_000, 1, 48_000)[:, 0]
+    converted = convert(tmp_path, through_ffmpeg(tmp_path / "a.wav", samples, 48_000, "ac3"))
+    left, right = np.abs(converted.decoded()[5000:-5000]).mean(axis=0)
+    assert left > 20 * right

@@ -107,6 +107,11 @@ def test_cdata_and_utf16_of_ixml_are_read() -> None:
         assert (str(tag["TXXX:note"]), str(tag["TXXX:scene"])) == ("a < b", "Утро & Abend")
 
 
+def test_ixml_names_its_charset() -> None:
+    xml = '<?xml version="1.0" encoding="windows-1251"?><BWFXML><NOTE>Утро</NOTE></BWFXML>'
+    assert str(read((b"iXML", xml.encode("cp1251")))["TXXX:note"]) == "Утро"
+
+
 def test_the_umid_is_kept() -> None:
     chunk_id, payload = bext(b"Scene", version=1)
     umid = bytes(range(1, 65))
