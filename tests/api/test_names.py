@@ -82,7 +82,7 @@ def test_a_killed_api_frees_its_filenames(
         assert accepted.status_code == 202, accepted.text
         assert time.monotonic() - before_s > SILENT_S - 1.5
     user.wait(accepted.json()["id"])
-    assert len(left_behind()) == OF_ONE_RECORD
+    eventually(lambda: len(left_behind()) == OF_ONE_RECORD)
 
 
 def test_a_slow_upload_is_not_taken_over(service_url: str, user: User) -> None:
