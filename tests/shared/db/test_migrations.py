@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from local.stack import Stack
@@ -18,12 +19,12 @@ from shared.db import engine
 from tests.conftest import ROOT, fresh_settings, migrate, new_database
 
 MIGRATION_LOCK = 0x77617632
-SECOND = """
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "next"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -60,9 +61,10 @@ def test_an_older_database_is_upgraded(empty_database: str, tmp_path: Path) -> N
     migrate("0001")
     scripts = tmp_path / "migrations"
     shutil.copytree(ROOT / "shared/db/migrations", scripts)
-    (scripts / "versions/0004_rating.py").write_text(SECOND)
     config = Config(toml_file=ROOT / "pyproject.toml")
     config.set_main_option("script_location", str(scripts))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    (scripts / "versions/next_rating.py").write_text(NEXT.format(head=head))
     for _ in range(2):
         command.upgrade(config, "head")
     columns = {column["name"] for column in inspect(db.get_engine()).get_columns("records")}
