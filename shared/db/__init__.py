@@ -3,7 +3,17 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, quotas, records, sweeping, turns, uploads, workers
+from shared.db import (
+    deliveries,
+    jobs,
+    quotas,
+    records,
+    sweeping,
+    turns,
+    uploads,
+    webhook_secrets,
+    workers,
+)
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -12,6 +22,8 @@ from shared.db.models import (
     PENDING,
     UNFINISHED_JOB,
     Base,
+    Delivery,
+    Event,
     Job,
     JobKind,
     JobState,
@@ -28,6 +40,8 @@ __all__ = [
     "PENDING",
     "UNFINISHED_JOB",
     "Base",
+    "Delivery",
+    "Event",
     "Job",
     "JobKind",
     "JobState",
@@ -35,6 +49,7 @@ __all__ = [
     "RecordStatus",
     "User",
     "Worker",
+    "deliveries",
     "get_engine",
     "jobs",
     "quotas",
@@ -43,5 +58,6 @@ __all__ = [
     "transaction",
     "turns",
     "uploads",
+    "webhook_secrets",
     "workers",
 ]
