@@ -16,7 +16,18 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import archives, downloads, events, health, problems, records, retries, users, waveforms
+from api import (
+    archives,
+    downloads,
+    events,
+    health,
+    problems,
+    records,
+    retries,
+    users,
+    waveforms,
+    webhooks,
+)
 from api.changes import Changes
 from api.http import (
     AccessLog,
@@ -81,9 +92,20 @@ def create_app() -> FastAPI:
         openapi_tags=TAGS,
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
+        webhooks=webhooks.events,
     )
     problems.install(app)
-    for resource in (users, records, retries, downloads, archives, waveforms, events, health):
+    for resource in (
+        users,
+        webhooks,
+        records,
+        retries,
+        downloads,
+        archives,
+        waveforms,
+        events,
+        health,
+    ):
         app.include_router(resource.router)
     add_problem_schemas(app)
     app.router.default = _serve_page_or(app.router.not_found)

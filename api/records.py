@@ -60,6 +60,7 @@ UPLOAD_RESPONSES = responses(
     errors.FilenameTaken,
     errors.RecordGone,
     errors.UploadTooLarge,
+    errors.NoWebhookSecret,
     errors.NotAWav,
     errors.BadWav,
     errors.TooLong,

@@ -95,6 +95,7 @@ class Reservation:
                 self._settings,
                 announced_bytes=self._announced_bytes,
                 replaces=options.if_exists == "replace",
+                callback=options.callback,
             )
         self.record_id, self.filename = record_id, filename
 

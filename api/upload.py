@@ -7,11 +7,13 @@ error the file and the row are removed, and the filename is free again.
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from api import conversion
+from api.callbacks import check_delivery
 from api.http import Multipart, PartHead, clean_filename
 from api.options import UploadOptions, add_form_fields
 from api.parameters import check_known
@@ -94,6 +96,9 @@ class Upload:
         fields = [(name, _decode(value)) for name, value in self._fields]
         self._options = add_form_fields(self._options, fields)
         options = self._options.conversion()
+        if (url := self._options.callback_url) is not None:
+            check = partial(check_delivery, self._user_id, url, self._settings)
+            await self.reservation.run(check)
         await self.reservation.reserve(clean_filename(head.filename), self._options)
         assert self.reservation.record_id is not None
         source = self._files(self.reservation.record_id).source

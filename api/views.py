@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from api.callbacks import origin
 from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView, TargetView
+from api.schemas import Problem, RecordView, TargetView, WebhookView
 from api.snapshots import Snapshot
 from shared import db, mp3_options
 from shared.db import GONE, Record, RecordStatus
@@ -75,6 +76,7 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         finished_at=snapshot.finished_at,
         expires_at=snapshot.expires_at,
         download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
+        webhook=_webhook(snapshot),
     )
 
 
@@ -97,6 +99,12 @@ def _target(snapshot: Snapshot) -> TargetView | None:
         channels=target.channels,
         gain_db=target.gain_db,
     )
+
+
+def _webhook(snapshot: Snapshot) -> WebhookView | None:
+    if snapshot.callback_url is None:
+        return None
+    return WebhookView(origin=origin(snapshot.callback_url), **snapshot.delivery or {})
 
 
 def _error(snapshot: Snapshot) -> Problem | None:

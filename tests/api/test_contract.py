@@ -27,6 +27,7 @@ CHECKS = [
 ]
 SUCCESS = {
     "POST /users": 201,
+    "POST /users/me/webhook-secret": 201,
     "POST /record": 202,
     "POST /records": 202,
     "GET /records/{record_id}/mp3": 200,
@@ -51,6 +52,7 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     failed = user.upload(undecodable_wav(), "c.wav").json()["id"]
     assert user.wait(failed)["status"] == "failed"
     real: dict[str, dict[str, Any]] = {
+        "POST /users/me/webhook-secret": {"query": user.credentials},
         "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},
         "POST /records": {
             "query": user.credentials | {"if_exists": "rename"},

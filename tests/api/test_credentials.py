@@ -16,6 +16,7 @@ PROTECTED = UPLOADS | {
     ("GET", "/records.zip"),
     ("POST", "/records/{record_id}/retry"),
     ("DELETE", "/records/{record_id}"),
+    ("POST", "/users/me/webhook-secret"),
 }
 OF_ONE_RECORD = {
     ("GET", "/record"),

@@ -22,7 +22,7 @@ from tests.wavs import build, chunk, fmt_payload, wrap
 FIELDS = {
     "id", "status", "progress", "queue_position",
     "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "options", "target", "warnings",
-    "error", "created_at", "finished_at", "expires_at", "download_link",
+    "error", "created_at", "finished_at", "expires_at", "download_link", "webhook",
 }  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "warnings": [],
         "error": None,
         "expires_at": None,
+        "webhook": None,
     }  # fmt: skip
 
 
