@@ -1,46 +1,36 @@
 """Turns snapshots into the records that users see, with their links."""
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from api.access import link_signer
 from api.callbacks import origin
 from api.options import RecordOptions
 from api.problems import problem
 from api.schemas import Problem, RecordView, TargetView, WebhookView
 from api.snapshots import Snapshot
-from shared import db, mp3_options
+from shared import db, links, mp3_options
 from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 from shared.mp3_options import Target
 from shared.settings import get_settings
 
 
-class Links:
+class Links(links.RecordLinks):
     """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
-    def __init__(self, base_url: str) -> None:
-        self._base = base_url.rstrip("/")
-
-    def status(self, record_id: UUID) -> str:
-        return f"{self._base}/records/{record_id}"
-
-    def download(self, record_id: UUID, user_id: UUID) -> str:
-        return f"{self._base}/record?id={record_id}&user_id={user_id}"
-
-    def page(
-        self, before: UUID, limit: int, filename: str | None, status: RecordStatus | None
-    ) -> str:
-        only = "" if filename is None else f"&filename={quote(filename)}"
-        only += "" if status is None else f"&status={status}"
-        return f"{self._base}/records?before={before}&limit={limit}{only}"
+    def next_page(self, request: Request, last_id: UUID) -> str:
+        """Return the link after a page: the request's own, with its credentials if they were in the query."""
+        sent = [each for each in request.query_params.multi_items() if each[0] != "before"]
+        return f"{self._base}/records?{urlencode([*sent, ('before', last_id)])}"
 
 
 async def _links(request: Request) -> Links:
-    return Links(str(get_settings().public_url or request.base_url))
+    return Links(str(get_settings().public_url or request.base_url), link_signer())
 
 
 RecordLinks = Annotated[Links, Depends(_links)]
@@ -75,6 +65,9 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         created_at=snapshot.created_at,
         finished_at=snapshot.finished_at,
         expires_at=snapshot.expires_at,
+        status_link=links.status(snapshot.id),
+        events_link=links.events(snapshot.id),
+        waveform_link=links.waveform(snapshot.id) if is_done else None,
         download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
         webhook=_webhook(snapshot),
     )

@@ -1,11 +1,12 @@
 """The secret that signs a user's webhooks, and the description of the events for OpenAPI."""
 
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Response
 
 from api.deps import CurrentUser, DbSession
+from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.problems import responses
 from api.schemas import RecordEvent, WebhookSecret
 from shared import db, errors
@@ -17,14 +18,21 @@ events = APIRouter(tags=["webhooks"], generate_unique_id_function=lambda route: 
 @router.post(
     "/users/me/webhook-secret",
     status_code=201,
-    responses=responses(errors.BadCredentials, errors.TooManyBadCredentials),
+    responses=responses(*KEY_ERRORS, errors.BadCredentials, errors.TooManyBadCredentials),
 )
-def create_webhook_secret(user_id: CurrentUser, session: DbSession) -> WebhookSecret:
+def create_webhook_secret(
+    response: Response, user_id: CurrentUser, session: DbSession, key: UserKey
+) -> WebhookSecret:
     """Create the secret that signs your webhooks, or replace it. For 24 h the previous one signs too."""
-    secret, previous_valid_until = db.webhook_secrets.rotate(session, user_id)
-    return WebhookSecret(
-        secret=f"whsec_{b64encode(secret).decode()}", previous_valid_until=previous_valid_until
-    )
+    earlier = key.take(session, {})
+    secret = urlsafe_b64decode(key.secret() + "=")  # 32 bytes; the standard allows 24 to 64
+    shown = f"whsec_{b64encode(secret).decode()}"
+    if earlier is not None and earlier.answer is not None:
+        response.headers.update(REPLAYED)
+        return WebhookSecret(secret=shown, **earlier.answer)
+    until = db.webhook_secrets.rotate(session, user_id, secret)
+    key.store_answer(session, {"previous_valid_until": until and until.isoformat()})
+    return WebhookSecret(secret=shown, previous_valid_until=until)
 
 
 WebhookId = Annotated[

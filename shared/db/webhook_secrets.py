@@ -1,6 +1,5 @@
 """The secrets that sign a user's deliveries. After a rotation the old one signs too, for a day."""
 
-import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -10,16 +9,13 @@ from sqlalchemy.orm import Session
 from shared.db.models import User
 from shared.db.records import from_now
 
-SECRET_BYTES = 32
-"""Standard Webhooks allows 24 to 64."""
 OLD_SECRET_S = 24 * 3600
 
 
-def rotate(session: Session, user_id: UUID) -> tuple[bytes, datetime | None]:
-    """Give a user a new secret. Return it, and the time until which the old one signs too, or None if there is none."""
-    secret = secrets.token_bytes(SECRET_BYTES)
+def rotate(session: Session, user_id: UUID, secret: bytes) -> datetime | None:
+    """Give a user a new secret. Return the time until which the old one signs too, or None if there is none."""
     until = case((User.webhook_secret.is_not(None), from_now(OLD_SECRET_S)))
-    old_until = session.scalar(
+    return session.scalar(
         update(User)
         .where(User.id == user_id)
         .values(
@@ -30,7 +26,6 @@ def rotate(session: Session, user_id: UUID) -> tuple[bytes, datetime | None]:
         .returning(User.old_webhook_secret_until)
         .execution_options(synchronize_session=False)
     )
-    return secret, old_until
 
 
 def exists(session: Session, user_id: UUID) -> bool:

@@ -272,6 +272,16 @@ def test_two_secrets_sign_after_a_rotation(user: User, secret: str, receiver: Re
     assert len(request.headers["webhook-signature"].split()) == 2
 
 
+def test_a_repeated_rotation_gets_the_same_secret(user: User, secret: str) -> None:
+    headers = {"Idempotency-Key": "a-key-of-this-test"}
+    first, again = (
+        user.client.post(SECRET, params=user.credentials, headers=headers) for _ in range(2)
+    )
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert first.json() == again.json()
+    assert first.json()["secret"] != secret
+
+
 def test_the_record_and_the_logs_hide_secrets(
     user: User, secret: str, receiver: Receiver, stack: Stack
 ) -> None:

@@ -5,14 +5,17 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from standardwebhooks import Webhook
 
 from shared import db
 from shared.db import RecordStatus
 from shared.errors import NotAWav
+from shared.links import RecordLinks
 from shared.mp3_options import Options, Target, from_stored
 from shared.settings import Settings
+from shared.signed_links import signer_of
 
 Claim = db.deliveries.DeliveryClaim
 
@@ -41,16 +44,18 @@ def body(claim: Claim, settings: Settings) -> str:
     message = {
         "type": claim.event,
         "timestamp": _utc(claim.created_at),
-        "data": _record(claim, str(settings.public_url or claim.base_url).rstrip("/")),
+        "data": _record(claim, settings),
     }
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
-def _record(claim: Claim, base_url: str) -> dict[str, Any]:
+def _record(claim: Claim, settings: Settings) -> dict[str, Any]:
     """Return the record as `GET /records/{id}` shows it. The row may be that of an older release."""
     row = claim.record
     is_done = row["status"] == RecordStatus.DONE
-    link = f"{base_url}/record?id={row['id']}&user_id={row['user_id']}"
+    record_id, user_id = UUID(row["id"]), UUID(row["user_id"])
+    base_url = str(settings.public_url or claim.base_url)
+    links = RecordLinks(base_url, signer_of(settings))
     same = ("id", "status", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings")
     times = ("created_at", "finished_at", "expires_at")
     return {
@@ -62,7 +67,10 @@ def _record(claim: Claim, base_url: str) -> dict[str, Any]:
         "options": _options(row),
         "target": _target(row["target"]),
         "error": _problem(row),
-        "download_link": link if is_done else None,
+        "status_link": links.status(record_id),
+        "events_link": links.events(record_id),
+        "waveform_link": links.waveform(record_id) if is_done else None,
+        "download_link": links.download(record_id, user_id) if is_done else None,
         "webhook": None,
     }
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
@@ -32,7 +32,7 @@ WAIT_S = 10
 
 def add_user() -> UUID:
     with db.transaction() as session:
-        user = User(name="alexander", token_hash=uuid4().bytes)
+        user = User(name="alexander")
         session.add(user)
         session.flush()
         return user.id
@@ -145,7 +145,7 @@ def set_callback(record_id: UUID, url: str) -> None:
     with db.transaction() as session:
         values = {"callback_url": url, "callback_base_url": "http://service.example"}
         session.execute(update(Record).where(Record.id == record_id).values(values))
-        db.webhook_secrets.rotate(session, session.get_one(Record, record_id).user_id)
+        db.webhook_secrets.rotate(session, session.get_one(Record, record_id).user_id, b"secret")
 
 
 def fail(session: Session, record_id: UUID, retention_h: float | None = None) -> bool:

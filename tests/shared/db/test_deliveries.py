@@ -191,10 +191,10 @@ def test_users_take_turns_in_deliveries_apart_from_conversions() -> None:
 def test_the_old_secret_signs_for_a_day() -> None:
     user_id = rows.add_user()
     assert not db_call(db.webhook_secrets.exists, user_id)
-    first, until = db_call(db.webhook_secrets.rotate, user_id)
-    assert until is None
+    first, second = b"first", b"second"
+    assert db_call(db.webhook_secrets.rotate, user_id, first) is None
     assert db_call(db.webhook_secrets.valid, user_id) == [first]
-    second, until = db_call(db.webhook_secrets.rotate, user_id)
+    until = db_call(db.webhook_secrets.rotate, user_id, second)
     assert db_call(db.webhook_secrets.valid, user_id) == [second, first]
     with db.transaction() as session:
         assert session.scalars(select(func.now() + timedelta(days=1) > until)).one()
