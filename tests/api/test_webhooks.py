@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from api.problems import STATUS_OF_CODE
+from api import problems
 from api.schemas import RecordView
 from local.stack import Stack
 from shared import errors
@@ -18,7 +18,7 @@ from tests.api.test_records import undecodable_wav
 from tests.api.wire import END, SHORT_WAV, eventually, part, refused
 from tests.conftest import User
 from tests.receiver import Receiver, receiving, status
-from worker.deliveries.message import NOT_UNPROCESSABLE
+from worker.deliveries import message
 from worker.tasks import FINAL_ERRORS
 
 SECRET = "/users/me/webhook-secret"
@@ -145,8 +145,9 @@ def test_a_failed_record_is_delivered(user: User, secret: str, receiver: Receive
 
 
 @pytest.mark.parametrize("error", [errors.EncodeFailed, *FINAL_ERRORS])
-def test_problems_have_the_status_of_an_answer(error: type[errors.Wav2mp3Error]) -> None:
-    assert NOT_UNPROCESSABLE.get(error.code, 422) == STATUS_OF_CODE[error.code]
+def test_problems_are_those_of_the_api(error: type[errors.Wav2mp3Error]) -> None:
+    delivered = message.problem({"error_code": error.code, "error_detail": "No."})
+    assert delivered == problems.problem(error.code, "No.").model_dump()
 
 
 def test_an_expired_record_is_delivered(

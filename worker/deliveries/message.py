@@ -3,7 +3,6 @@
 import json
 from dataclasses import fields
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +21,8 @@ Claim = db.deliveries.DeliveryClaim
 TAGS = ("title", "artist", "album", "track", "year", "genre", "comment")
 
 
-NOT_UNPROCESSABLE = {NotAWav.code: HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
-"""The status of each reason of a failure that is not 422. The API has the same."""
+NOT_UNPROCESSABLE = {NotAWav.code: (415, "Unsupported Media Type")}
+"""The status and title of each reason of a failure that is not 422. The API has the same."""
 
 
 def headers(claim: Claim, text: str) -> dict[str, str]:
@@ -66,7 +65,7 @@ def _record(claim: Claim, settings: Settings) -> dict[str, Any]:
         "waiting_for": None,
         "options": _options(row),
         "target": _target(row["target"]),
-        "error": _problem(row),
+        "error": problem(row),
         "status_link": links.status(record_id),
         "events_link": links.events(record_id),
         "waveform_link": links.waveform(record_id) if is_done else None,
@@ -99,14 +98,15 @@ def _target(stored: dict[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _problem(row: dict[str, Any]) -> dict[str, Any] | None:
+def problem(row: dict[str, Any]) -> dict[str, Any] | None:
     """Return the reason of a failure as an RFC 9457 problem."""
     if row["error_code"] is None:
         return None
-    status = NOT_UNPROCESSABLE.get(row["error_code"], HTTPStatus.UNPROCESSABLE_ENTITY)
+    other = (422, "Unprocessable Content")
+    status, title = NOT_UNPROCESSABLE.get(row["error_code"], other)
     return {
         "type": "about:blank",
-        "title": status.phrase,
+        "title": title,
         "status": status,
         "code": row["error_code"],
         "detail": row["error_detail"],
