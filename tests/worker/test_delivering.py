@@ -1,5 +1,6 @@
 """The task that delivers: pauses between attempts, the last attempt, and a bug in between."""
 
+import json
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -68,6 +69,21 @@ def test_pauses_grow_with_each_attempt(receiver: Receiver, attempt: int) -> None
     _, job_id = _attempt(receiver.url, attempt - 1)
     assert rows.job(job_id).state == JobState.READY
     assert 0.8 * PAUSES_S[attempt - 1] - 2 < _pause_s(job_id) < 1.2 * PAUSES_S[attempt - 1]
+
+
+def test_links_are_signed_if_they_expire(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINK_TTL_S", "600")
+    monkeypatch.setenv("LINK_KEYS", "a key that signs links")
+    monkeypatch.setenv("PUBLIC_URL", "https://audio.example/sub/")
+    get_settings.cache_clear()
+    record_id, _ = _attempt(receiver.url)
+    record = json.loads(receiver.requests[0].body)["data"]
+    assert record["status_link"].startswith(
+        f"https://audio.example/sub/records/{record_id}?expires="
+    )
+    assert "&signature=" in record["download_link"]
 
 
 def test_the_last_attempt_ends_the_delivery(receiver: Receiver) -> None:
