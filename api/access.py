@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import QueryParams
 
 from api.deps import authenticate_owner
+from shared import links
 from shared.errors import (
     BadCredentials,
     BadRequest,
@@ -19,8 +20,8 @@ from shared.errors import (
     TooManyBadCredentials,
     Wav2mp3Error,
 )
+from shared.links import LinkKind, LinkSigner
 from shared.settings import get_settings
-from shared.signed_links import LinkKind, LinkSigner, signer_of
 
 LINK_ERRORS = (BadCredentials, TooManyBadCredentials, BadSignature, LinkExpired)
 LINK_QUERY = {
@@ -50,8 +51,7 @@ MAX_EXPIRES_CHARS = 20
 
 @cache
 def link_signer() -> LinkSigner | None:
-    """Return None if links do not expire."""
-    return signer_of(get_settings())
+    return links.link_signer(get_settings())
 
 
 class _Open:

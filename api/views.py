@@ -13,14 +13,15 @@ from api.options import RecordOptions
 from api.problems import problem
 from api.schemas import Problem, RecordView, TargetView, WebhookView
 from api.snapshots import Snapshot
-from shared import db, links, mp3_options
+from shared import db, mp3_options
 from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
+from shared.links import LinksToRecords
 from shared.mp3_options import Target
 from shared.settings import get_settings
 
 
-class Links(links.RecordLinks):
+class Links(LinksToRecords):
     """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
     def next_page(self, request: Request, last_id: UUID) -> str:

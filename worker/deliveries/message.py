@@ -11,10 +11,9 @@ from standardwebhooks import Webhook
 from shared import db
 from shared.db import RecordStatus
 from shared.errors import NotAWav
-from shared.links import RecordLinks
+from shared.links import LinksToRecords, link_signer
 from shared.mp3_options import Options, Target, from_stored
 from shared.settings import Settings
-from shared.signed_links import signer_of
 
 Claim = db.deliveries.DeliveryClaim
 
@@ -54,7 +53,7 @@ def _record(claim: Claim, settings: Settings) -> dict[str, Any]:
     is_done = row["status"] == RecordStatus.DONE
     record_id, user_id = UUID(row["id"]), UUID(row["user_id"])
     base_url = str(settings.public_url or claim.base_url)
-    links = RecordLinks(base_url, signer_of(settings))
+    links = LinksToRecords(base_url, link_signer(settings))
     same = ("id", "status", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings")
     times = ("created_at", "finished_at", "expires_at")
     return {
