@@ -14,6 +14,10 @@ TAGS = [
         "name": "records",
         "description": "A record is one uploaded WAV and its conversion: upload, follow, download, list, delete.",
     },
+    {
+        "name": "webhooks",
+        "description": "Events that the service posts to the `callback_url` of an upload.",
+    },
     {"name": "health", "description": "Liveness, readiness and Prometheus metrics, for operators."},
 ]
 ADMIN_SCHEMES = {

@@ -49,6 +49,7 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadRange: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.BadUpload: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NoWebhookSecret: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownParameter: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,

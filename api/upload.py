@@ -7,11 +7,13 @@ error the file and the row are removed, and the filename is free again.
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from api import conversion
+from api.callbacks import check_delivery
 from api.http import Multipart, PartHead, RawBody, clean_filename
 from api.idempotency import Key
 from api.options import UploadOptions, add_form_fields
@@ -103,6 +105,9 @@ class Upload:
         fields = [(field.name, _decode(value, field.charset)) for field, value in self._fields]
         self._options = add_form_fields(self._options, fields)
         options = self._options.conversion()
+        if (url := self._options.callback_url) is not None:
+            check = partial(check_delivery, self._user_id, url, self._settings)
+            await self.reservation.run(check)
         filename = clean_filename(self._filename or head.filename)
         await self.reservation.reserve(filename, self._options)
         assert self.reservation.record_id is not None

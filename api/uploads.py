@@ -41,6 +41,7 @@ UPLOAD_ERRORS = (
     errors.RecordGone,
     errors.UploadTooLarge,
     errors.NotMultipart,
+    errors.NoWebhookSecret,
     errors.NotAWav,
     errors.BadUpload,
     errors.BadOptions,

@@ -8,9 +8,10 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from api.access import link_signer
+from api.callbacks import origin
 from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView, TargetView
+from api.schemas import Problem, RecordView, TargetView, WebhookView
 from api.snapshots import Snapshot
 from shared import db, mp3_options
 from shared.db import GONE, Record, RecordStatus
@@ -69,6 +70,7 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         events_link=links.events(snapshot.id),
         waveform_link=links.waveform(snapshot.id) if is_done else None,
         download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
+        webhook=_webhook(snapshot),
     )
 
 
@@ -91,6 +93,12 @@ def _target(snapshot: Snapshot) -> TargetView | None:
         channels=target.channels,
         gain_db=target.gain_db,
     )
+
+
+def _webhook(snapshot: Snapshot) -> WebhookView | None:
+    if snapshot.callback_url is None:
+        return None
+    return WebhookView(origin=origin(snapshot.callback_url), **snapshot.delivery or {})
 
 
 def _error(snapshot: Snapshot) -> Problem | None:

@@ -28,7 +28,7 @@ from shared.errors import (
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep, waveforms
+from worker import deliveries, heartbeat, sweep, waveforms
 from worker.audio import (
     Encoded,
     Limits,
@@ -101,6 +101,7 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
         log.exception("attempt failed", **_log_fields(claim))
         with db.transaction() as session:
             _requeue_or_fail(session, claim, error, settings)
+    deliveries.publish_due(claim.record_id)
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
     return None
 
@@ -198,6 +199,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
     if not done:
         raise LeaseLost
     log.info("record done", mp3_bytes=mp3_bytes, **_log_fields(claim))
+    deliveries.publish_due(claim.record_id)
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
 
 

@@ -45,6 +45,8 @@ DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 STORAGE = "storage"
 MAX_PAUSE_S = 60
 """The longest that `requeue` may pause a job."""
+MAX_DELIVERY_PAUSE_S = 9 * 3600
+"""The longest that `deliveries.mark_failed` may pause a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def _claim(
         update(Job)
         .where(
             Job.id == job_id,
+            records.CONVERTS,
             DUE,
             Job.attempt - Job.storage_waits < max_attempts,
             or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
@@ -332,11 +335,16 @@ def _lock_record(session: Session, held: Claim) -> None:
 
 
 def _change(session: Session, held: Claim, **values: Any) -> bool:
+    return change_held(session, held.job_id, held.attempt, **values)
+
+
+def change_held(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
+    """Change a job that a worker holds. Return False when its lease was lost."""
     changed = session.execute(
         update(Job)
         .where(
-            Job.id == held.job_id,
-            Job.attempt == held.attempt,
+            Job.id == job_id,
+            Job.attempt == attempt,
             Job.state == JobState.RUNNING,
         )
         .values(values)
