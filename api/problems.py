@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.openapi import schema_ref
+from api.openapi import binary_content, schema_ref
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
@@ -130,10 +130,8 @@ def responses(
         status: _describe(errors_of_status) for status, errors_of_status in by_status.items()
     }
     if media_type is not None:
-        # Generators of clients read a binary body only from a schema that says so.
         is_text = media_type.startswith("text/")
-        body = {} if is_text else {"schema": {"type": "string", "format": "binary"}}
-        described[200] = {"content": {media_type: body}}
+        described[200] = {"content": {media_type: {}} if is_text else binary_content(media_type)}
     return described
 
 

@@ -19,7 +19,7 @@ from api.deps import (
     body_limits,
 )
 from api.http import Multipart, body_chunks
-from api.options import QueryOptions, UploadOptions
+from api.options import QueryOptions
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
@@ -34,11 +34,6 @@ router = APIRouter(tags=["records"])
 POLL_AFTER_S = 1
 WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
-FORM_PROPERTIES = {
-    # Before the file, as the form must have them.
-    **UploadOptions.model_json_schema(ref_template="{model}")["properties"],
-    PART_NAME: {"type": "string", "format": "binary"},
-}
 BODY = {
     "requestBody": {
         "required": True,
@@ -47,7 +42,15 @@ BODY = {
                 "schema": {
                     "type": "object",
                     "required": [PART_NAME],
-                    "properties": FORM_PROPERTIES,
+                    # Without the options: generated clients send required fields first, so the file, and then
+                    # each default, which may contradict the query.
+                    "properties": {
+                        PART_NAME: {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The WAV, with its filename.",
+                        }
+                    },
                 }
             }
         },

@@ -8,7 +8,9 @@ from fastapi.responses import JSONResponse
 
 from api import views
 from api.deps import AppSettings, RecordId
+from api.openapi import binary_content, schema_ref
 from api.problems import responses
+from api.schemas import WaveformView
 from shared import db, errors, media
 from shared.db import RecordStatus
 from shared.waveform import Waveform
@@ -30,7 +32,12 @@ class WaveformFormat(StrEnum):
     response_class=Response,
     responses={
         **responses(errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
-        200: {"content": {"application/json": {}, DAT: {}}},
+        200: {
+            "content": {
+                "application/json": {"schema": schema_ref(WaveformView)},
+                **binary_content(DAT),
+            }
+        },
     },
 )
 def show_waveform(
