@@ -7,8 +7,8 @@ import pytest
 
 from shared.settings import Settings
 from tests.conftest import ROOT
+from tests.pages import README, anchors
 
-README = (ROOT / "README.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tests/bench/RESULTS.md"]
 FOLDERS = "api|docs|local|shared|tests|worker"
 
@@ -25,9 +25,16 @@ def test_the_settings_table_matches_the_class() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_named_by_a_page_exists(page: Path) -> None:
     text = page.read_text()
-    links = [page.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)]
+    links = [page.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
     paths = [ROOT / path for path in re.findall(rf"`((?:{FOLDERS})/[\w./-]*)`", text)]
     assert [path for path in links + paths if not path.exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_section_named_by_a_page_exists(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)#([^)]*)\)", page.read_text())
+    targets = [(page.parent / name if name else page, anchor) for name, anchor in links]
+    assert [target for target, anchor in targets if anchor not in anchors(target)] == []
 
 
 def _default(value: object, *, required: bool) -> str:
