@@ -7,16 +7,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from mutagen.mp3 import MP3
 
+from local.machine import free_port, is_answering
 from tests.conftest import ROOT, User
 from tests.pages import README, programs, section
+from tests.waiting import until
 from tests.wavs import build, sine
 
 RECIPES = (ROOT / "docs/recipes.md").read_text()
 PRINTED_URL = "http://localhost:8000"
 TIMEOUT_S = 120
+PORT = free_port()
 SHELL = ("sh", "-eu", "program.sh")
 ODD_NAME = "it's 1, 2; \u00e4 & 3.wav"
 
@@ -66,11 +70,17 @@ def test_the_tour_converts_a_song(run: Run, tmp_path: Path) -> None:
     assert _length_s(tmp_path / "song.mp3") == pytest.approx(10, abs=0.01)
 
 
+def test_one_call_converts_a_file(run: Run, tmp_path: Path) -> None:
+    _write_wav(tmp_path / "song.wav")
+    assert run(programs(section(README, "Recipes"), "sh")[0], *SHELL) == "200\n"
+    assert _length_s(tmp_path / "song.mp3") == pytest.approx(1, abs=0.01)
+
+
 def test_the_shell_converts_a_folder(run: Run, tmp_path: Path) -> None:
     for name in ("song.wav", ODD_NAME):
         _write_wav(tmp_path / name)
     (tmp_path / "text.wav").write_text("not audio")
-    said = run(programs(section(README, "Recipes"), "sh")[0], *SHELL)
+    said = run(programs(section(README, "Recipes"), "sh")[1], *SHELL)
     assert said.startswith("text.wav: ")
     assert "not_a_wav" in said
     assert {each.name for each in tmp_path.glob("*.mp3")} == {"song.mp3", f"{ODD_NAME[:-4]}.mp3"}
@@ -79,7 +89,7 @@ def test_the_shell_converts_a_folder(run: Run, tmp_path: Path) -> None:
 
 def test_the_command_converts_a_folder(run: Run, tmp_path: Path) -> None:
     _write_wav(tmp_path / "recordings/song.wav")
-    run(programs(section(README, "Recipes"), "sh")[1], *SHELL)
+    run(programs(section(README, "Recipes"), "sh")[2], *SHELL)
     assert _length_s(tmp_path / "mp3/song.mp3") == pytest.approx(1, abs=0.01)
 
 
@@ -105,6 +115,32 @@ def test_a_program_converts(
     _write_wav(tmp_path / "song.wav")
     run(programs(section(page, heading), language)[0], *command)
     assert _length_s(tmp_path / "song.mp3") == pytest.approx(1, abs=0.01)
+
+
+def test_a_receiver_prints_verified_events(run: Run, tmp_path: Path, user: User) -> None:
+    answer = user.client.post("/users/me/webhook-secret", params=user.credentials)
+    receiver, upload = (
+        programs(section(RECIPES, "Webhook receiver"), language)[0].replace("9000", str(PORT))
+        for language in ("python", "sh")
+    )
+    (tmp_path / "receive.py").write_text(receiver)
+    _write_wav(tmp_path / "song.wav")
+    with subprocess.Popen(
+        [sys.executable, "receive.py"],
+        cwd=tmp_path,
+        env=os.environ | {"SECRET": answer.json()["secret"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        until(lambda: is_answering(PORT))
+        forged = httpx.post(f"http://127.0.0.1:{PORT}/", json={"type": "record.done"})
+        run(upload, *SHELL)
+        assert process.stdout is not None
+        event = process.stdout.readline()
+        process.terminate()
+    assert forged.status_code == 400
+    assert event.startswith("record.done song.wav http")
 
 
 def _require(program: str) -> None:
