@@ -27,7 +27,7 @@ from api.http import (
     Stopping,
     Waiting,
 )
-from api.openapi import TAGS, complete_description
+from api.openapi import TAGS, add_problem_schemas
 from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
@@ -85,7 +85,7 @@ def create_app() -> FastAPI:
     problems.install(app)
     for resource in (users, records, retries, downloads, archives, waveforms, events, health):
         app.include_router(resource.router)
-    complete_description(app)
+    add_problem_schemas(app)
     app.router.default = _serve_page_or(app.router.not_found)
     return app
 

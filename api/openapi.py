@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.schemas import FilenameTakenProblem, NewUser, NotReadyProblem, Problem, WaveformView
+from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem, WaveformView
 
 TAGS = [
     {"name": "users", "description": "Users own records. Each has an id and a secret token."},
@@ -18,8 +18,8 @@ TAGS = [
     {"name": "health", "description": "Liveness, readiness and Prometheus metrics, for operators."},
 ]
 REF_TEMPLATE = "#/components/schemas/{model}"
-REFERRED = (NewUser, Problem, FilenameTakenProblem, NotReadyProblem, WaveformView)
-"""The models of bodies that FastAPI does not know, because it neither reads nor writes them."""
+REFERRED = (Problem, FilenameTakenProblem, NotReadyProblem, WaveformView)
+"""The models of answers that FastAPI does not know, because it does not write them."""
 
 
 def schema_ref(model: type[BaseModel]) -> dict[str, str]:
@@ -44,8 +44,8 @@ def _remove_null(schema: dict[str, Any]) -> None:
         schema.update(schemas[0])
 
 
-def complete_description(app: FastAPI) -> None:
-    """Add the schemas of `schema_ref`, and remove null from the parameters."""
+def add_problem_schemas(app: FastAPI) -> None:
+    """Add the schemas that `schema_ref` names, share those of bodies, and remove null from the parameters."""
     models: list[Any] = [(model, "serialization") for model in REFERRED]
     _, described = models_json_schema(models, ref_template=REF_TEMPLATE)
     generate = app.openapi
@@ -53,14 +53,24 @@ def complete_description(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = generate()
         schema.setdefault("components", {}).setdefault("schemas", {}).update(described["$defs"])
-        for parameter in _parameters(schema):
-            _remove_null(parameter["schema"])
+        for operation in _operations(schema):
+            _share_body(schema["components"]["schemas"], operation)
+            for parameter in operation.get("parameters", []):
+                _remove_null(parameter["schema"])
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _parameters(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for operations in description["paths"].values():
-        for operation in operations.values():
-            yield from operation.get("parameters", [])
+        yield from operations.values()
+
+
+def _share_body(schemas: dict[str, Any], operation: dict[str, Any]) -> None:
+    """Refer to the schema of a JSON body by its name. Generators name the others after the call."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    if "title" in body.get("schema", {}):
+        name = body["schema"]["title"]
+        schemas[name] = body["schema"]
+        body["schema"] = {"$ref": REF_TEMPLATE.format(model=name)}

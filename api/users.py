@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from api import rate_limits
 from api.deps import AppSettings, DbSession, body_limits, hash_token
 from api.http import body_chunks
-from api.openapi import schema_ref
 from api.problems import responses
 from api.schemas import NewUser, UserCreated
 from shared import errors
@@ -22,7 +21,7 @@ MAX_BODY_BYTES = 16 * 2**10
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": schema_ref(NewUser)}},
+        "content": {"application/json": {"schema": NewUser.model_json_schema()}},
     }
 }
 
