@@ -68,9 +68,9 @@ def _operations(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _share_body(schemas: dict[str, Any], operation: dict[str, Any]) -> None:
-    """Refer to the schema of a JSON body by its name. Generators name the others after the call."""
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    if "title" in body.get("schema", {}):
-        name = body["schema"]["title"]
-        schemas[name] = body["schema"]
-        body["schema"] = {"$ref": REF_TEMPLATE.format(model=name)}
+    """Refer to the schema of a body by its title. Generators name the others after the call."""
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        schema = body["schema"]
+        if "title" in schema:
+            schemas[schema["title"]] = schema
+            body["schema"] = {"$ref": REF_TEMPLATE.format(model=schema["title"])}

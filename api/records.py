@@ -40,6 +40,7 @@ BODY = {
         "content": {
             "multipart/form-data": {
                 "schema": {
+                    "title": "UploadForm",
                     "type": "object",
                     "required": [PART_NAME],
                     # Without the options: generated clients send required fields first, so the file, and then

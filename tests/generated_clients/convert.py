@@ -11,12 +11,12 @@ from generated.api.records import create_record, download_mp3, get_record
 from generated.api.users import create_user
 from generated.models import (
     CreateRecordBitrateKbps,
-    CreateRecordBody,
     CreateRecordIfExists,
     NewUser,
     RecordAccepted,
     RecordStatus,
     RecordView,
+    UploadForm,
     UserCreated,
 )
 from generated.types import File
@@ -29,7 +29,7 @@ def main(url: str, wav: Path, mp3: Path) -> None:
     with wav.open("rb") as opened:
         accepted = create_record.sync(
             client=client,
-            body=CreateRecordBody(File(opened, wav.name)),
+            body=UploadForm(File(opened, wav.name)),
             title="Python",
             bitrate_kbps=CreateRecordBitrateKbps.VALUE_128,
             if_exists=CreateRecordIfExists.RENAME,

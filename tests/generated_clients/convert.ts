@@ -31,15 +31,14 @@ client.use({
     request.headers.set("Authorization", `Bearer ${user.token}`);
   },
 });
+const file = new File([await readFile(wav)], basename(wav));
+const form = new FormData();
+form.append("wav_file", file);
 const accepted = checked(
   await client.POST("/records", {
     params: { query: { bitrate_kbps: 128, if_exists: "rename", title: "TypeScript" } },
-    body: { wav_file: new File([await readFile(wav)], basename(wav)) },
-    bodySerializer({ wav_file }) {
-      const form = new FormData();
-      form.append("wav_file", wav_file);
-      return form;
-    },
+    body: { wav_file: file },
+    bodySerializer: () => form,
   }),
 );
 const record = await finished(accepted.id);
