@@ -8,7 +8,8 @@ from fastapi.responses import JSONResponse
 
 from api import views
 from api.deps import AppSettings, RecordId
-from api.openapi import binary_content, schema_ref
+from api.generators import binary_content
+from api.openapi import schema_ref
 from api.problems import responses
 from api.schemas import WaveformView
 from shared import db, errors, media
