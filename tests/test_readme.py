@@ -54,6 +54,14 @@ def test_the_table_of_errors_is_complete() -> None:
     assert table == known | STATUS_BEFORE_THE_APPLICATION
 
 
+def test_the_figures_are_those_of_the_last_bench() -> None:
+    row = re.compile(r"^\| ([^|]+) \| ([\d.]+) \|", re.MULTILINE)
+    measured = {*row.findall((ROOT / "tests/bench/RESULTS.md").read_text())}
+    shown = {*row.findall(section(README, "Figures"))}
+    assert shown
+    assert shown - measured == set()
+
+
 def test_every_metric_is_explained(client: httpx.Client) -> None:
     text = section((ROOT / "docs/operating.md").read_text(), "Monitoring")
     explained = re.findall(r"^\| `(\w+)", text, flags=re.MULTILINE)
