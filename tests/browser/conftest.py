@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, Request, Route, expect, sync_playwright
 
 from tests.conftest import User
-from tests.waiting import WITHIN_S
+from tests.waiting import WITHIN_S, until
 from tests.wavs import build, sine
 from tests.worker.processes import suspended
 
@@ -20,7 +20,8 @@ KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
 WAV = build(sine(1000))
 
 
-@pytest.fixture(scope="session")
+# An open Playwright keeps an event loop running, which breaks the asyncio tests of other folders in the same process.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if _chromium() is None:
         assert "CI" not in os.environ, "CI must have a Chromium"
@@ -105,6 +106,11 @@ class HeldUploads:
 def wait_until_started(page: Page) -> None:
     """Wait for the texts, which the page fills when it starts."""
     expect(page.locator("#drop-title")).not_to_be_empty()
+
+
+def wait_for(page: Page, expression: str) -> None:
+    """Wait until a JavaScript expression is true. `wait_for_function` is blocked by the Content-Security-Policy."""
+    until(lambda: page.evaluate(expression))
 
 
 def become(page: Page, user: User) -> None:

@@ -49,7 +49,7 @@ def test_the_keyboard_alone_is_enough(page: Page, wav: Path) -> None:
         page.keyboard.press("Space")
     chooser.value.set_files(wav)
     expect(page.locator("#records li")).to_have_class("done")
-    page.locator("#clear").focus()
+    page.locator("#download-all").focus()
     for name in ("Play one.wav", "Download one.wav as MP3", "More about one.wav"):
         page.keyboard.press("Tab")
         expect(page.get_by_label(name, exact=True)).to_be_focused()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import WAV, become, become_staged, wait_until_started
+from tests.browser.conftest import WAV, become, become_staged, wait_for, wait_until_started
 from tests.browser.staged import record, stage
 from tests.conftest import User
 
@@ -38,7 +38,7 @@ def test_a_hidden_tab_notifies_when_the_batch_is_done(page: Page) -> None:
     expect(page.locator("#records li")).to_have_count(2)
     page.evaluate("window.isHidden = true")
     records[:] = [record(0), record(1)]
-    page.wait_for_function("window.told.length === 1")
+    wait_for(page, "window.told.length === 1")
     assert page.evaluate("window.told") == ["2 files done"]
 
 

@@ -113,10 +113,10 @@ def test_a_reload_shows_the_work_under_way(
 ) -> None:
     rows = page.locator("#records .queued")
     with frozen_workers:
-        page.set_input_files("#files", wavs[:3])
-        expect(rows).to_have_count(3)
-        names = rows.locator(".name").all_text_contents()
+        for count, path in enumerate(wavs[:3], 1):
+            page.set_input_files("#files", path)
+            expect(rows).to_have_count(count)
         page.reload()
-        expect(rows.locator(".name")).to_have_text(names)
+        expect(rows.locator(".name")).to_have_text([path.name for path in wavs[:3]])
         expect(page.locator("#summary")).to_contain_text("0 of 3 done")
     expect(page.locator("#records .done")).to_have_count(3)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import become, become_staged
+from tests.browser.conftest import become, become_staged, wait_for
 from tests.browser.staged import AUDIO_S, record, stage
 from tests.conftest import User
 from tests.wavs import build, sine
@@ -52,7 +52,7 @@ def test_a_click_on_a_waveform_seeks(two: Page) -> None:
     assert box
     waveform.click(position={"x": box["width"] / 2, "y": 10})
     expect(two.locator("#player .time")).to_contain_text("02:0")
-    two.wait_for_function("document.querySelector('audio').currentTime > 120")
+    wait_for(two, "document.querySelector('audio').currentTime > 120")
     assert waveform.evaluate(PLAYED) > 50
     assert two.locator("#records .waveform").nth(1).evaluate(PLAYED) == 0
     assert two.locator("#player canvas").evaluate(PLAYED) > 50
@@ -63,14 +63,14 @@ def test_space_and_arrows_work_from_anywhere(two: Page) -> None:
     two.locator("h1").click()
     audio = two.locator("audio")
     two.keyboard.press("Space")
-    two.wait_for_function("document.querySelector('audio').paused")
+    wait_for(two, "document.querySelector('audio').paused")
     before_s = audio.evaluate(NOW_S)
     two.keyboard.press("ArrowRight")
     assert audio.evaluate(NOW_S) == pytest.approx(before_s + 5, abs=0.1)
     two.keyboard.press("ArrowLeft")
     assert audio.evaluate(NOW_S) == pytest.approx(before_s, abs=0.1)
     two.keyboard.press("Space")
-    two.wait_for_function("!document.querySelector('audio').paused")
+    wait_for(two, "!document.querySelector('audio').paused")
 
 
 def test_the_slider_seeks_by_keys(two: Page) -> None:
@@ -96,7 +96,7 @@ def test_the_next_row_follows_at_the_end(two: Page) -> None:
 
 def test_media_keys_know_the_file(two: Page) -> None:
     play(two)
-    two.wait_for_function("navigator.mediaSession.metadata?.title === 'Interview – Studio A'")
+    wait_for(two, "navigator.mediaSession.metadata?.title === 'Interview – Studio A'")
 
 
 def test_deleting_the_playing_file_closes_the_player(two: Page) -> None:
@@ -111,7 +111,7 @@ def test_a_file_without_a_waveform_shows_a_line(two: Page) -> None:
     two.reload()
     expect(two.locator("#records li")).to_have_count(2)
     waveform = two.locator("#records .waveform").first
-    two.wait_for_function("document.querySelector('.waveform').width > 300")
+    wait_for(two, "document.querySelector('.waveform').width > 300")
     drawn = """canvas => canvas.getContext("2d")
       .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
     assert waveform.evaluate(drawn)

@@ -66,7 +66,7 @@ def test_names_are_never_markup(page: Page) -> None:
     stage(page, lambda: records)
     become_staged(page)
     expect(page.get_by_text("<img src=x onerror=window.attacked=1>")).to_be_visible()
-    expect(page.locator("#records .warning").first).to_contain_text("<b>bold</b>")
+    expect(page.locator("#records .warning", has_text="<b>bold</b>")).to_be_visible()
     assert page.evaluate("window.attacked") is None
 
 
