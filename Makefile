@@ -118,7 +118,8 @@ env:
 	test -s .env || echo "# Written by make. You can add every setting of the service here (README.md)." > .env; \
 	test -z "$$(tail -c 1 .env)" || echo >> .env; chmod 600 .env; \
 	for line in API_PORT=8000 FLOWER_PORT=5555 "FLOWER_BASIC_AUTH=flower:$$(random)" \
-		"POSTGRES_PASSWORD=$$(random)" "REDIS_PASSWORD=$$(random)"; do \
+		"POSTGRES_PASSWORD=$$(random)" "REDIS_PASSWORD=$$(random)" \
+		"ADMIN_TOKEN=$$(random)" "LINK_KEYS=$$(random)"; do \
 		grep -q "^$${line%%=*}=." .env || echo "$$line" >> .env; \
 	done
 

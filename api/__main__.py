@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import uvicorn
 
-from api.http import Connections, Shares, limited, raise_descriptor_limit
+from api.http import Connections, Shares, limited, raise_descriptor_limit, refusal_headers
 from shared.settings import get_settings
 
 GRACEFUL_SHUTDOWN_S = 5
@@ -30,7 +30,7 @@ def main() -> None:
             host=options.host,
             port=options.port,
             loop="uvloop",
-            http=limited(_connections()),
+            http=limited(_connections(), refusal_headers(get_settings().allowed_origins)),
             lifespan="on",
             # The API writes an access log of its own, and `shared.log` configures all loggers.
             access_log=False,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -49,9 +49,7 @@ FORBIDDEN_CHARS = re.compile(r'[<>:"/\\|?*]')
         media_type=MEDIA_TYPE,
     ),
 )
-@router.head("/records.zip", include_in_schema=False)
 def download_archive(
-    request: Request,
     user_id: CurrentUser,
     settings: AppSettings,
     record_ids: Annotated[
@@ -73,8 +71,6 @@ def download_archive(
         "Content-Length": str(len(archive)),
         "Cache-Control": "private, no-store",
     }
-    if request.method == "HEAD":
-        return Response(headers=headers, media_type=MEDIA_TYPE)
     return StreamingResponse(_chunks(archive), headers=headers, media_type=MEDIA_TYPE)
 
 

@@ -1,21 +1,19 @@
 """FastAPI dependencies shared by the endpoints: settings, database session, current user."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api import rate_limits
 from api.changes import Changes
 from api.http import BodyLimits
 from shared import db
-from shared.db import User
-from shared.errors import BadCredentials
+from shared.db import Identity
+from shared.errors import BadCredentials, Wav2mp3Error
 from shared.settings import Settings, get_settings
 
 
@@ -72,18 +70,17 @@ def body_limits(settings: Settings) -> BodyLimits:
     return BodyLimits(settings.upload_idle_timeout_s, settings.min_upload_bytes_per_s)
 
 
-def hash_token(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def bearer_token(authorization: str | None) -> str:
+    """Return the token of an Authorization header, or "". Another scheme may be meant for a proxy."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _choose_token(
     token: str | None, token_header: str | None, authorization: str | None
 ) -> str | None:
     """Return the only token of a request. Raises BadCredentials."""
-    scheme, _, bearer = (authorization or "").partition(" ")
-    # Another scheme may be meant for a proxy.
-    bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-    sent = {each for each in (token, token_header, bearer) if each}
+    sent = {each for each in (token, token_header, bearer_token(authorization)) if each}
     if authorization and not sent:
         raise BadCredentials("The Authorization header must be `Bearer` and the token.")
     if len(sent) > 1:
@@ -93,19 +90,22 @@ def _choose_token(
     return next(iter(sent), None)
 
 
-def _find_user(token: str | None, user_id: str | None) -> UUID:
-    """Return the id of the token's user. Raises BadCredentials."""
+def _find_identity(token: str | None, user_id: str | None) -> Identity:
+    """Return the token's user. Raises BadCredentials."""
     if not token:
         raise BadCredentials(
             "The request has no token. Send the one from POST /users as `token` in the query, or in the header "
             "`Authorization: Bearer TOKEN`."
         )
-    # In a transaction of its own, because an upload may take hours and must not hold a connection.
+    # In a transaction of its own, because an upload may take hours and must not hold a connection. It is asked at each
+    # request, so that a revoked token is refused at once.
     with db.transaction() as session:
-        found = session.scalar(select(User.id).where(User.token_hash == hash_token(token)))
+        found = db.tokens.identify(session, token)
     if found is None:
-        raise BadCredentials("The token is unknown. Send it as POST /users returned it.")
-    if user_id is not None and user_id.lower() != str(found):
+        raise BadCredentials(
+            "The token is unknown or was revoked. Send it as POST /users returned it."
+        )
+    if user_id is not None and user_id.lower() != str(found.user_id):
         raise BadCredentials
     return found
 
@@ -119,24 +119,45 @@ def _authenticate(
     user_id: Annotated[
         str | None, Query(description="The user's id.", examples=[EXAMPLE_USER_ID])
     ] = None,
-) -> UUID:
-    """Return the id of the token's user. Raises BadCredentials, TooManyBadCredentials."""
+) -> Identity:
+    """Return the token's user. Raises BadCredentials, TooManyBadCredentials."""
     try:
-        return _find_user(_choose_token(token, token_header, authorization), user_id)
+        return _find_identity(_choose_token(token, token_header, authorization), user_id)
     except BadCredentials:
         # Good credentials are not counted, so nobody is locked out by others at the same address.
         rate_limits.count_bad_credentials(request)
         raise
 
 
+def authenticate_owner(request: Request, refusal: Wav2mp3Error) -> UUID:
+    """Return the id of the token's user, for a call that needs no token in other cases.
+
+    Raises BadCredentials, TooManyBadCredentials, or `refusal` if the request has no token.
+    """
+    query, headers = request.query_params, request.headers
+    sent = (query.get("token"), headers.get("token"), headers.get("authorization"))
+    if any(sent):
+        return _authenticate(request, *sent).user_id
+    if isinstance(refusal, BadCredentials):
+        rate_limits.count_bad_credentials(request)
+    raise refusal
+
+
 def _describe_security(
     _bearer: Annotated[object, Depends(BEARER)],
     _query: Annotated[object, Depends(TOKEN_QUERY)],
     _header: Annotated[object, Depends(TOKEN_HEADER)],
-    user_id: Annotated[UUID, Depends(_authenticate)],
-) -> UUID:
+    identity: Annotated[Identity, Depends(_authenticate)],
+) -> Identity:
     """Declare the schemes of OpenAPI beside the authentication."""
-    return user_id
+    return identity
 
 
-CurrentUser = Annotated[UUID, Depends(_describe_security)]
+CurrentToken = Annotated[Identity, Depends(_describe_security)]
+
+
+async def _current_user(identity: CurrentToken) -> UUID:
+    return identity.user_id
+
+
+CurrentUser = Annotated[UUID, Depends(_current_user)]

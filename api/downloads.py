@@ -7,14 +7,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from api.access import LINK_ERRORS, LINK_QUERY, OpenDownload
 from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges, RecordId
 from api.filenames import content_disposition
 from api.http import parse_ranges
+from api.preferences import Prefer, parse_wait_s
 from api.problems import problem, problem_response, responses
 from api.snapshots import Snapshot
 from shared import errors, media
 from shared.db import RecordStatus
+from shared.settings import Settings
 
 router = APIRouter(tags=["records"])
 
@@ -24,6 +27,7 @@ class Mp3Response(FileResponse):
 
 
 DOWNLOAD_RESPONSES = responses(
+    *LINK_ERRORS,
     errors.RecordNotFound,
     errors.RecordNotReady,
     errors.RecordGone,
@@ -41,16 +45,18 @@ DOWNLOAD_RESPONSES = responses(
 @router.get(
     "/record",
     response_class=Mp3Response,
+    openapi_extra=LINK_QUERY,
     responses=DOWNLOAD_RESPONSES,
 )
-@router.head("/record", include_in_schema=False)
 async def download_by_query(
     request: Request,
     record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
+    _: OpenDownload,
     settings: AppSettings,
     changes: RecordChanges,
     user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
     user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
     owner = user_id or user
@@ -60,24 +66,35 @@ async def download_by_query(
     record = await changes.load(record_id)
     if record.user_id != owner:
         raise errors.RecordNotFound
-    return await _send_mp3(request, record_id, settings, changes)
+    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
+    return await _send_mp3(request, record_id, settings, changes, wait_s)
 
 
-@router.get("/records/{record_id}/mp3", response_class=Mp3Response, responses=DOWNLOAD_RESPONSES)
-@router.head("/records/{record_id}/mp3", include_in_schema=False)
+@router.get(
+    "/records/{record_id}/mp3",
+    response_class=Mp3Response,
+    openapi_extra=LINK_QUERY,
+    responses=DOWNLOAD_RESPONSES,
+)
 async def download_mp3(
-    request: Request, record_id: RecordId, settings: AppSettings, changes: RecordChanges
+    request: Request,
+    record_id: RecordId,
+    _: OpenDownload,
+    settings: AppSettings,
+    changes: RecordChanges,
+    prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
-    return await _send_mp3(request, record_id, settings, changes)
+    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
+    return await _send_mp3(request, record_id, settings, changes, wait_s)
 
 
 async def _send_mp3(
-    request: Request, record_id: UUID, settings: AppSettings, changes: RecordChanges
+    request: Request, record_id: UUID, settings: AppSettings, changes: RecordChanges, wait_s: int
 ) -> Response:
     record = await changes.load(record_id)
-    if not record.is_final:
-        record = await changes.wait_until_final(request, record_id, MAX_WAIT_S)
+    if not record.is_final and wait_s:
+        record = await changes.wait_until_final(request, record_id, wait_s)
     if record.is_gone:
         raise errors.RecordGone
     if record.status == RecordStatus.FAILED:
@@ -88,31 +105,41 @@ async def _send_mp3(
 
 
 def _mp3_response(request: Request, record: Snapshot, settings: AppSettings) -> Response:
-    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It can
-    # be deleted, so caches must revalidate before each use.
-    headers = {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
+    headers = _validators(record)
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or headers["ETag"] in known:
         return Response(status_code=304, headers=headers)
     _filter_range(request, record.mp3_bytes or 0, headers["ETag"])
+    return send_mp3(record, settings)
+
+
+def send_mp3(record: Snapshot, settings: Settings) -> Mp3Response:
+    """Return the answer with the MP3 of a done record. Raises RecordGone."""
     path = media.record_files(settings.media_dir, record.user_id, record.id).mp3
     try:
         stat = path.stat()
-    except FileNotFoundError as error:  # deleted since `load`
+    except FileNotFoundError as error:  # deleted since the record was read
         raise errors.RecordGone from error
+    disposition = content_disposition(record.filename)
     return Mp3Response(
         path,
         stat_result=stat,
         media_type="audio/mpeg",
-        headers={**headers, "Content-Disposition": content_disposition(record.filename)},
+        headers={**_validators(record), "Content-Disposition": disposition},
     )
+
+
+def _validators(record: Snapshot) -> dict[str, str]:
+    # An MP3 never changes once its record is done, so the record's id is a strong validator (RFC 9110, 8.8.3). It can
+    # be deleted, so caches must revalidate before each use.
+    return {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
 
 
 def _filter_range(request: Request, size_bytes: int, etag: str) -> None:
     """Replace the Range header by the satisfiable ranges, or remove it. Raises BadRange."""
     headers = request.headers
     requested = headers.get("range", "")
-    applies = request.method == "GET" and headers.get("if-range", etag) == etag
+    applies = headers.get("if-range", etag) == etag
     ranges = parse_ranges(requested, size_bytes) if applies else None
     if ranges == []:
         raise errors.BadRange(size_bytes)

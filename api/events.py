@@ -15,6 +15,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import views
+from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import RecordChanges, RecordId
 from api.problems import responses
 from api.snapshots import Snapshot
@@ -33,9 +34,11 @@ FINAL = (*db.FINISHED, *db.GONE)
 
 @router.get(
     "/records/{record_id}/events",
+    openapi_extra=LINK_QUERY,
     response_class=StreamingResponse,
     responses={
         **responses(
+            *LINK_ERRORS,
             errors.RecordNotFound,
             errors.RecordGone,
             errors.TooManyWaiting,
@@ -47,13 +50,17 @@ FINAL = (*db.FINISHED, *db.GONE)
 async def follow_record(
     request: Request,
     record_id: RecordId,
+    _: OpenStatus,
     links: RecordLinks,
     changes: RecordChanges,
     last_event_id: Annotated[
         str, Header(description="The id of the last event that the client has received.")
     ] = "",
 ) -> Response:
-    """Stream the record now and after each change, until it is done, failed, deleted or expired."""
+    """Stream the record now and after each change, until it is done, failed, deleted or expired.
+
+    A stream that has begun continues after its link has expired.
+    """
     changes.waiting.check(request)
     snapshot = await changes.load(record_id)
     if last_event_id.partition("-")[0] in FINAL:

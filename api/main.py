@@ -14,20 +14,35 @@ from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import archives, downloads, events, health, problems, records, retries, users, waveforms
+from api import (
+    archives,
+    downloads,
+    events,
+    health,
+    mp3,
+    problems,
+    records,
+    retries,
+    tokens,
+    users,
+    waveforms,
+)
 from api.changes import Changes
 from api.http import (
     AccessLog,
     AnswerUnfinished,
+    CrossOrigin,
     DrainRefusedBodies,
+    HeadAndOptions,
     SecurityHeaders,
     Shares,
     Stopping,
     Waiting,
 )
-from api.openapi import TAGS, add_problem_schemas
+from api.openapi import TAGS, complete_description
 from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
@@ -83,10 +98,21 @@ def create_app() -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for resource in (users, records, retries, downloads, archives, waveforms, events, health):
+    for resource in (
+        users,
+        tokens,
+        records,
+        mp3,
+        retries,
+        downloads,
+        archives,
+        waveforms,
+        events,
+        health,
+    ):
         app.include_router(resource.router)
-    add_problem_schemas(app)
-    app.router.default = _serve_page_or(app.router.not_found)
+    complete_description(app, get_settings())
+    app.router.routes.append(_PageRoute())
     return app
 
 
@@ -99,22 +125,24 @@ class _Page(StaticFiles):
         return response
 
 
-def _serve_page_or(not_found: ASGIApp) -> ASGIApp:
-    """Serve the web page where no route matches. A mount at "/" would hide the routes' 405 answers."""
-    page = _Page(directory=Path(__file__).parent / "static", html=True)
+class _PageRoute(Mount):
+    """Matches the files of the web page alone. A mount at "/" would hide the 405 answers of other routes."""
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        is_for_page = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        await (page if is_for_page else not_found)(scope, receive, send)
+    def __init__(self) -> None:
+        folder = Path(__file__).parent / "static"
+        super().__init__("/", _Page(directory=folder, html=True))
+        files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        self._paths = {"/", *(f"/{file.as_posix()}" for file in files)}
 
-    return serve
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if scope["path"] in self._paths else (Match.NONE, {})
 
 
 def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
     """Remove Range from other requests: Starlette's static files answer a bad range in plain text."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _sends_mp3(scope["path"]):
+        if scope["type"] == "http" and not _sends_mp3(scope):
             headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
             scope = {**scope, "headers": headers}
         await app(scope, receive, send)
@@ -122,16 +150,29 @@ def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
     return serve
 
 
-def _sends_mp3(path: str) -> bool:
-    return path == "/record" or path.endswith("/mp3")
+def _sends_mp3(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["method"] == "GET" and (path == "/record" or path.endswith("/mp3"))
+
+
+_routed = create_app()
+
+
+def _allow_origins(app: ASGIApp) -> ASGIApp:
+    origins = get_settings().allowed_origins
+    return CrossOrigin(app, origins) if origins else app
 
 
 # These wrap the whole application, so that they see the answers to unexpected errors too.
 app = AccessLog(
     SecurityHeaders(
-        AnswerUnfinished(
-            DrainRefusedBodies(_ignore_ranges_except_mp3(create_app())),
-            problems.answer(ShuttingDown()),
+        _allow_origins(
+            AnswerUnfinished(
+                DrainRefusedBodies(
+                    HeadAndOptions(_ignore_ranges_except_mp3(_routed), _routed.router)
+                ),
+                problems.answer(ShuttingDown()),
+            )
         )
     )
 )

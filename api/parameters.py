@@ -39,6 +39,10 @@ def _known_parameters(route: APIRoute) -> dict[str, bool]:
             # The fields of a query model have plain field infos.
             if not isinstance(param.field_info, Path | Header)
         }
+        for dependency in route.dependant.dependencies:
+            # One that reads the query itself names what it reads.
+            names = getattr(dependency.call, "query_names", ())
+            _known_of_endpoint[route.endpoint] |= dict.fromkeys(names, False)
     return _known_of_endpoint[route.endpoint]
 
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.generators import binary_content
+from api.http import status_title
 from api.openapi import schema_ref
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
@@ -25,13 +26,20 @@ from shared.errors import Wav2mp3Error
 
 STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadCredentials: HTTPStatus.UNAUTHORIZED,
+    errors.RegistrationClosed: HTTPStatus.FORBIDDEN,
+    errors.BadSignature: HTTPStatus.FORBIDDEN,
     errors.RecordNotFound: HTTPStatus.NOT_FOUND,
+    errors.TokenNotFound: HTTPStatus.NOT_FOUND,
     errors.NoWaveform: HTTPStatus.NOT_FOUND,
     errors.UploadTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.RecordNotReady: HTTPStatus.CONFLICT,
     errors.RecordUnfinished: HTTPStatus.CONFLICT,
     errors.FilenameTaken: HTTPStatus.CONFLICT,
     errors.StillUploading: HTTPStatus.CONFLICT,
+    errors.RequestInProgress: HTTPStatus.CONFLICT,
+    errors.LastToken: HTTPStatus.CONFLICT,
+    errors.TooManyTokens: HTTPStatus.CONFLICT,
+    errors.LinkExpired: HTTPStatus.GONE,
     errors.RecordGone: HTTPStatus.GONE,
     errors.SourceGone: HTTPStatus.GONE,
     errors.UploadReplaced: HTTPStatus.GONE,
@@ -44,6 +52,7 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownParameter: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadWav: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EncodeFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLong: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -68,6 +77,7 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.RecordNotReady: {"Retry-After": "5"},
     errors.RecordUnfinished: {"Retry-After": "5"},
     errors.StillUploading: {"Retry-After": "5"},
+    errors.RequestInProgress: {"Retry-After": "2"},
     errors.TooManyPending: {"Retry-After": "30"},
     errors.TooManyWaiting: {"Retry-After": "5"},
     errors.ShuttingDown: {"Retry-After": "5"},
@@ -112,7 +122,7 @@ log = structlog.get_logger(__name__)
 def problem(code: str, detail: str) -> Problem:
     """Return the problem for an error's code, for example the code in a failed record's row."""
     status = STATUS_OF_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return Problem(title=status.phrase, status=status, code=code, detail=detail)
+    return Problem(title=status_title(status), status=status, code=code, detail=detail)
 
 
 def responses(
@@ -194,7 +204,7 @@ def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     body = Problem(
-        title=status.phrase,
+        title=status_title(status),
         status=status,
         code=status.name.lower(),
         detail=f"{status.description or status.phrase}. The calls of this service are described at /docs.",

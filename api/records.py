@@ -1,38 +1,33 @@
 """Records: upload, show, list and delete."""
 
-import asyncio
-import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select, tuple_
 
-from api import snapshots, views
-from api.changes import MAX_WAIT_S
+from api import snapshots, uploads, views
+from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import (
     AppSettings,
     CurrentUser,
     DbSession,
     RecordChanges,
     RecordId,
-    body_limits,
 )
-from api.http import Multipart, body_chunks
+from api.idempotency import UserKey
 from api.options import QueryOptions
+from api.preferences import Prefer, parse_wait_s
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
-from api.threads import run_in_turn
-from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
+from api.upload import PART_NAME
+from api.uploads import UPLOAD_ERRORS
 from api.views import RecordLinks
 from shared import db, errors, media
 from shared.db import GONE, Record, RecordStatus
 
 router = APIRouter(tags=["records"])
-
-POLL_AFTER_S = 1
-WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 BODY = {
     "requestBody": {
@@ -53,30 +48,11 @@ BODY = {
                         }
                     },
                 }
-            }
+            },
+            uploads.OCTET_STREAM: uploads.RAW_SCHEMA,
         },
     }
 }
-UPLOAD_RESPONSES = responses(
-    errors.BadCredentials,
-    errors.TooManyBadCredentials,
-    errors.UploadTimeout,
-    errors.FilenameTaken,
-    errors.RecordGone,
-    errors.UploadTooLarge,
-    errors.NotAWav,
-    errors.BadWav,
-    errors.TooLong,
-    errors.Mp3TooLarge,
-    errors.TooManyPending,
-    errors.TooManyPendingInAll,
-    errors.NoSpace,
-    errors.UserStorageFull,
-    errors.ServiceStorageFull,
-    errors.StorageUnavailable,
-)
-PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
-"""User agents that never percent-encode filenames."""
 
 
 @router.post(
@@ -84,14 +60,14 @@ PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
     name="create_record",
     status_code=202,
     openapi_extra=BODY,
-    responses=UPLOAD_RESPONSES,
+    responses=responses(*UPLOAD_ERRORS),
 )
 @router.post(
     "/record",
     name="create_record_by_form",
     status_code=202,
     openapi_extra=BODY,
-    responses=UPLOAD_RESPONSES,
+    responses=responses(*UPLOAD_ERRORS),
 )
 async def create_record(
     request: Request,
@@ -100,72 +76,47 @@ async def create_record(
     options: QueryOptions,
     settings: AppSettings,
     links: RecordLinks,
+    key: UserKey,
+    filename: Annotated[
+        str | None,
+        Query(
+            examples=["song.wav"],
+            description="Name of the WAV. Takes precedence over the name in the form or in Content-Disposition.",
+        ),
+    ] = None,
 ) -> RecordAccepted:
-    """Upload a WAV as the form file `wav_file`. Answers once the file is stored safely; then poll `status_link`.
+    """Upload a WAV as the form file `wav_file`, or as the body itself. Then poll `status_link`.
 
-    Options are query parameters, or form fields that come before the file.
+    Answers once the file is stored safely. Options are query parameters, or form fields that come before the file. A
+    body that is the WAV itself has `application/octet-stream`, `audio/wav`, `audio/x-wav`, `audio/wave` or
+    `audio/vnd.wave` as Content-Type, and needs `filename` in the query or in Content-Disposition.
     """
-    is_plain = PLAIN_NAMES.match(request.headers.get("user-agent", ""))
-    form = Multipart(request.headers.get("content-type", ""), may_escape_names=not is_plain)
-    # A lower bound, so that no upload is refused for the bytes of its form.
-    announced_bytes = max(int(request.headers.get("content-length", 0)) - MAX_FORM_BYTES, 0)
-    await asyncio.to_thread(_check_room, user_id, announced_bytes, settings)
-    upload = Upload(user_id, options, announced_bytes, settings)
-    renewing = asyncio.create_task(upload.reservation.keep())
-    try:
-        await upload.receive(body_chunks(request, body_limits(settings)), form)
-        record_id = await upload.reservation.run(upload.accept)
-    except BaseException:
-        await run_in_turn(upload.abort)
-        raise
-    finally:
-        renewing.cancel()
-    response.headers["Location"] = links.status(record_id)
-    response.headers["Retry-After"] = str(POLL_AFTER_S)
-    return RecordAccepted(
-        id=record_id,
-        filename=upload.reservation.filename,
-        status=RecordStatus.QUEUED,
-        status_link=links.status(record_id),
-        download_link=links.download(record_id, user_id),
+    body = uploads.form_or_raw_body(request, filename)
+    accepted = await uploads.receive(
+        request, body, user_id, options, settings, key, filename=filename
     )
-
-
-def _check_room(user_id: UUID, announced_bytes: int, settings: AppSettings) -> None:
-    """Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull."""
-    if announced_bytes > settings.max_upload_bytes:
-        raise errors.UploadTooLarge
-    # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
-    try:
-        free_bytes = media.free_bytes(settings.media_dir)
-    except OSError as error:
-        raise errors.StorageUnavailable from error
-    if free_bytes - 2 * announced_bytes < settings.min_free_bytes:
-        raise errors.NoSpace
-    if settings.max_stored_bytes is not None or settings.max_stored_bytes_in_all is not None:
-        with db.transaction() as session:
-            db.quotas.check_stored(session, user_id, settings, announced_bytes)
+    response.headers.update(uploads.accepted_headers(accepted, links))
+    return uploads.describe_accepted(accepted, user_id, links)
 
 
 @router.get(
     "/records/{record_id}",
     response_model=RecordView,
-    responses=responses(errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
+    openapi_extra=LINK_QUERY,
+    responses=responses(
+        *LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting
+    ),
 )
 async def get_record(
     request: Request,
     record_id: RecordId,
+    _: OpenStatus,
     links: RecordLinks,
     changes: RecordChanges,
-    prefer: Annotated[
-        str | None,
-        Header(
-            description="`wait=N` holds the answer until the record is finished, for at most N seconds (up to 30)."
-        ),
-    ] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Show a record's status, progress and download link."""
-    wait_s = _parse_wait_s(prefer)
+    wait_s = parse_wait_s(prefer, 0)
     if wait_s:
         snapshot = await changes.wait_until_final(request, record_id, wait_s)
     else:
@@ -178,14 +129,9 @@ async def get_record(
     return Response(content, headers=headers, media_type="application/json")
 
 
-def _parse_wait_s(prefer: str | None) -> int:
-    """Return the seconds of `wait` in a Prefer header (RFC 7240, 4.3). Malformed ones are ignored (section 2)."""
-    wait = WAIT.search(prefer or "")
-    return min(int(wait[1]), MAX_WAIT_S) if wait else 0
-
-
 @router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
 def list_records(
+    request: Request,
     user_id: CurrentUser,
     session: DbSession,
     links: RecordLinks,
@@ -215,7 +161,7 @@ def list_records(
     page = found[:limit]
     return RecordPage(
         records=[views.view(each, links) for each in page],
-        next=links.page(page[-1].id, limit, filename, status) if len(found) > limit else None,
+        next=links.next_page(request, page[-1].id) if len(found) > limit else None,
     )
 
 

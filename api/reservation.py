@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import chain, count
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.filenames import number_filename, split_suffix
+from api.idempotency import Key
 from api.options import UploadOptions
 from api.threads import run_in_turn
 from shared import db, media
@@ -20,6 +22,7 @@ from shared.db import Record
 from shared.errors import (
     FilenameTaken,
     RecordGone,
+    RequestInProgress,
     StillUploading,
     UploadReplaced,
     Wav2mp3Error,
@@ -37,11 +40,22 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+class AlreadyAccepted(Exception):
+    """An earlier request with the same Idempotency-Key was accepted as this record."""
+
+    def __init__(self, record_id: UUID, filename: str) -> None:
+        super().__init__()
+        self.record_id = record_id
+        self.filename = filename
+
+
 class Reservation:
     """The row of one upload. Call `reserve` once, and run `keep` as a task until the upload ends."""
 
-    def __init__(self, user_id: UUID, announced_bytes: int, settings: Settings) -> None:
+    def __init__(self, user_id: UUID, announced_bytes: int, settings: Settings, key: Key) -> None:
         self._user_id = user_id
+        self._key = key
+        self._request: dict[str, Any] = {}
         self._announced_bytes = announced_bytes
         self._settings = settings
         self._has_progress = False
@@ -50,11 +64,11 @@ class Reservation:
         self.filename = ""
 
     async def reserve(self, filename: str, options: UploadOptions) -> None:
-        """Raises FilenameTaken, StillUploading, BadOptions, and the errors of `db.quotas`."""
-        if options.if_exists == "rename":
-            await run_in_turn(self._insert_free_name, filename, options)
-        else:
-            await self._insert_or_take_over(filename, options)
+        """Raises FilenameTaken, StillUploading, BadOptions, AlreadyAccepted, and the errors of `db.quotas` and keys."""
+        self._request = {"filename": filename, **options.model_dump(mode="json")}
+        renames = options.if_exists == "rename"
+        insert = self._insert_free_name if renames else self._insert
+        await self._insert_or_take_over(partial(insert, filename, options))
 
     def _insert_free_name(self, filename: str, options: UploadOptions) -> None:
         prefix = split_suffix(filename)[0][:MAX_PREFIX_CHARS]
@@ -66,13 +80,13 @@ class Reservation:
             with suppress(FilenameTaken):  # by another upload, in this moment
                 self._insert(free, options)
 
-    async def _insert_or_take_over(self, filename: str, options: UploadOptions) -> None:
+    async def _insert_or_take_over(self, insert: Callable[[], None]) -> None:
         seen: list[tuple[UUID | None, int]] = []
         silent_since_s = time.monotonic()
         while True:
             try:
-                return await run_in_turn(self._insert, filename, options)
-            except StillUploading as found:
+                return await run_in_turn(insert)
+            except (StillUploading, RequestInProgress) as found:
                 lease = (found.record_id, found.renewals)
                 if lease not in seen:
                     seen.append(lease)
@@ -86,6 +100,10 @@ class Reservation:
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
         with db.transaction() as session:
+            earlier = self._key.take(session, self._request)
+            if earlier is not None:
+                record = session.get_one(Record, earlier.record_id)
+                raise AlreadyAccepted(record.id, record.filename)
             record_id = db.uploads.reserve(
                 session,
                 self._user_id,
@@ -96,6 +114,7 @@ class Reservation:
                 announced_bytes=self._announced_bytes,
                 replaces=options.if_exists == "replace",
             )
+            self._key.store(session, record_id=record_id)
         self.record_id, self.filename = record_id, filename
 
     def _remove_silent(self, record_id: UUID | None, renewals: int) -> None:

@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from api import conversion, views
+from api import conversion, uploads, views
 from api.deps import AppSettings, CurrentUser, RecordId
+from api.idempotency import KEY_ERRORS, Key, UserKey
 from api.options import RecordOptions, RetryOptions
 from api.problems import responses
-from api.records import POLL_AFTER_S
 from api.schemas import RecordAccepted
+from api.uploads import Accepted
 from api.views import RecordLinks
 from api.volume import require_volume
 from shared import db, errors, media, wav
@@ -26,6 +27,7 @@ router = APIRouter(tags=["records"])
     "/records/{record_id}/retry",
     status_code=202,
     responses=responses(
+        *KEY_ERRORS,
         errors.BadCredentials,
         errors.TooManyBadCredentials,
         errors.RecordNotFound,
@@ -48,13 +50,27 @@ def retry_record(
     sent: RetryOptions,
     settings: AppSettings,
     links: RecordLinks,
+    key: UserKey,
 ) -> RecordAccepted:
     """Convert a failed record again. Options that you send replace those of the upload."""
+    accepted = _retry(record_id, user_id, sent, settings, key)
+    response.headers.update(uploads.accepted_headers(accepted, links))
+    return uploads.describe_accepted(accepted, user_id, links)
+
+
+def _retry(
+    record_id: UUID, user_id: UUID, sent: RecordOptions, settings: Settings, key: Key
+) -> Accepted:
+    request = sent.model_dump(mode="json", exclude_unset=True)
     with db.transaction() as session:
+        if key.find(session, request) is not None:
+            return _accepted_before(session, record_id)
         record = _find_failed(session, record_id, user_id)
     options = _merge(record, sent)
     planned = conversion.plan(_read_source(record, settings), options.conversion(), settings)
     with db.transaction() as session:
+        if key.take(session, request) is not None:
+            return _accepted_before(session, record_id)
         db.quotas.lock_pending(session, user_id, settings)
         db.uploads.check_not_uploading(session, user_id, record.filename)
         retried = db.records.retry(
@@ -69,16 +85,14 @@ def retry_record(
             raise errors.RecordUnfinished
         db.quotas.check_pending(session, user_id, settings)
         ready = conversion.create_jobs(session, record_id, user_id, planned, settings)
+        key.store(session, record_id=record_id)
     conversion.publish(ready, planned)
-    response.headers["Location"] = links.status(record_id)
-    response.headers["Retry-After"] = str(POLL_AFTER_S)
-    return RecordAccepted(
-        id=record_id,
-        filename=record.filename,
-        status=RecordStatus.QUEUED,
-        status_link=links.status(record_id),
-        download_link=links.download(record_id, user_id),
-    )
+    return Accepted(record_id, record.filename)
+
+
+def _accepted_before(session: Session, record_id: UUID) -> Accepted:
+    record = session.get_one(Record, record_id)
+    return Accepted(record_id, record.filename, is_replayed=True)
 
 
 def _find_failed(session: Session, record_id: UUID, user_id: UUID) -> Record:

@@ -1,6 +1,6 @@
 """The JSON bodies of requests and answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -17,6 +17,8 @@ Name = Annotated[
 
 USER_ID = "3f2b8c1e-9d4a-4f6e-8a7b-1c2d3e4f5a6b"
 RECORD_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+NAMED_ID = "0c1f7a52-6b0e-4b8e-9a53-2f4f5f3f0b11"
+CREATED_AT = "2026-11-28T12:00:00Z"
 STATUS_LINK = f"http://localhost:8000/records/{RECORD_ID}"
 DOWNLOAD_LINK = f"http://localhost:8000/record?id={RECORD_ID}&user_id={USER_ID}"
 
@@ -31,6 +33,73 @@ class UserCreated(BaseModel):
         examples=["mH4vT0cB2wq8kz6fXy1s9nJr3uPaLdEgQiVoCtMb5hI"],
         description="Keep it secret. The service cannot show it again.",
     )
+
+
+class UserView(BaseModel):
+    """A user, the limits of the service, and how much of them is used. A limit is null if there is none."""
+
+    id: UUID = Field(examples=[USER_ID])
+    name: str = Field(examples=["alexander"])
+    created_at: datetime = Field(examples=[CREATED_AT])
+    stored_bytes: int = Field(
+        examples=[42_708_716], description="Size of the user's WAVs and MP3s, with running uploads."
+    )
+    max_stored_bytes: int | None = Field(
+        examples=[107_374_182_400],
+        description="An upload that would exceed it is refused with 507.",
+    )
+    pending_records: int = Field(examples=[1], description="Number of unfinished records.")
+    max_pending_records: int = Field(
+        examples=[1000], description="A further upload is refused with 429."
+    )
+    max_upload_bytes: int = Field(
+        examples=[68_719_476_736], description="A larger upload is refused with 413."
+    )
+    max_duration_s: float = Field(
+        examples=[172_800.0], description="A longer recording is refused with 422."
+    )
+    max_mp3_bytes: int = Field(
+        examples=[8_589_934_592],
+        description="A recording with a larger MP3 is refused with 422. The size is estimated.",
+    )
+    retention_h: float | None = Field(
+        examples=[720.0], description="Hours after which a finished record expires."
+    )
+    link_ttl_s: int | None = Field(
+        examples=[86_400],
+        description="Seconds after which status and download links expire.",
+    )
+
+
+class NewToken(BaseModel):
+    name: Name = Field(
+        examples=["build server"], description="Tells tokens apart. It need not be unique."
+    )
+
+
+class TokenCreated(BaseModel):
+    id: UUID = Field(examples=[NAMED_ID])
+    name: str = Field(examples=["build server"])
+    token: str = Field(
+        examples=["q3c0mE1pXo7vRk2tYw9zHs5uNa8fLdJbGiVeCxTrBgM"],
+        description="Keep it secret. The service cannot show it again.",
+    )
+
+
+class TokenView(BaseModel):
+    id: UUID = Field(examples=[NAMED_ID])
+    name: str = Field(
+        examples=["build server"], description="The token from POST /users is called `first`."
+    )
+    created_at: datetime = Field(examples=[CREATED_AT])
+    last_used_on: date | None = Field(
+        examples=["2026-11-28"], description="The last day (UTC) on which a request had this token."
+    )
+    is_current: bool = Field(examples=[False], description="Whether this request has this token.")
+
+
+class TokenList(BaseModel):
+    tokens: list[TokenView]
 
 
 class RecordAccepted(BaseModel):
@@ -136,6 +205,13 @@ class RecordView(BaseModel):
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
+    status_link: str = Field(examples=[STATUS_LINK], description="Shows this record.")
+    events_link: str = Field(
+        examples=[f"{STATUS_LINK}/events"], description="Sends each change as a Server-Sent Event."
+    )
+    waveform_link: str | None = Field(
+        examples=[f"{STATUS_LINK}/waveform"], description="Sends the peaks. Null until done."
+    )
     download_link: str | None = Field(
         examples=[DOWNLOAD_LINK], description="Null until the MP3 is ready."
     )
@@ -143,4 +219,7 @@ class RecordView(BaseModel):
 
 class RecordPage(BaseModel):
     records: list[RecordView]
-    next: str | None = Field(description="Link to older records. Null on the last page.")
+    next: str | None = Field(
+        description="Link to older records. Null on the last page. Has the token if the request had it in the query; "
+        "after a request with a token in a header, send the same header."
+    )

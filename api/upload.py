@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from api import conversion
-from api.http import Multipart, PartHead, clean_filename
+from api.http import Multipart, PartHead, RawBody, clean_filename
+from api.idempotency import Key
 from api.options import UploadOptions, add_form_fields
 from api.parameters import check_known
 from api.reservation import Reservation
@@ -34,21 +35,29 @@ class Upload:
     """One upload of one user. Call `receive`, then `accept`; if either raises, call `abort`."""
 
     def __init__(
-        self, user_id: UUID, options: UploadOptions, announced_bytes: int, settings: Settings
+        self,
+        user_id: UUID,
+        options: UploadOptions,
+        announced_bytes: int,
+        settings: Settings,
+        key: Key,
+        *,
+        filename: str | None = None,
     ) -> None:
         self._user_id = user_id
         self._options = options
         self._settings = settings
+        self._filename = filename
         self._fields: list[tuple[str, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
-        self.reservation = Reservation(user_id, announced_bytes, settings)
+        self.reservation = Reservation(user_id, announced_bytes, settings, key)
 
-    async def receive(self, chunks: AsyncIterator[bytes], form: Multipart) -> None:
+    async def receive(self, chunks: AsyncIterator[bytes], form: Multipart | RawBody) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
         body_bytes = file_bytes = 0
         content = bytearray()
-        async for chunk in chunks:
+        async for chunk in _after_empty_chunk(chunks):
             self.reservation.mark_progress()
             self.reservation.check()
             body_bytes += len(chunk)
@@ -94,7 +103,8 @@ class Upload:
         fields = [(name, _decode(value)) for name, value in self._fields]
         self._options = add_form_fields(self._options, fields)
         options = self._options.conversion()
-        await self.reservation.reserve(clean_filename(head.filename), self._options)
+        filename = clean_filename(self._filename or head.filename)
+        await self.reservation.reserve(filename, self._options)
         assert self.reservation.record_id is not None
         source = self._files(self.reservation.record_id).source
         self._writer = await self.reservation.run(
@@ -150,12 +160,21 @@ class Upload:
             return
         with db.transaction() as session:
             was_aborted = db.uploads.abort(session, record_id)
+            if was_aborted:
+                db.idempotency.release(session, record_id)
         # An accepted record keeps its source, even if something failed after the commit.
         if was_aborted and self._writer is not None:
             self._writer.abort()
 
     def _files(self, record_id: UUID) -> media.RecordFiles:
         return media.record_files(self._settings.media_dir, self._user_id, record_id)
+
+
+async def _after_empty_chunk(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield an empty chunk first: with it a raw body starts, before the client has sent its first byte."""
+    yield b""
+    async for chunk in chunks:
+        yield chunk
 
 
 def _decode(value: bytearray) -> str:

@@ -1,23 +1,23 @@
-"""Users. Uploads need the id and token of one."""
+"""Users. Uploads need the id and a token of one. The operator may close the registration of new ones."""
 
-import secrets
+import hmac
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
-from api.deps import AppSettings, DbSession, body_limits, hash_token
-from api.http import body_chunks
+from api.deps import AppSettings, CurrentUser, DbSession, bearer_token
+from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
+from api.json_body import read_json
 from api.problems import responses
-from api.schemas import NewUser, UserCreated
-from shared import errors
+from api.schemas import NewUser, UserCreated, UserView
+from shared import db, errors
 from shared.db import User
+from shared.settings import Settings
 
 router = APIRouter(tags=["users"])
 
-MAX_BODY_BYTES = 16 * 2**10
+HINT = 'Send {"name": "your name"}.'
 BODY = {
     "requestBody": {
         "required": True,
@@ -26,24 +26,39 @@ BODY = {
 }
 
 
-async def _new_user(request: Request, settings: AppSettings) -> NewUser:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise errors.NotJson
-    # Read in chunks up to a limit, because FastAPI would hold a body of any size in memory.
-    body = bytearray()
-    async for chunk in body_chunks(request, body_limits(settings)):
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise errors.UploadTooLarge('The body is too large. Send {"name": "your name"}.')
-    try:
-        return NewUser.model_validate_json(bytes(body))
-    except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise errors.BadRequest(
-                f'The body is not valid JSON: {error.errors()[0]["ctx"]["error"]}. Send {{"name": "your name"}}.'
-            ) from error
-        raise RequestValidationError(error.errors()) from error
+def _admit(
+    request: Request,
+    settings: AppSettings,
+    # Described by the security scheme `admin_token`.
+    admin_token: Annotated[
+        str | None, Header(alias="X-Admin-Token", include_in_schema=False)
+    ] = None,
+    authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> bool:
+    """Return whether the operator sent the request. Raises RegistrationClosed, TooManyBadCredentials."""
+    sent = admin_token or bearer_token(authorization)
+    is_operator = _is_admin_token(sent, settings)
+    if settings.registration == "closed" and not is_operator:
+        if sent:
+            rate_limits.count_bad_credentials(request)
+        raise errors.RegistrationClosed
+    return is_operator
+
+
+def _is_admin_token(sent: str, settings: Settings) -> bool:
+    if settings.admin_token is None:
+        return False
+    # Hashes have one length, so that the time of the comparison tells nothing.
+    pair = (sent, settings.admin_token.get_secret_value())
+    return hmac.compare_digest(*map(db.tokens.hash_secret, pair))
+
+
+# It comes before the body, so that a refused request is not read.
+IsOperator = Annotated[bool, Depends(_admit)]
+
+
+async def _new_user(request: Request, settings: AppSettings, _: IsOperator) -> NewUser:
+    return await read_json(request, settings, NewUser, HINT)
 
 
 @router.post(
@@ -51,16 +66,59 @@ async def _new_user(request: Request, settings: AppSettings) -> NewUser:
     status_code=201,
     openapi_extra=BODY,
     responses=responses(
-        errors.UploadTooLarge, errors.UploadTimeout, errors.NotJson, errors.TooManyNewUsers
+        *KEY_ERRORS,
+        errors.RegistrationClosed,
+        errors.UploadTooLarge,
+        errors.UploadTimeout,
+        errors.NotJson,
+        errors.TooManyNewUsers,
+        errors.TooManyBadCredentials,
     ),
 )
 def create_user(
-    request: Request, new_user: Annotated[NewUser, Depends(_new_user)], session: DbSession
+    request: Request,
+    response: Response,
+    is_operator: IsOperator,
+    new_user: Annotated[NewUser, Depends(_new_user)],
+    session: DbSession,
+    key: AddressKey,
 ) -> UserCreated:
-    """Create a user. Store the token: the service keeps only its hash and cannot show it again."""
-    rate_limits.count_new_user(request)
-    token = secrets.token_urlsafe(32)
-    user = User(name=new_user.name, token_hash=hash_token(token))
+    """Create a user. Store the token: the service keeps only its hash and cannot show it again.
+
+    If the operator has closed the registration, this needs the operator's token. With a repeated Idempotency-Key, the
+    answer has the user's token again, so the key must be as secret as that.
+    """
+    earlier = key.take(session, new_user.model_dump())
+    if earlier is not None and earlier.answer is not None:
+        response.headers.update(REPLAYED)
+        return UserCreated(id=earlier.answer["id"], token=key.secret())
+    if not is_operator:
+        rate_limits.count_new_user(request)
+    user = User(name=new_user.name)
     session.add(user)
     session.flush()
-    return UserCreated(id=user.id, token=token)
+    secret = key.secret()
+    db.tokens.create(session, user.id, db.tokens.FIRST_NAME, secret)
+    key.store_answer(session, {"id": str(user.id)})
+    return UserCreated(id=user.id, token=secret)
+
+
+@router.get("/users/me", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
+def get_user(user_id: CurrentUser, session: DbSession, settings: AppSettings) -> UserView:
+    """Show the token's user, with the limits of the service and how much of them is used."""
+    user = session.get_one(User, user_id)
+    usage = db.quotas.usage(session, user_id)
+    return UserView(
+        id=user.id,
+        name=user.name,
+        created_at=user.created_at,
+        stored_bytes=usage.stored_bytes,
+        max_stored_bytes=settings.max_stored_bytes,
+        pending_records=usage.pending_records,
+        max_pending_records=settings.max_pending_records,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_duration_s=settings.max_duration_s,
+        max_mp3_bytes=settings.max_mp3_bytes,
+        retention_h=settings.retention_h,
+        link_ttl_s=settings.link_ttl_s,
+    )

@@ -1,12 +1,14 @@
 """Turns snapshots into the records that users see, with their links."""
 
+import time
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from api.access import link_signer
 from api.options import RecordOptions
 from api.problems import problem
 from api.schemas import Problem, RecordView, TargetView
@@ -16,26 +18,45 @@ from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
 from shared.mp3_options import Target
 from shared.settings import get_settings
+from shared.signed_links import LinkKind
 
 
 class Links:
-    """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
+    """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request.
+
+    With LINK_TTL_S, links to a record are signed and expire.
+    """
 
     def __init__(self, base_url: str) -> None:
         self._base = base_url.rstrip("/")
+        self._signer = link_signer()
 
     def status(self, record_id: UUID) -> str:
-        return f"{self._base}/records/{record_id}"
+        return self._of_record(record_id, "")
+
+    def events(self, record_id: UUID) -> str:
+        return self._of_record(record_id, "/events")
+
+    def waveform(self, record_id: UUID) -> str:
+        return self._of_record(record_id, "/waveform")
 
     def download(self, record_id: UUID, user_id: UUID) -> str:
-        return f"{self._base}/record?id={record_id}&user_id={user_id}"
+        link = f"{self._base}/record?id={record_id}&user_id={user_id}"
+        return link + self._signature("&", LinkKind.DOWNLOAD, record_id)
 
-    def page(
-        self, before: UUID, limit: int, filename: str | None, status: RecordStatus | None
-    ) -> str:
-        only = "" if filename is None else f"&filename={quote(filename)}"
-        only += "" if status is None else f"&status={status}"
-        return f"{self._base}/records?before={before}&limit={limit}{only}"
+    def _of_record(self, record_id: UUID, path: str) -> str:
+        signature = self._signature("?", LinkKind.STATUS, record_id)
+        return f"{self._base}/records/{record_id}{path}{signature}"
+
+    def _signature(self, separator: str, kind: LinkKind, record_id: UUID) -> str:
+        if self._signer is None:
+            return ""
+        return separator + self._signer.sign(kind, record_id, time.time())
+
+    def next_page(self, request: Request, last_id: UUID) -> str:
+        """Return the link after a page: the request's own, with its credentials if they were in the query."""
+        sent = [each for each in request.query_params.multi_items() if each[0] != "before"]
+        return f"{self._base}/records?{urlencode([*sent, ('before', last_id)])}"
 
 
 async def _links(request: Request) -> Links:
@@ -74,6 +95,9 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         created_at=snapshot.created_at,
         finished_at=snapshot.finished_at,
         expires_at=snapshot.expires_at,
+        status_link=links.status(snapshot.id),
+        events_link=links.events(snapshot.id),
+        waveform_link=links.waveform(snapshot.id) if is_done else None,
         download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
     )
 

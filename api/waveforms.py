@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from api import views
+from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import AppSettings, RecordId
 from api.generators import binary_content
 from api.openapi import schema_ref
@@ -19,7 +20,7 @@ from shared.waveform import Waveform
 router = APIRouter(tags=["records"])
 
 DAT = "application/octet-stream"
-HEADERS = {"Cache-Control": "private, max-age=3600", "Vary": "Accept"}
+HEADERS = {"Cache-Control": "private, max-age=3600", "Vary": "Accept, Authorization"}
 """The waveform of a done record never changes."""
 
 
@@ -30,9 +31,10 @@ class WaveformFormat(StrEnum):
 
 @router.get(
     "/records/{record_id}/waveform",
+    openapi_extra=LINK_QUERY,
     response_class=Response,
     responses={
-        **responses(errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
+        **responses(*LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
         200: {
             "content": {
                 "application/json": {"schema": schema_ref(WaveformView)},
@@ -43,6 +45,7 @@ class WaveformFormat(StrEnum):
 )
 def show_waveform(
     record_id: RecordId,
+    _: OpenStatus,
     settings: AppSettings,
     accept: Annotated[str, Header(description=f"`{DAT}` for the binary format.")] = "",
     chosen: Annotated[

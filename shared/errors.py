@@ -26,6 +26,49 @@ class BadCredentials(Wav2mp3Error):
     message = "The user id and token do not belong together. Create a user with POST /users and send both."
 
 
+class RegistrationClosed(Wav2mp3Error):
+    """REGISTRATION is closed, and the request does not have the ADMIN_TOKEN."""
+
+    code = "registration_closed"
+    message = (
+        "This service does not create users for everyone. "
+        "Ask its operator for a user id and a token, and send those."
+    )
+
+
+class TokenNotFound(Wav2mp3Error):
+    """The id is unknown or revoked, or the token belongs to another user."""
+
+    code = "token_not_found"
+    message = "You have no such token. GET /users/me/tokens lists the ids of your tokens."
+
+
+class LastToken(Wav2mp3Error):
+    """Without any token, nobody could reach the user's records."""
+
+    code = "last_token"
+    message = "This is your only token, and without it nobody could reach your records. Create another one first."
+
+
+class TooManyTokens(Wav2mp3Error):
+    code = "too_many_tokens"
+    message = "You have as many tokens as a user may have. Revoke one that you no longer use."
+
+
+class BadSignature(Wav2mp3Error):
+    """The link was changed, or a key made it that is not one of LINK_KEYS any more."""
+
+    code = "bad_signature"
+    message = "The signature of this link is wrong. Use the link unchanged, or send your token."
+
+
+class LinkExpired(Wav2mp3Error):
+    code = "link_expired"
+    message = (
+        "This link has expired. Its owner gets a new one from GET /records/{id} with the token."
+    )
+
+
 class RecordNotFound(Wav2mp3Error):
     """The id is unknown, or the record belongs to another user."""
 
@@ -104,6 +147,28 @@ class UploadReplaced(Wav2mp3Error):
         "This upload paused for too long and lost its filename, probably to a newer upload of the same file. "
         "Check your records before you upload it again."
     )
+
+
+class RequestInProgress(Wav2mp3Error):
+    """A request with the same Idempotency-Key is running. If it uploads, `renewals` grows while it makes progress."""
+
+    code = "request_in_progress"
+    message = (
+        "A request with this Idempotency-Key is still running. "
+        "Send the request again after the number of seconds in Retry-After, to get the same answer."
+    )
+
+    def __init__(self, record_id: UUID | None, renewals: int) -> None:
+        super().__init__()
+        self.record_id = record_id
+        self.renewals = renewals
+
+
+class KeyReused(Wav2mp3Error):
+    """The first request with this key had another path, filename, option or body."""
+
+    code = "idempotency_key_reused"
+    message = "Another request had this Idempotency-Key. Send a new key, or repeat that request without changes."
 
 
 class TooManyPending(Wav2mp3Error):
@@ -204,10 +269,13 @@ class BadUpload(Wav2mp3Error):
 
 
 class NotMultipart(Wav2mp3Error):
-    """The Content-Type is not multipart/form-data with a usable boundary."""
+    """The Content-Type is neither multipart/form-data with a usable boundary nor that of a WAV."""
 
     code = "not_multipart"
-    message = "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'."
+    message = (
+        "Send the WAV in a multipart/form-data body as the file `wav_file`: curl -F 'wav_file=@song.wav'. "
+        "Or send it as the body itself, with Content-Type: audio/wav."
+    )
 
 
 class NotJson(Wav2mp3Error):

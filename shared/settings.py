@@ -1,20 +1,29 @@
 """The settings of the service, typed and with units. Nothing else reads the environment."""
 
+import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr
+from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
+
+MIN_SECRET_CHARS = 16
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.\[\]:-]+")
 
 
 class Settings(BaseSettings):
     """Settings are read from environment variables of the same name in capitals, such as `DATABASE_URL`."""
 
     model_config = SettingsConfigDict(
-        env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
+        env_ignore_empty=True,
+        frozen=True,
+        # An error would print the secrets with the other values.
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     database_url: SecretStr
@@ -27,6 +36,16 @@ class Settings(BaseSettings):
     """Base URL of all links, for a service behind a proxy. If unset, links use the host of the request."""
     log_level: LogLevel = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
+    registration: Literal["open", "closed"] = "open"
+    """`open` or `closed`. If closed, only requests with `ADMIN_TOKEN` create users; others are refused with 403."""
+    admin_token: SecretStr | None = Field(None, min_length=MIN_SECRET_CHARS)
+    """The operator's token for `POST /users`, as `Authorization: Bearer` or `X-Admin-Token`. `make` generates it."""
+    link_ttl_s: int | None = Field(None, ge=10)
+    """Seconds after which status and download links expire. If unset, a record's id alone opens it, and for ever."""
+    link_keys: SecretStr | None = None
+    """Keys that sign links, separated by commas. The first one signs, all are accepted. `make` generates one."""
+    cors_origins: str | None = None
+    """Origins whose web pages may call the API, such as `https://example.com`, separated by commas; or `*`."""
 
     max_upload_bytes: int = Field(64 * 2**30, gt=0)
     """Maximum size of an upload in bytes. Larger uploads are refused with 413."""
@@ -82,6 +101,40 @@ class Settings(BaseSettings):
     def upload_lease_s(self) -> float:
         """An upload that the API has not renewed for this time is abandoned."""
         return 2 * self.upload_idle_timeout_s
+
+    @property
+    def signing_keys(self) -> list[str]:
+        return _split(self.link_keys.get_secret_value() if self.link_keys else "")
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        return _split(self.cors_origins or "")
+
+    @model_validator(mode="after")
+    def _check_secrets(self) -> Self:
+        if self.registration == "closed" and self.admin_token is None:
+            raise ValueError(
+                "REGISTRATION=closed needs ADMIN_TOKEN: without it nobody could create a user"
+            )
+        if self.link_ttl_s is not None and not self.signing_keys:
+            raise ValueError("LINK_TTL_S needs LINK_KEYS: links are signed with the first key")
+        if any(len(key) < MIN_SECRET_CHARS for key in self.signing_keys):
+            raise ValueError(f"each of LINK_KEYS needs at least {MIN_SECRET_CHARS} characters")
+        return self
+
+    @model_validator(mode="after")
+    def _check_origins(self) -> Self:
+        for origin in self.allowed_origins:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"CORS_ORIGINS: {origin} is not an origin. Write it in lower case and without a path, "
+                    "such as https://example.com"
+                )
+        return self
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 @cache

@@ -24,7 +24,13 @@ from tests.wavs import build, sine
 from tests.worker.mp3.mp3_material import decode
 
 MAKE = shutil.which("make") or "make"
-SECRETS = {"FLOWER_BASIC_AUTH", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+SECRETS = {
+    "ADMIN_TOKEN",
+    "FLOWER_BASIC_AUTH",
+    "LINK_KEYS",
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

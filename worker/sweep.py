@@ -59,6 +59,7 @@ def sweep_rows(settings: Settings, watches: Watches) -> None:
         ended = db.uploads.remove_abandoned(session, abandoned)
         ended += db.records.expire(session, BATCH)
         db.workers.remove_dead(session)
+        db.idempotency.remove_expired(session)
     # Last, because a volume may hang. The file sweep finds the files again whose rows say that they may go.
     for user_id, record_id in (*failed, *ended):
         delete_unneeded(settings, user_id, record_id)

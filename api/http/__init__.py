@@ -2,13 +2,17 @@
 
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
-from api.http.disposition import MAX_FILENAME_CHARS, clean_filename
+from api.http.cross_origin import CrossOrigin, refusal_headers
+from api.http.disposition import MAX_FILENAME_CHARS, clean_filename, parse_disposition
+from api.http.methods import HeadAndOptions
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
+from api.http.raw_body import RawBody
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
 from api.http.shares import Shares, owner
 from api.http.stopping import AnswerUnfinished, Stopping
+from api.http.titles import status_title
 from api.http.turns import Turns
 from api.http.waiting import Waiting
 
@@ -18,9 +22,12 @@ __all__ = [
     "AnswerUnfinished",
     "BodyLimits",
     "Connections",
+    "CrossOrigin",
     "DrainRefusedBodies",
+    "HeadAndOptions",
     "Multipart",
     "PartHead",
+    "RawBody",
     "SecurityHeaders",
     "Shares",
     "Stopping",
@@ -30,6 +37,9 @@ __all__ = [
     "clean_filename",
     "limited",
     "owner",
+    "parse_disposition",
     "parse_ranges",
     "raise_descriptor_limit",
+    "refusal_headers",
+    "status_title",
 ]

@@ -7,6 +7,7 @@ being answered are never interrupted; if there are only those, new connections g
 
 import asyncio
 import resource
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -159,6 +160,9 @@ class LimitedProtocol(Protocol):
             self.open_connections.shares.give_back(self.address)
 
 
-def limited(connections: Connections) -> type[LimitedProtocol]:
+def limited(
+    connections: Connections, cross_origin_headers: Mapping[str, str]
+) -> type[LimitedProtocol]:
     """Return a protocol class for uvicorn that counts its connections there."""
-    return type("LimitedProtocol", (LimitedProtocol,), {"open_connections": connections})
+    attributes = {"open_connections": connections, "cross_origin_headers": cross_origin_headers}
+    return type("LimitedProtocol", (LimitedProtocol,), attributes)

@@ -52,7 +52,7 @@ class Multipart:
     def feed(self, chunk: bytes) -> list[PartHead | bytes]:
         """Raises BadUpload."""
         self._events = []
-        self._is_empty = False
+        self._is_empty = self._is_empty and not chunk
         self._buffer += chunk
         while self._read_head() if self._state is _State.HEAD else self._read_content():
             pass

@@ -6,7 +6,7 @@ request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from httptools import HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import (
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from api.http.http1_parser import Http1Parser
+from api.http.titles import status_title
 from api.schemas import Problem
 
 REFUSAL_HEADERS = {
@@ -33,6 +34,8 @@ class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     """Counted from the body's last byte, because uvicorn keeps trailers in memory too."""
     _is_refused = False
+    cross_origin_headers: ClassVar[Mapping[str, str]] = {}
+    """Of refusals, so that scripts of other origins can read them."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -98,10 +101,18 @@ class Protocol(HttpToolsProtocol):
         self, status: HTTPStatus, detail: str, code: str = "", headers: Mapping[str, str] = {}
     ) -> None:
         problem = Problem(
-            title=status.phrase, status=status, code=code or status.name.lower(), detail=detail
+            title=status_title(status),
+            status=status,
+            code=code or status.name.lower(),
+            detail=detail,
         )
         body = problem.model_dump_json().encode()
-        sent = {**REFUSAL_HEADERS, **headers, "content-length": str(len(body))}
+        sent = {
+            **REFUSAL_HEADERS,
+            **self.cross_origin_headers,
+            **headers,
+            "content-length": str(len(body)),
+        }
         lines = [f"{name}: {value}\r\n" for name, value in sent.items()]
         self.transport.write(STATUS_LINE[status] + "".join([*lines, "\r\n"]).encode() + body)
         # Closing while data arrives would reset the connection, and the client might lose this answer.

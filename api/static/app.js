@@ -13,7 +13,7 @@ import { startOptions } from "./options.js";
 import { startPlayer } from "./player.js";
 import { showPresets } from "./presets.js";
 import { startProgress } from "./progress.js";
-import { showToken } from "./token.js";
+import { askIfClosed, showToken } from "./token.js";
 import { startUploading } from "./uploads.js";
 
 document.documentElement.lang = language;
@@ -32,3 +32,4 @@ startBar();
 startUploading();
 startFollowing();
 learnLimits();
+askIfClosed();

@@ -17,7 +17,7 @@ export function ask({ title, content = [], buttons, className = "" }) {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("input")) return;
     event.preventDefault();
-    answers.find(({ className: name }) => name === "main")?.click();
+    form.querySelector("button.main")?.click();
   });
   document.body.append(dialog);
   dialog.showModal();

@@ -12,3 +12,8 @@ export async function hasOption(name) {
   const parameters = (await description)?.paths["/record"]?.post?.parameters ?? [];
   return parameters.some((parameter) => parameter.name === name);
 }
+
+// Whether only the operator creates users. The call has a security scheme then.
+export async function isRegistrationClosed() {
+  return Boolean((await description)?.paths["/users"]?.post?.security);
+}

@@ -18,7 +18,7 @@ let maxUploadBytes = Infinity;
 
 // Asks the service how large a file may be. A service that does not say it refuses such a file itself.
 export async function learnLimits() {
-  if (!storedUser() || !(await hasCall("/users/me"))) return;
+  if (maxUploadBytes !== Infinity || !storedUser() || !(await hasCall("/users/me"))) return;
   const limits = await callAsUser("users/me").catch(() => ({}));
   maxUploadBytes = limits.max_upload_bytes ?? Infinity;
 }
@@ -33,6 +33,8 @@ async function take(files, isFolder) {
   const wanted = isFolder ? files.filter(({ name }) => WAV_SUFFIX.test(name)) : files;
   if (wanted.length < files.length) showBriefly(t("leftOut", { count: files.length - wanted.length }));
   forgetAnswer();
+  // Again, because there was no user when the page started.
+  await learnLimits();
   const options = currentOptions();
   const names = takenNames();
   const accepted = [];

@@ -1,6 +1,7 @@
 // Loads the peaks of a record (BBC audiowaveform, version 2) and draws them.
 
 import { parseJson } from "./service.js";
+import { ownCredentials } from "./user.js";
 
 const BAR_PX = 2;
 const GAP_PX = 1;
@@ -31,7 +32,7 @@ function loadNext() {
 }
 
 async function fetchPeaks(id) {
-  const answer = await fetch(`records/${id}/waveform`).catch(() => null);
+  const answer = await fetch(`records/${id}/waveform`, { headers: ownCredentials() }).catch(() => null);
   if (!answer?.ok) {
     // Without an answer, or while the service has trouble, the next draw asks again.
     if (answer?.status !== 404) loaded.delete(id);

@@ -19,6 +19,7 @@ const slider = find(".seek", player);
 const toggleButton = find(".toggle", player);
 let current = null;
 let peaks = null;
+let path = null;
 
 const length_s = () => (Number.isFinite(audio.duration) ? audio.duration : (current?.record.duration_s ?? 0));
 
@@ -46,7 +47,7 @@ export const isLoaded = () => current !== null;
 async function load(entry) {
   current = entry;
   peaks = null;
-  audio.src = entry.path;
+  setSource();
   player.hidden = false;
   document.body.classList.add("playing");
   setText(find(".title", player), titleOf(entry));
@@ -57,6 +58,21 @@ async function load(entry) {
   if (current !== entry) return;
   peaks = loaded;
   draw();
+}
+
+function setSource() {
+  path = current.path;
+  audio.src = path;
+}
+
+// A link can expire while it plays. The list has a newer one then.
+function goOnOrTell() {
+  if (!current || !audio.error) return;
+  if (current.path === path) return showNotice(t("cannotPlay", { name: current.name }));
+  const { currentTime, paused } = audio;
+  setSource();
+  audio.currentTime = currentTime;
+  if (!paused) play(current);
 }
 
 export function close() {
@@ -145,9 +161,7 @@ export function startPlayer() {
   for (const event of ["play", "pause"]) audio.addEventListener(event, showState);
   for (const event of ["timeupdate", "seeking", "loadedmetadata"]) audio.addEventListener(event, showTime);
   audio.addEventListener("ended", () => skip(1));
-  audio.addEventListener("error", () => {
-    if (current && audio.error) showNotice(t("cannotPlay", { name: current.name }));
-  });
+  audio.addEventListener("error", goOnOrTell);
   addEventListener("resize", draw);
   startSlider();
   startMediaSession(audio, () => current && titleOf(current), { skip, seekBy });

@@ -3,12 +3,14 @@
 import { copy } from "./clipboard.js";
 import { element } from "./dom.js";
 import { ask, closeButton } from "./dialog.js";
+import { isRegistrationClosed } from "./features.js";
 import { startAgain } from "./follow.js";
 import { t } from "./i18n.js";
 import { parseJson } from "./service.js";
-import { isKnown, onRegistrationClosed, storeUser, storedUser } from "./user.js";
+import { isKnown, onRegistrationClosed, onUserRemoved, storeUser, storedUser } from "./user.js";
 
 const MASK = "•".repeat(32);
+let asking = null;
 const ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 // Reads "id:token", or the JSON in which the service answers to `POST /users`.
@@ -96,7 +98,10 @@ export function showToken() {
   });
 }
 
-async function askForUser() {
+// Asks once at a time: several calls may need a user.
+const askForUser = () => (asking ??= askNow().finally(() => (asking = null)));
+
+async function askNow() {
   let entered = null;
   await ask({
     title: t("registrationClosed"),
@@ -110,4 +115,14 @@ async function askForUser() {
   return entered;
 }
 
+// Asks for a user before anything needs one, if the service creates none.
+export async function askIfClosed() {
+  if (storedUser() || !(await isRegistrationClosed())) return;
+  const entered = await askForUser();
+  if (!entered) return;
+  storeUser(entered);
+  startAgain();
+}
+
 onRegistrationClosed(askForUser);
+onUserRemoved(askIfClosed);

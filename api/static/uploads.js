@@ -6,9 +6,9 @@ import { followSoon, listed } from "./follow.js";
 import { formatTime } from "./format.js";
 import { t } from "./i18n.js";
 import { announce, showNotice } from "./notices.js";
-import { allowStatuses, call } from "./service.js";
+import { allowStatuses } from "./service.js";
 import { send } from "./transfer.js";
-import { withUser } from "./user.js";
+import { callAsUser, withUser } from "./user.js";
 
 // Browsers open about six connections per host, and downloads, deletes and polls need some of them.
 const MAX_UPLOADS = 3;
@@ -94,7 +94,7 @@ async function handleTaken(entry, error) {
   return enqueue([entry]);
 }
 
-const findRecord = (id) => call(`records/${id}`).catch(() => null);
+const findRecord = (id) => callAsUser(`records/${id}`).catch(() => null);
 
 function pause(entry, { status, message, retryAfter_s }) {
   const attempts = entry.attempts + 1;

@@ -6,11 +6,14 @@ const USER = "wav2mp3.user";
 const CLOSED = "registration_closed";
 let pendingUser = null;
 let askForUser = null;
+let tellRemoved = null;
 
 export const storedUser = () => parseJson(localStorage.getItem(USER));
 export const storeUser = ({ id, token }) => localStorage.setItem(USER, JSON.stringify({ id, token }));
 // `ask` resolves to a user if the service creates none itself, or to null if the person gives none.
 export const onRegistrationClosed = (ask) => (askForUser = ask);
+// `tell` is called when the service does not know the stored user any more.
+export const onUserRemoved = (tell) => (tellRemoved = tell);
 
 async function createUser() {
   const headers = { "Content-Type": "application/json" };
@@ -40,15 +43,26 @@ export async function withUser(send) {
   } catch (error) {
     // Another call may have replaced the user in the meantime.
     const isStored = storedUser()?.token === user.token;
-    if (error.status === 401 && isStored) localStorage.removeItem(USER);
+    if (error.status === 401 && isStored) removeUser();
     throw error;
   }
+}
+
+function removeUser() {
+  localStorage.removeItem(USER);
+  tellRemoved();
 }
 
 const authorization = ({ token }) => ({ Authorization: `Bearer ${token}` });
 
 export const callAsUser = (path, options = {}) =>
   withUser((user) => call(path, { ...options, headers: authorization(user) }));
+
+// The headers for a call that needs no user, except that links may expire.
+export function ownCredentials() {
+  const user = storedUser();
+  return user ? authorization(user) : {};
+}
 
 // Returns whether the service knows this user.
 export async function isKnown(user) {

@@ -23,6 +23,10 @@ from wav2mp3.show import Display
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 USAGE_CODES = ("usage", "no_login", "bad_url")
+HINTS = {
+    "bad_credentials": " Run: wav2mp3 login",
+    "registration_closed": " Then run: wav2mp3 login --user-id USER_ID",
+}
 FIRST_PATIENCE_S = 10
 """How long a command tries to reach the service at its start."""
 
@@ -36,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
     except Wav2mp3Error as error:
-        hint = " Run: wav2mp3 login" if error.code == "bad_credentials" else ""
-        _complain(f"{error}{hint}")
+        _complain(f"{error}{HINTS.get(error.code, '')}")
         return USAGE if error.code in USAGE_CODES else FAILED
     except BrokenPipeError:
         # The reader of the pipe, such as `head`, has ended. Python flushes stdout once more at its exit.

@@ -3,7 +3,7 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import jobs, quotas, records, sweeping, turns, uploads, workers
+from shared.db import idempotency, jobs, quotas, records, sweeping, tokens, turns, uploads, workers
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -12,14 +12,17 @@ from shared.db.models import (
     PENDING,
     UNFINISHED_JOB,
     Base,
+    IdempotencyKey,
     Job,
     JobKind,
     JobState,
     Record,
     RecordStatus,
+    Token,
     User,
     Worker,
 )
+from shared.db.tokens import Identity
 
 __all__ = [
     "ACTIVE",
@@ -28,18 +31,23 @@ __all__ = [
     "PENDING",
     "UNFINISHED_JOB",
     "Base",
+    "IdempotencyKey",
+    "Identity",
     "Job",
     "JobKind",
     "JobState",
     "Record",
     "RecordStatus",
+    "Token",
     "User",
     "Worker",
     "get_engine",
+    "idempotency",
     "jobs",
     "quotas",
     "records",
     "sweeping",
+    "tokens",
     "transaction",
     "turns",
     "uploads",

@@ -1,7 +1,7 @@
 """The tables. Times are the database's own, in UTC; bytes and samples need 64 bits."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -74,8 +74,21 @@ class User(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Token(Base):
+    """One of a user's tokens. Only a hash of its secret is stored."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str]
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_on: Mapped[date | None]
+    """Not the time, so that a token costs one write per day and not one per request."""
 
 
 class Record(Base):
@@ -196,3 +209,23 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     stopped_at: Mapped[datetime | None]
     """When it said that it stops."""
+
+
+class IdempotencyKey(Base):
+    """A request that a client may repeat, and its result: a record or an answer."""
+
+    __tablename__ = "idempotency_keys"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    """The id of a user, or the address of a client without one."""
+    key_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    """Hash of the request's path and options."""
+    salt: Mapped[bytes]
+    """With the key itself, which is not stored, it makes the secret that the request created."""
+    record_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("records.id", ondelete="CASCADE"), index=True
+    )
+    answer: Mapped[dict[str, Any] | None]
+    """Without secrets."""
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -4,6 +4,7 @@ They are exact, also when uploads race. A transaction that adds to a limited sum
 and then checks the sum. Uploads of different users wait for each other only if the operator limits the sum of all.
 """
 
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, select
@@ -20,6 +21,11 @@ from shared.settings import Settings
 
 ALL_USERS = 0x77617632
 """The advisory lock on the sums of all users."""
+
+
+class Usage(NamedTuple):
+    stored_bytes: int
+    pending_records: int
 
 
 def lock_pending(session: Session, user_id: UUID, settings: Settings) -> None:
@@ -44,12 +50,10 @@ def _lock(session: Session, user_id: UUID, *, with_all: bool) -> None:
 
 def check_pending(session: Session, user_id: UUID, settings: Settings) -> None:
     """Raises TooManyPending, TooManyPendingInAll."""
-    pending = select(func.count()).where(Record.status.in_(PENDING))
-    of_user = pending.where(Record.user_id == user_id)
-    if session.scalars(of_user).one() > settings.max_pending_records:
+    if _pending_records(session, Record.user_id == user_id) > settings.max_pending_records:
         raise TooManyPending
     limit_of_all = settings.max_pending_records_in_all
-    if limit_of_all is not None and session.scalars(pending).one() > limit_of_all:
+    if limit_of_all is not None and _pending_records(session) > limit_of_all:
         raise TooManyPendingInAll
 
 
@@ -64,6 +68,17 @@ def check_stored(session: Session, user_id: UUID, settings: Settings, added_byte
     limit_of_all = settings.max_stored_bytes_in_all
     if limit_of_all is not None and _stored_bytes(session) + added_bytes > limit_of_all:
         raise ServiceStorageFull
+
+
+def usage(session: Session, user_id: UUID) -> Usage:
+    """Return how much a user has of what is limited."""
+    of_user = Record.user_id == user_id
+    return Usage(_stored_bytes(session, of_user), _pending_records(session, of_user))
+
+
+def _pending_records(session: Session, *of_records: ColumnElement[bool]) -> int:
+    pending = select(func.count()).where(Record.status.in_(PENDING), *of_records)
+    return session.scalars(pending).one()
 
 
 def _stored_bytes(session: Session, *of_records: ColumnElement[bool]) -> int:

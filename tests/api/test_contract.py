@@ -27,8 +27,13 @@ CHECKS = [
 ]
 SUCCESS = {
     "POST /users": 201,
+    "GET /users/me": 200,
+    "POST /users/me/tokens": 201,
+    "GET /users/me/tokens": 200,
+    "DELETE /users/me/tokens/{token_id}": 204,
     "POST /record": 202,
     "POST /records": 202,
+    "PUT /mp3/{filename}": 200,
     "GET /records/{record_id}/mp3": 200,
     "GET /record": 200,
     "GET /records": 200,
@@ -48,13 +53,32 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     """With random values, and with real credentials and records: each operation succeeds at least once."""
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     done, doomed = (user.upload(SHORT_WAV, name).json()["id"] for name in ("a.wav", "b.wav"))
+    tokens = "/users/me/tokens"
+    another = user.client.post(tokens, params=user.credentials, json={"name": "another"}).json()
     failed = user.upload(undecodable_wav(), "c.wav").json()["id"]
     assert user.wait(failed)["status"] == "failed"
     real: dict[str, dict[str, Any]] = {
-        "POST /record": {"query": user.credentials, "body": {"wav_file": SHORT_WAV}},
-        "POST /records": {
-            "query": user.credentials | {"if_exists": "rename"},
+        "GET /users/me": {"query": user.credentials},
+        "POST /users/me/tokens": {"query": user.credentials, "body": {"name": "another"}},
+        "GET /users/me/tokens": {"query": user.credentials},
+        "DELETE /users/me/tokens/{token_id}": {
+            "path_parameters": {"token_id": another["id"]},
+            "query": user.credentials,
+        },
+        "POST /record": {
+            "query": user.credentials,
             "body": {"wav_file": SHORT_WAV},
+            "media_type": "multipart/form-data",
+        },
+        "POST /records": {
+            "query": user.credentials | {"if_exists": "rename", "filename": "raw.wav"},
+            "body": SHORT_WAV,
+            "media_type": "application/octet-stream",
+        },
+        "PUT /mp3/{filename}": {
+            "path_parameters": {"filename": "put.wav"},
+            "query": user.credentials | {"if_exists": "rename"},
+            "body": SHORT_WAV,
         },
         "GET /records/{record_id}/mp3": {"path_parameters": {"record_id": done}},
         "GET /record": {"query": {"id": done, "user_id": user.id}},

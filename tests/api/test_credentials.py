@@ -11,11 +11,18 @@ from tests.api.wire import SHORT_WAV, refused
 from tests.conftest import User
 
 UPLOADS = {("POST", "/record"), ("POST", "/records")}
-PROTECTED = UPLOADS | {
+RAW_UPLOADS = {("PUT", "/mp3/{filename}")}
+PROTECTED = {
+    *UPLOADS,
+    *RAW_UPLOADS,
     ("GET", "/records"),
     ("GET", "/records.zip"),
     ("POST", "/records/{record_id}/retry"),
     ("DELETE", "/records/{record_id}"),
+    ("GET", "/users/me"),
+    ("GET", "/users/me/tokens"),
+    ("POST", "/users/me/tokens"),
+    ("DELETE", "/users/me/tokens/{token_id}"),
 }
 OF_ONE_RECORD = {
     ("GET", "/record"),
@@ -84,8 +91,9 @@ def send(
     def send_call(call: tuple[str, str], credentials: dict[str, Any]) -> httpx.Response:
         method, path = call
         files = {"wav_file": ("new.wav", SHORT_WAV)} if call in UPLOADS else None
-        url = path.format(record_id=record_id)
-        return owner.client.request(method, url, files=files, **credentials)
+        content = SHORT_WAV if call in RAW_UPLOADS else None
+        url = path.format(record_id=record_id, token_id=uuid4(), filename="new.wav")
+        return owner.client.request(method, url, files=files, content=content, **credentials)
 
     yield send_call
     listed = owner.client.get("/records", params=owner.credentials).json()["records"]

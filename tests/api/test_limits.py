@@ -54,6 +54,16 @@ def test_content_length_is_checked_before_the_body(small: AnotherApi) -> None:
         refused(connection.answer(), 413, "upload_too_large")
 
 
+@pytest.mark.parametrize(
+    ("size_bytes", "status"), [(MAX_UPLOAD_BYTES, 415), (MAX_UPLOAD_BYTES + 1, 413)]
+)
+def test_the_limit_of_a_raw_body_is_exact(small: AnotherApi, size_bytes: int, status: int) -> None:
+    """One that is not too large is refused for its content."""
+    user = small.user()
+    answer = user.client.put("/mp3/a.wav", params=user.credentials, content=bytes(size_bytes))
+    assert answer.status_code == status, answer.text
+
+
 def test_a_chunked_body_has_the_same_limit(small: AnotherApi) -> None:
     user = small.user()
     with wire(small.url) as connection:

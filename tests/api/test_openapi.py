@@ -78,6 +78,31 @@ def test_rates_are_enums_and_mp3s_are_binary(description: Json) -> None:
     assert mp3["content"]["audio/mpeg"]["schema"] == {"type": "string", "format": "binary"}
 
 
+def test_raw_bodies_are_binary(description: Json) -> None:
+    raw = {"schema": {"type": "string", "format": "binary"}}
+    upload = description["paths"]["/records"]["post"]["requestBody"]["content"]
+    assert set(upload) == {"multipart/form-data", "application/octet-stream"}
+    convert = description["paths"]["/mp3/{filename}"]["put"]
+    assert convert["requestBody"]["content"] == {"application/octet-stream": raw}
+    assert upload["application/octet-stream"] == raw
+    assert {"200", "202", "409", "415", "422", "507"} <= convert["responses"].keys()
+    assert "audio/mpeg" in convert["responses"]["200"]["content"]
+
+
+def test_creating_calls_describe_their_key(description: Json) -> None:
+    """Deleting and reading calls need none: a repeated one does no harm."""
+    for methods in description["paths"].values():
+        for method, call in methods.items():
+            parameters = {each["name"]: each for each in call.get("parameters", [])}
+            assert ("Idempotency-Key" in parameters) == (method in ("post", "put"))
+            if method in ("post", "put"):
+                assert parameters["Idempotency-Key"]["description"]
+                assert (
+                    f"`{errors.RequestInProgress.code}`" in call["responses"]["409"]["description"]
+                )
+                assert f"`{errors.KeyReused.code}`" in call["responses"]["422"]["description"]
+
+
 def test_the_newer_paths_do_what_the_first_ones_do(user: User) -> None:
     files = {"wav_file": ("song.wav", SHORT_WAV, "audio/wav")}
     headers = {"Authorization": f"Bearer {user.token}"}

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy.exc
 from sqlalchemy import create_engine, text
 
-from api.problems import from_database_error
+from api.problems import from_database_error, problem
 from local.stack import Stack
 from shared.errors import Unavailable, Wav2mp3Error
 from tests.api.conftest import StartApi
@@ -41,6 +41,19 @@ class WithState(psycopg2.Error):
 
 def wrapped(error: Exception) -> sqlalchemy.exc.DBAPIError:
     return sqlalchemy.exc.DBAPIError("SELECT 1", None, error)
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [
+        ("upload_too_large", "Content Too Large"),
+        ("bad_range", "Range Not Satisfiable"),
+        ("bad_wav", "Unprocessable Content"),
+        ("filename_taken", "Conflict"),
+    ],
+)
+def test_titles_are_those_of_rfc_9110(code: str, title: str) -> None:
+    assert problem(code, "").title == title
 
 
 @pytest.mark.parametrize("name", sorted(TRANSIENT | BUGS))

@@ -23,7 +23,9 @@ FIELDS = {
     "id", "status", "progress", "queue_position",
     "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "options", "target", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
+    "status_link", "events_link", "waveform_link",
 }  # fmt: skip
+LINKS = {"download_link", "status_link", "events_link", "waveform_link"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,8 @@ def test_a_done_record_has_all_fields(user: User) -> None:
     )
     assert created.tzinfo
     assert created < finished
-    assert {name: record[name] for name in FIELDS - {"created_at", "finished_at", "download_link"}} == {
+    assert all(user.client.get(str(record[link])).is_success for link in LINKS - {"events_link"})
+    assert {name: record[name] for name in FIELDS - LINKS - {"created_at", "finished_at"}} == {
         "id": record_id,
         "status": "done",
         "progress": 1.0,
@@ -168,6 +171,31 @@ def test_pages_list_the_newest_first(user: User) -> None:
     assert seen == uploaded[::-1]
 
 
+@pytest.mark.parametrize(
+    ("in_query", "in_header"),
+    [
+        (["user_id", "token"], ""),
+        (["token"], ""),
+        ([], "Authorization"),
+        ([], "token"),
+        (["user_id"], "Authorization"),
+    ],
+)
+def test_next_works_with_the_same_credentials(
+    user: User, in_query: list[str], in_header: str
+) -> None:
+    uploaded = [upload(user, SHORT_WAV, f"{number}.wav") for number in range(3)]
+    query = {name: user.credentials[name] for name in in_query} | {"limit": "1"}
+    token = {"Authorization": f"Bearer {user.token}", "token": user.token}.get(in_header, "")
+    headers = {in_header: token} if in_header else {}
+    page = user.client.get("/records", params=query, headers=headers).json()
+    for record_id in reversed(uploaded[:2]):
+        assert (user.token in page["next"]) == ("token" in in_query)
+        page = user.client.get(page["next"], headers=headers).json()
+        assert [record["id"] for record in page["records"]] == [record_id]
+    assert page["next"] is None
+
+
 def test_a_list_can_have_one_filename_only(user: User) -> None:
     name = "a & ß.wav"
     failed = str(user.wait(upload(user, undecodable_wav(), name))["id"])
@@ -175,7 +203,7 @@ def test_a_list_can_have_one_filename_only(user: User) -> None:
     upload(user, SHORT_WAV, "b.wav")
     page = listed(user, filename=name, limit="1")
     assert [record["id"] for record in page["records"]] == [kept]
-    older = user.client.get(f"{page['next']}&token={user.token}").json()
+    older = user.client.get(str(page["next"])).json()
     assert [record["id"] for record in older["records"]] == [failed]
     assert older["next"] is None
     assert listed(user, filename="\0")["records"] == []

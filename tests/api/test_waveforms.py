@@ -57,7 +57,7 @@ def test_the_binary_format_holds_the_same(user: User) -> None:
         waveform(user, record_id, accept="application/octet-stream"),
     ):
         assert answer.headers["Content-Type"] == "application/octet-stream"
-        assert answer.headers["Vary"] == "Accept"
+        assert answer.headers["Vary"] == "Accept, Authorization"
         header, data = answer.content[:24], answer.content[24:]
         scale, length = sent["samples_per_pixel"], sent["length"]
         assert struct.unpack("<iIiiIi", header) == (2, 1, 44100, scale, length, 1)

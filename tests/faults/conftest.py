@@ -213,6 +213,13 @@ def one_worker(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture
 def service(stack: Stack, user: User, one_worker: None) -> Iterator[Service]:
+    with service_of(stack, user) as service:
+        yield service
+
+
+@contextmanager
+def service_of(stack: Stack, user: User) -> Iterator[Service]:
+    """Look into the stack. At the end let its ffmpegs go on, and check that nothing remains of the test."""
     engine = create_engine(stack.environment["DATABASE_URL"], pool_pre_ping=True)
     socket = stack.environment["REDIS_URL"].removeprefix("redis+socket://")
     with Redis(unix_socket_path=socket) as redis:

@@ -44,3 +44,38 @@ def test_an_impossible_value_is_an_error(
 
 def test_secrets_are_not_printed() -> None:
     assert "hunter2" not in f"{Settings()!r} {Settings()}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"REGISTRATION": "closed"}, "REGISTRATION=closed needs ADMIN_TOKEN"),
+        ({"REGISTRATION": "shut"}, "registration"),
+        ({"ADMIN_TOKEN": "hunter2"}, "admin_token"),
+        ({"LINK_TTL_S": "60"}, "LINK_TTL_S needs LINK_KEYS"),
+        ({"LINK_TTL_S": "60", "LINK_KEYS": " , "}, "LINK_TTL_S needs LINK_KEYS"),
+        ({"LINK_KEYS": "0123456789abcdef,hunter2"}, "at least 16 characters"),
+        ({"LINK_TTL_S": "0", "LINK_KEYS": "0123456789abcdef"}, "link_ttl_s"),
+        ({"CORS_ORIGINS": "https://example.com/"}, "https://example.com/ is not an origin"),
+        ({"CORS_ORIGINS": "*,example.com"}, "example.com is not an origin"),
+        ({"CORS_ORIGINS": "https://Example.com"}, "is not an origin"),
+        ({"CORS_ORIGINS": "https://"}, "is not an origin"),
+        ({"CORS_ORIGINS": "null"}, "is not an origin"),
+    ],
+)
+def test_settings_that_do_not_fit_are_explained(
+    variables: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=sentence) as refused:
+        Settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINK_KEYS", "0123456789abcdef, fedcba9876543210")
+    monkeypatch.setenv("CORS_ORIGINS", "https://example.com,http://localhost:3000, *")
+    settings = Settings()
+    assert settings.signing_keys == ["0123456789abcdef", "fedcba9876543210"]
+    assert settings.allowed_origins == ["https://example.com", "http://localhost:3000", "*"]

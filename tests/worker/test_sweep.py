@@ -56,6 +56,17 @@ def test_ready_jobs_are_published_after_a_redis_wipe() -> None:
     assert _queued(queue.CLIPS) == clip
 
 
+def test_expired_idempotency_keys_are_removed() -> None:
+    key = ("alexander", b"key")
+    db_call(db.idempotency.take, key, b"request", b"salt")
+    _sweep()
+    assert db_call(db.idempotency.is_taken, key)
+    with db.transaction() as session:
+        session.execute(text("UPDATE idempotency_keys SET expires_at = now() - interval '1 s'"))
+    _sweep()
+    assert not db_call(db.idempotency.is_taken, key)
+
+
 def test_queued_jobs_are_not_published_again() -> None:
     rows.add_record(5)
     _sweep()

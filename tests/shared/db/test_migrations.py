@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from local.stack import Stack
@@ -18,12 +20,12 @@ from shared.db import engine
 from tests.conftest import ROOT, fresh_settings, migrate, new_database
 
 MIGRATION_LOCK = 0x77617632
-SECOND = """
+NEWEST = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "newest"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -60,8 +62,9 @@ def test_an_older_database_is_upgraded(empty_database: str, tmp_path: Path) -> N
     migrate("0001")
     scripts = tmp_path / "migrations"
     shutil.copytree(ROOT / "shared/db/migrations", scripts)
-    (scripts / "versions/0004_rating.py").write_text(SECOND)
     config = Config(toml_file=ROOT / "pyproject.toml")
+    head = ScriptDirectory.from_config(config).get_current_head()
+    (scripts / "versions/newest.py").write_text(NEWEST.format(head=head))
     config.set_main_option("script_location", str(scripts))
     for _ in range(2):
         command.upgrade(config, "head")
@@ -147,3 +150,23 @@ def test_records_in_progress_survive_a_downgrade(empty_database: str) -> None:
         ("failed", "failed", 34),
         ("queued", "queued", 34),
     ]
+
+
+def test_the_token_of_each_user_stays_valid(empty_database: str) -> None:
+    """Upgraded, and downgraded again after another token was added."""
+    config = Config(toml_file=ROOT / "pyproject.toml")
+    migrate("0003")
+    old, new = (db.tokens.hash_secret(secret) for secret in ("old secret", "new secret"))
+    with db.transaction() as session:
+        insert = text("INSERT INTO users (id, name, token_hash) VALUES (:id, 'alexander', :hash)")
+        session.execute(insert, {"id": UUID(int=1), "hash": old})
+    migrate()
+    with db.transaction() as session:
+        identity = db.tokens.identify(session, "old secret")
+        assert identity is not None
+        assert identity.user_id == UUID(int=1)
+        session.add(db.Token(user_id=UUID(int=1), name="another", token_hash=new))
+    command.downgrade(config, "0003")
+    with db.transaction() as session:
+        (kept,) = session.scalars(text("SELECT token_hash FROM users"))
+        assert bytes(kept) == old

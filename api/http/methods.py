@@ -1,0 +1,68 @@
+"""Answers HEAD and OPTIONS on every path, and names the allowed methods of a path in each 405.
+
+A HEAD request runs the endpoint of GET up to the head of its answer, and never waits: it has the preference `wait=0`.
+"""
+
+import asyncio
+from contextlib import suppress
+from http import HTTPStatus
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.routing import Match, Mount, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+ROUTED = ("DELETE", "GET", "PATCH", "POST", "PUT")
+NOT_FOR_HEAD = (b"range", b"prefer")
+"""A range is for GET alone (RFC 9110, 14.2)."""
+
+
+class HeadAndOptions:
+    def __init__(self, app: ASGIApp, router: Router) -> None:
+        self._app = app
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["method"] == "HEAD":
+            await self._answer_head(scope, receive, self._naming_methods(scope, send))
+        elif scope["method"] == "OPTIONS" and (allowed := self._allowed(scope)):
+            await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
+        else:
+            await self._app(scope, receive, self._naming_methods(scope, send))
+
+    async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [pair for pair in scope["headers"] if pair[0] not in NOT_FOR_HEAD]
+        scope = {**scope, "method": "GET", "headers": [*headers, (b"prefer", b"wait=0")]}
+        # Cancelled after the head, because a stream of events does not end.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as block:
+
+                async def send_head(message: Message) -> None:
+                    await send(message)
+                    await send({"type": "http.response.body"})
+                    block.reschedule(0)
+                    await asyncio.get_running_loop().create_future()
+
+                await self._app(scope, receive, send_head)
+
+    def _naming_methods(self, scope: Scope, send: Send) -> Send:
+        async def send_with_allow(message: Message) -> None:
+            if message.get("status") == HTTPStatus.METHOD_NOT_ALLOWED:
+                MutableHeaders(scope=message)["Allow"] = self._allowed(scope)
+            await send(message)
+
+        return send_with_allow
+
+    def _allowed(self, scope: Scope) -> str:
+        """Return the methods of a path, or "" if there is no such path."""
+        found = {method for method in ROUTED if self._is_routed({**scope, "method": method})}
+        if not found:
+            return ""
+        return ", ".join(sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())))
+
+    def _is_routed(self, scope: Scope) -> bool:
+        routes = (route for route in self._router.routes if route.matches(scope)[0] == Match.FULL)
+        # Mounts hold static files. They match every method, and refuse the others themselves.
+        return any(scope["method"] == "GET" or not isinstance(route, Mount) for route in routes)

@@ -1,0 +1,100 @@
+"""`PUT /mp3/{filename}` takes a WAV and answers with its MP3, in one request: curl -T song.wav …/mp3/ -o song.mp3."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
+
+from api import uploads
+from api.changes import MAX_WAIT_S, Changes
+from api.deps import AppSettings, CurrentUser, RecordChanges
+from api.downloads import Mp3Response, send_mp3
+from api.idempotency import REPLAYED, UserKey
+from api.options import QueryOptions
+from api.preferences import Prefer, parse_wait_s
+from api.problems import problem, problem_response, responses
+from api.schemas import RecordAccepted
+from api.snapshots import Snapshot
+from api.uploads import Accepted
+from api.views import Links, RecordLinks
+from shared import errors
+from shared.db import RecordStatus
+from shared.settings import Settings
+
+router = APIRouter(tags=["records"])
+
+BODY = {
+    "requestBody": {"required": True, "content": {uploads.OCTET_STREAM: uploads.RAW_SCHEMA}},
+}
+CONVERSION_ERRORS = (errors.EncodeFailed, errors.SourceLost, errors.Wav2mp3Error)
+"""Of a record that failed."""
+
+
+@router.put(
+    "/mp3/{filename}",
+    response_class=Mp3Response,
+    openapi_extra=BODY,
+    responses={
+        **responses(*uploads.UPLOAD_ERRORS, *CONVERSION_ERRORS, media_type="audio/mpeg"),
+        202: {
+            "model": RecordAccepted,
+            "description": "The WAV is stored, and its MP3 was not ready in time. Poll `status_link`.",
+        },
+    },
+)
+async def convert_wav(
+    request: Request,
+    filename: Annotated[str, Path(examples=["song.wav"], description="Name of the WAV.")],
+    user_id: CurrentUser,
+    options: QueryOptions,
+    settings: AppSettings,
+    links: RecordLinks,
+    changes: RecordChanges,
+    key: UserKey,
+    prefer: Prefer = None,
+) -> Response:
+    """Upload a WAV as the body and get its MP3 as the answer, as `curl -T song.wav …/mp3/ -o song.mp3` does.
+
+    If the MP3 is not ready within 30 s, or the seconds of `Prefer: wait=N`, the answer is a 202 with the links of the
+    record. The record stays in every case; `Location` is its status link. A record that failed is answered with its
+    problem. A repeated Idempotency-Key gets the MP3 of the record that the first request created.
+    """
+    body = uploads.raw_body(request, filename)
+    accepted = await uploads.receive(request, body, user_id, options, settings, key)
+    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
+    record = await _wait(request, accepted.record_id, wait_s, changes)
+    answer = await _answer(record, accepted, links, settings)
+    answer.headers["Location"] = links.status(accepted.record_id)
+    if accepted.is_replayed:
+        answer.headers.update(REPLAYED)
+    if prefer and wait_s:
+        answer.headers["Preference-Applied"] = f"wait={wait_s}"
+    return answer
+
+
+async def _wait(request: Request, record_id: UUID, wait_s: int, changes: Changes) -> Snapshot:
+    """Return the record once it is final or the wait is over."""
+    if wait_s:
+        try:
+            return await changes.wait_until_final(request, record_id, wait_s)
+        except (errors.TooManyWaiting, errors.ShuttingDown):
+            pass  # The WAV is stored: the client must not upload it again.
+    return await changes.load(record_id)
+
+
+async def _answer(
+    record: Snapshot, accepted: Accepted, links: Links, settings: Settings
+) -> Response:
+    if record.is_gone:
+        raise errors.RecordGone
+    if record.status == RecordStatus.FAILED:
+        return problem_response(problem(record.error_code or "", record.error_detail or ""))
+    if record.status == RecordStatus.DONE:
+        return await asyncio.to_thread(send_mp3, record, settings)
+    status = RecordStatus(record.status)
+    body = uploads.describe_accepted(accepted, record.user_id, links, status)
+    return JSONResponse(
+        body.model_dump(mode="json"), 202, uploads.accepted_headers(accepted, links)
+    )

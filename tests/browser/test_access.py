@@ -1,0 +1,151 @@
+"""The page of a service that creates no users by itself, and whose links expire."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Response, Route, expect
+
+from tests.api.conftest import AnotherApi, StartApi, start_api  # noqa: F401 -- a fixture
+from tests.browser.conftest import WAV, become, count_uploads, wait_for, wait_until_started
+from tests.browser.test_accessibility import violations
+from tests.conftest import User
+from tests.wavs import build, sine
+
+CAN_PLAY = "document.querySelector('#player audio').readyState > 0"
+ADMIN_TOKEN = "the operator's token"
+
+
+@pytest.fixture(scope="module")
+def strict_api(start_api: StartApi) -> AnotherApi:  # noqa: F811
+    """An API with closed registration and links that expire."""
+    return start_api(
+        {
+            "REGISTRATION": "closed",
+            "ADMIN_TOKEN": ADMIN_TOKEN,
+            "LINK_TTL_S": "3600",
+            "LINK_KEYS": "a key of the operator",
+        }
+    )
+
+
+@pytest.fixture
+def member(strict_api: AnotherApi) -> User:
+    """A user that the operator created."""
+    headers = {"X-Admin-Token": ADMIN_TOKEN}
+    created = strict_api.client.post("/users", json={"name": "clara"}, headers=headers).json()
+    return User(strict_api.client, created["id"], created["token"])
+
+
+@pytest.fixture
+def strict_page(page: Page, strict_api: AnotherApi) -> Page:
+    page.goto(strict_api.url)
+    wait_until_started(page)
+    return page
+
+
+def enter(page: Page, user: User) -> None:
+    dialog = page.get_by_role("dialog", name="A token is needed")
+    expect(dialog).to_contain_text("This service creates no users by itself.")
+    dialog.get_by_label("User id").fill(user.id)
+    dialog.get_by_label("Token").fill(user.token)
+    dialog.get_by_label("Token").press("Enter")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_closed_service_asks_at_the_start(strict_page: Page, member: User, wav: Path) -> None:
+    expect(strict_page.get_by_role("dialog")).to_be_visible()
+    assert violations(strict_page) == []
+    enter(strict_page, member)
+    strict_page.set_input_files("#files", wav)
+    expect(strict_page.locator("#records li")).to_have_class("done")
+    strict_page.reload()
+    wait_until_started(strict_page)
+    expect(strict_page.locator("#records .name")).to_have_text(["one"])
+    expect(strict_page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_upload_asks_again_after_cancel(strict_page: Page, member: User, wav: Path) -> None:
+    strict_page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    strict_page.set_input_files("#files", wav)
+    enter(strict_page, member)
+    expect(strict_page.locator("#records li")).to_have_class("done")
+
+
+def test_a_revoked_token_asks_for_another(strict_page: Page, member: User) -> None:
+    headers = {"Authorization": f"Bearer {member.token}"}
+    created = member.client.post("/users/me/tokens", json={"name": "page"}, headers=headers).json()
+    become(strict_page, User(member.client, member.id, created["token"]))
+    expect(strict_page.get_by_role("dialog")).to_have_count(0)
+    path = f"/users/me/tokens/{created['id']}"
+    assert member.client.delete(path, headers=headers).status_code == 204
+    strict_page.reload()
+    wait_until_started(strict_page)
+    enter(strict_page, member)
+
+
+def test_the_list_works_with_expiring_links(strict_page: Page, member: User) -> None:
+    answer = member.upload(WAV, "one.wav").json()
+    member.client.get(answer["status_link"], headers={"Prefer": "wait=30"})
+    answers: list[Response] = []
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
+    strict_page.on("response", note)
+    become(strict_page, member)
+    expect(strict_page.locator("#records li")).to_have_class("done")
+    strict_page.locator("#records .play").click()
+    wait_for(strict_page, CAN_PLAY)
+    with strict_page.expect_download() as download:
+        strict_page.locator("#records .download").click()
+    assert download.value.path().read_bytes()[:3] == b"ID3"
+    assert any("/waveform" in answer.url for answer in answers)
+    assert [answer.url for answer in answers if answer.status >= 400] == []
+
+
+def test_the_player_goes_on_with_a_fresh_link(page: Page, user: User) -> None:
+    user.convert(WAV, "one.wav")
+    become(page, user)
+    expect(page.locator("#records li")).to_have_class("done")
+    held: list[Route] = []
+
+    def hold_old(route: Route) -> None:
+        if "signature=" in route.request.url:
+            route.continue_()
+        else:
+            held.append(route)
+
+    def freshen(route: Route) -> None:
+        shown = route.fetch()
+        fresh = shown.text().replace("&user_id=", "&expires=1&signature=x&user_id=")
+        route.fulfill(response=shown, body=fresh)
+
+    page.route("**/record?id=*", hold_old)
+    with page.expect_request("**/record?id=*"):
+        page.locator("#records .play").click()
+    page.route("**/records?limit=*", freshen)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#records .download")).to_have_attribute("href", re.compile("signature="))
+    for route in held:
+        route.fulfill(status=410)
+    wait_for(page, CAN_PLAY)
+    assert "signature=" in page.evaluate("document.querySelector('#player audio').currentSrc")
+
+
+def test_a_new_user_learns_the_limits_too(
+    start_api: StartApi,  # noqa: F811
+    page: Page,
+    wav: Path,
+    tmp_path: Path,
+) -> None:
+    page.goto(start_api({"MAX_UPLOAD_BYTES": str(2 * len(WAV))}).url)
+    wait_until_started(page)
+    page.set_input_files("#files", wav)
+    expect(page.locator("#records li.done")).to_have_count(1)
+    large = tmp_path / "large.wav"
+    large.write_bytes(build(sine(4000)))
+    sent = count_uploads(page)
+    page.set_input_files("#files", large)
+    expect(page.locator("#records li.failed")).to_contain_text("larger than the service accepts")
+    assert sent == []
