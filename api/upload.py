@@ -48,7 +48,7 @@ class Upload:
         self._options = options
         self._settings = settings
         self._filename = filename
-        self._fields: list[tuple[str, bytearray]] = []
+        self._fields: list[tuple[PartHead, bytearray]] = []
         self._buffer = bytearray()
         self._writer: SourceWriter | None = None
         self.reservation = Reservation(user_id, announced_bytes, settings, key)
@@ -92,7 +92,7 @@ class Upload:
             raise BadUpload(
                 f"The field `{head.name}` comes after the file. Put all fields before `{PART_NAME}`."
             )
-        self._fields.append((head.name, bytearray()))
+        self._fields.append((head, bytearray()))
         return self._fields[-1][1]
 
     async def _start_file(self, head: PartHead) -> None:
@@ -100,7 +100,7 @@ class Upload:
             raise BadUpload(f"Send the WAV as `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'.")
         if self._writer is not None:
             raise BadUpload("The upload contains two files. Send each in its own request.")
-        fields = [(name, _decode(value)) for name, value in self._fields]
+        fields = [(field.name, _decode(value, field.charset)) for field, value in self._fields]
         self._options = add_form_fields(self._options, fields)
         options = self._options.conversion()
         filename = clean_filename(self._filename or head.filename)
@@ -177,9 +177,9 @@ async def _after_empty_chunk(chunks: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield chunk
 
 
-def _decode(value: bytearray) -> str:
-    """Decode a form field: UTF-8, or Latin-1 from old clients."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+def _decode(value: bytearray, charset: str) -> str:
+    """Decode a form field: the charset that it names, else UTF-8, else Latin-1 from old clients."""
+    for each in (charset, "utf-8"):
+        with suppress(LookupError, UnicodeDecodeError):
+            return value.decode(each)
+    return value.decode("latin-1")

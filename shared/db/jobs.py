@@ -74,6 +74,7 @@ class EncodedSegment:
     attempt: int
     samples: int
     peak_db: float | None
+    flaws: dict[str, int] | None
 
 
 def create(
@@ -218,7 +219,12 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
 
 
 def finish_encode(
-    session: Session, held: Claim, *, samples: int, peak_db: float | None = None
+    session: Session,
+    held: Claim,
+    *,
+    samples: int,
+    peak_db: float | None = None,
+    flaws: dict[str, int] | None = None,
 ) -> bool:
     """Mark an encode job as done: its part is durable and holds `samples` of the source.
 
@@ -227,7 +233,7 @@ def finish_encode(
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
     _lock_record(session, held)
     done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, held, waiting_for=None, peak_db=peak_db, **done)
+    return _change(session, held, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
 
 
 def release_next(session: Session, record_id: UUID) -> Job | None:
@@ -270,7 +276,7 @@ def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
 def encoded_segments(session: Session, record_id: UUID) -> list[EncodedSegment]:
     """Return the finished encode jobs of a record, in order."""
     rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples, Job.peak_db)
+        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
         .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
         .order_by(Job.index)
     )

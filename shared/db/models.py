@@ -194,6 +194,8 @@ class Job(Base):
     """Grows while its worker holds the lease."""
     peak_db: Mapped[float | None]
     """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
+    flaws: Mapped[dict[str, Any] | None]
+    """The counts of damaged samples in an encoded segment, by kind."""
 
 
 class Worker(Base):
