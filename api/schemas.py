@@ -130,6 +130,21 @@ class Problem(BaseModel):
     )
 
 
+class WaveformView(BaseModel):
+    """The lowest and the highest sample of each pixel, in the format of BBC audiowaveform, version 2."""
+
+    version: int = Field(examples=[2])
+    channels: int = Field(examples=[1], description="All channels of the MP3 are drawn as one.")
+    sample_rate: int = Field(examples=[44100])
+    samples_per_pixel: int = Field(examples=[512])
+    bits: int = Field(examples=[8])
+    length: int = Field(examples=[2], description="Number of pixels.")
+    data: list[int] = Field(
+        examples=[[-12, 14, -60, 57]],
+        description="Minimum and maximum of each pixel, from -128 to 127.",
+    )
+
+
 class FilenameTakenProblem(Problem):
     record_id: UUID | None = Field(
         examples=[RECORD_ID],
