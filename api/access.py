@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import QueryParams
 
 from api.deps import authenticate_owner
+from shared import links
 from shared.errors import (
     BadCredentials,
     BadRequest,
@@ -19,8 +20,8 @@ from shared.errors import (
     TooManyBadCredentials,
     Wav2mp3Error,
 )
+from shared.links import LinkKind, LinkSigner
 from shared.settings import get_settings
-from shared.signed_links import LinkKind, LinkSigner
 
 LINK_ERRORS = (BadCredentials, TooManyBadCredentials, BadSignature, LinkExpired)
 LINK_QUERY = {
@@ -50,11 +51,7 @@ MAX_EXPIRES_CHARS = 20
 
 @cache
 def link_signer() -> LinkSigner | None:
-    """Return None if links do not expire."""
-    settings = get_settings()
-    if settings.link_ttl_s is None:
-        return None
-    return LinkSigner(settings.signing_keys, settings.link_ttl_s)
+    return links.link_signer(get_settings())
 
 
 class _Open:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import structlog
 from fastapi import APIRouter, Response
@@ -15,7 +16,7 @@ from api.problems import responses
 from api.schemas import Components
 from api.volume import require_volume
 from shared import db, media, queue
-from shared.db import UNFINISHED_JOB, Job, JobState, Record
+from shared.db import UNFINISHED_JOB, Job, JobKind, JobState, Record
 from shared.errors import NotReady
 from shared.settings import get_settings
 
@@ -37,13 +38,14 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", responses=responses(NotReady))
 def ready() -> Components:
-    """Check PostgreSQL, Redis, the media volume, and that a worker and the sweeper are alive."""
-    checks = {
+    """Check PostgreSQL, Redis, the media volume, and that the worker, sweeper and sender of webhooks are alive."""
+    checks: dict[str, Callable[[], None]] = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
         "volume": _check_volume,
-        "workers": _check_workers,
+        "workers": partial(_check_alive, "main"),
         "sweeper": _check_sweeper,
+        "deliveries": partial(_check_alive, "deliveries"),
     }
     states = {name: _run_check(name, check) for name, check in checks.items()}
     if set(states.values()) != {"ok"}:
@@ -79,10 +81,10 @@ def _check_volume() -> None:
         raise OSError("less than MIN_FREE_BYTES is free")
 
 
-def _check_workers() -> None:
+def _check_alive(role: str) -> None:
     with db.transaction() as session:
-        if not db.workers.alive(session, "main"):
-            raise RuntimeError("no worker is alive")
+        if not db.workers.alive(session, role):
+            raise RuntimeError(f"no worker of the role {role} is alive")
 
 
 def _check_sweeper() -> None:
@@ -108,7 +110,12 @@ class _Gauges(Collector):
             )
             by_state = session.execute(
                 select(Job.state, func.count())
-                .where(Job.state.in_(UNFINISHED_JOB))
+                .where(Job.kind != JobKind.DELIVER, Job.state.in_(UNFINISHED_JOB))
+                .group_by(Job.state)
+            ).all()
+            deliveries_by_state = session.execute(
+                select(Job.state, func.count())
+                .where(Job.kind == JobKind.DELIVER)
                 .group_by(Job.state)
             ).all()
             alive = len(db.workers.alive(session, "main"))
@@ -119,6 +126,11 @@ class _Gauges(Collector):
         jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
         for state, count in by_state:
             jobs.add_metric([state], count)
+        deliveries = GaugeMetricFamily(
+            "wav2mp3_deliveries", "Webhook deliveries by state", labels=["state"]
+        )
+        for state, count in deliveries_by_state:
+            deliveries.add_metric([state], count)
         waits = GaugeMetricFamily(
             "wav2mp3_jobs_waiting", "Jobs that wait for a resource", labels=["resource"]
         )
@@ -126,6 +138,7 @@ class _Gauges(Collector):
         yield from (
             records,
             jobs,
+            deliveries,
             waits,
             GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive),
         )

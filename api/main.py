@@ -30,6 +30,7 @@ from api import (
     tokens,
     users,
     waveforms,
+    webhooks,
 )
 from api.changes import Changes
 from api.http import (
@@ -99,11 +100,13 @@ def create_app() -> FastAPI:
         openapi_tags=TAGS,
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
+        webhooks=webhooks.events,
     )
     problems.install(app)
     for resource in (
         users,
         tokens,
+        webhooks,
         records,
         mp3,
         retries,

@@ -3,9 +3,11 @@
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
+from api.generators import suit_generators
+from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem, WaveformView
 from shared.settings import Settings
 
 TAGS = [
@@ -13,6 +15,10 @@ TAGS = [
     {
         "name": "records",
         "description": "A record is one uploaded WAV and its conversion: upload, follow, download, list, delete.",
+    },
+    {
+        "name": "webhooks",
+        "description": "Events that the service posts to the `callback_url` of an upload.",
     },
     {"name": "health", "description": "Liveness, readiness and Prometheus metrics, for operators."},
 ]
@@ -32,14 +38,15 @@ ADMIN_SCHEMES = {
 REF_TEMPLATE = "#/components/schemas/{model}"
 
 
-def schema_ref(model: type[Problem]) -> dict[str, str]:
+def schema_ref(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": REF_TEMPLATE.format(model=model.__name__)}
 
 
 def complete_description(app: FastAPI, settings: Settings) -> None:
     """Add the schemas that `problems.responses` refers to, and the security that the settings ask for."""
     models: list[Any] = [
-        (model, "serialization") for model in (Problem, FilenameTakenProblem, NotReadyProblem)
+        (model, "serialization")
+        for model in (Problem, FilenameTakenProblem, NotReadyProblem, WaveformView)
     ]
     _, described = models_json_schema(models, ref_template=REF_TEMPLATE)
     generate = app.openapi
@@ -53,6 +60,7 @@ def complete_description(app: FastAPI, settings: Settings) -> None:
             schema["paths"]["/users"]["post"]["security"] = [{name: []} for name in ADMIN_SCHEMES]
         if settings.link_ttl_s is not None:
             _describe_links(schema["paths"])
+        suit_generators(schema)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

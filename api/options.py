@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, ValidationError, WithJsonSchema
 
+from api.callbacks import MAX_URL_CHARS, check_url
 from shared.errors import BadOptions
 from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, bitrates_kbps, check_options
 from shared.mpeg import SAMPLE_RATES_HZ
@@ -102,13 +103,37 @@ class RecordOptions(Tags):
         return self.model_dump(include=set(Tags.model_fields), exclude_none=True)
 
 
+CallbackUrl = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "format": "uri", "maxLength": MAX_URL_CHARS}),
+    AfterValidator(check_url),
+]
+
+
 class UploadOptions(RecordOptions):
+    _base_url: str = PrivateAttr("")
+
+    callback_url: CallbackUrl | None = Field(
+        None,
+        examples=["https://example.com/hook"],
+        description="The service posts a signed event to this http or https URL when the record is done, has failed or "
+        "expires. Needs a secret from POST /users/me/webhook-secret.",
+    )
     if_exists: Literal["fail", "replace", "rename"] = Field(
         "fail",
         examples=["rename"],
         description="If you already have a record with this filename: `fail` refuses the upload, `replace` deletes "
         "that record once the upload is accepted, and `rename` adds a number to the new filename.",
     )
+
+    def note_base_url(self, url: str) -> None:
+        """Note the address that the request used. The links in the record's webhooks begin with it."""
+        self._base_url = url
+
+    @property
+    def callback(self) -> tuple[str, str] | None:
+        """Return the callback URL, and the base of the links that are sent to it."""
+        return None if self.callback_url is None else (self.callback_url, self._base_url)
 
 
 def add_form_fields(query: UploadOptions, sent: Iterable[tuple[str, str]]) -> UploadOptions:
@@ -128,8 +153,11 @@ def add_form_fields(query: UploadOptions, sent: Iterable[tuple[str, str]]) -> Up
     return query.model_copy(update=form.model_dump(exclude_unset=True))
 
 
-async def _query_options(options: Annotated[UploadOptions, Query()]) -> UploadOptions:
+async def _query_options(
+    request: Request, options: Annotated[UploadOptions, Query()]
+) -> UploadOptions:
     options.conversion()
+    options.note_base_url(str(request.base_url))
     return options
 
 

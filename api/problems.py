@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.generators import binary_content
 from api.http import status_title
 from api.openapi import schema_ref
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
@@ -49,6 +50,7 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.BadRange: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.BadUpload: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadOptions: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NoWebhookSecret: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownParameter: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BadRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -140,10 +142,8 @@ def responses(
         status: _describe(errors_of_status) for status, errors_of_status in by_status.items()
     }
     if media_type is not None:
-        # Generators of clients read a binary body only from a schema that says so.
         is_text = media_type.startswith("text/")
-        body = {} if is_text else {"schema": {"type": "string", "format": "binary"}}
-        described[200] = {"content": {media_type: body}}
+        described[200] = {"content": {media_type: {}} if is_text else binary_content(media_type)}
     return described
 
 

@@ -16,7 +16,7 @@ from api.deps import (
     RecordId,
 )
 from api.idempotency import UserKey
-from api.options import QueryOptions, UploadOptions
+from api.options import QueryOptions
 from api.preferences import Prefer, parse_wait_s
 from api.problems import responses
 from api.schemas import RecordAccepted, RecordPage, RecordView
@@ -29,20 +29,24 @@ from shared.db import GONE, Record, RecordStatus
 
 router = APIRouter(tags=["records"])
 
-FORM_PROPERTIES = {
-    # Before the file, as the form must have them.
-    **UploadOptions.model_json_schema(ref_template="{model}")["properties"],
-    PART_NAME: {"type": "string", "format": "binary"},
-}
 BODY = {
     "requestBody": {
         "required": True,
         "content": {
             "multipart/form-data": {
                 "schema": {
+                    "title": "UploadForm",
                     "type": "object",
                     "required": [PART_NAME],
-                    "properties": FORM_PROPERTIES,
+                    # Without the options: generated clients send required fields first, so the file, and then
+                    # each default, which may contradict the query.
+                    "properties": {
+                        PART_NAME: {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The WAV, with its filename.",
+                        }
+                    },
                 }
             },
             uploads.OCTET_STREAM: uploads.RAW_SCHEMA,

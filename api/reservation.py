@@ -113,6 +113,7 @@ class Reservation:
                 self._settings,
                 announced_bytes=self._announced_bytes,
                 replaces=options.if_exists == "replace",
+                callback=options.callback,
             )
             self._key.store(session, record_id=record_id)
         self.record_id, self.filename = record_id, filename

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.options import RecordOptions
-from shared.db import RecordStatus
+from shared.db import Event, RecordStatus
 
 Name = Annotated[
     str,
@@ -130,6 +130,21 @@ class Problem(BaseModel):
     )
 
 
+class WaveformView(BaseModel):
+    """The lowest and the highest sample of each pixel, in the format of BBC audiowaveform, version 2."""
+
+    version: int = Field(examples=[2])
+    channels: int = Field(examples=[1], description="All channels of the MP3 are drawn as one.")
+    sample_rate: int = Field(examples=[44100])
+    samples_per_pixel: int = Field(examples=[512])
+    bits: int = Field(examples=[8])
+    length: int = Field(examples=[2], description="Number of pixels.")
+    data: list[int] = Field(
+        examples=[[-12, 14, -60, 57]],
+        description="Minimum and maximum of each pixel, from -128 to 127.",
+    )
+
+
 class FilenameTakenProblem(Problem):
     record_id: UUID | None = Field(
         examples=[RECORD_ID],
@@ -145,6 +160,7 @@ class Components(BaseModel):
     volume: str
     workers: str
     sweeper: str
+    deliveries: str
 
 
 class NotReadyProblem(Problem, Components):
@@ -160,6 +176,33 @@ class TargetView(BaseModel):
     sample_rate_hz: int
     channels: int
     gain_db: float
+
+
+class WebhookView(BaseModel):
+    """The newest event for the record's `callback_url`. It is sent until the receiver answers 2xx, for about a day."""
+
+    origin: str = Field(
+        examples=["https://example.com"],
+        description="Scheme, host and port of `callback_url`. Its other parts may contain a password.",
+    )
+    event: Event | None = Field(
+        None, examples=["record.done"], description="Null before the first event."
+    )
+    attempts: int = Field(0, examples=[1])
+    last_status: int | None = Field(
+        None,
+        examples=[200],
+        description="Status of the receiver's last answer, or null if it did not answer.",
+    )
+    last_error: str | None = Field(
+        None,
+        examples=["The receiver did not answer within 15 s."],
+        description="The reason why the last attempt failed. Null after success.",
+    )
+    delivered_at: datetime | None = None
+    next_attempt_at: datetime | None = Field(
+        None, description="Null once the event is delivered or given up."
+    )
 
 
 class RecordView(BaseModel):
@@ -199,6 +242,29 @@ class RecordView(BaseModel):
     )
     download_link: str | None = Field(
         examples=[DOWNLOAD_LINK], description="Null until the MP3 is ready."
+    )
+    webhook: WebhookView | None = Field(
+        description="Null without `callback_url`, and in the events themselves."
+    )
+
+
+class RecordEvent(BaseModel):
+    """The body of a webhook."""
+
+    type: Event = Field(examples=["record.done"])
+    timestamp: datetime = Field(
+        description="The time of the event. Repeated attempts have the same."
+    )
+    data: RecordView = Field(description="The record as it was then.")
+
+
+class WebhookSecret(BaseModel):
+    secret: str = Field(
+        examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw1q3Wm0pXu2E="],
+        description="Keep it secret. The service does not show it again.",
+    )
+    previous_valid_until: datetime | None = Field(
+        description="Until then each event has a second signature, by your previous secret. Null if you had none."
     )
 
 

@@ -1,6 +1,6 @@
 """A record as it is at one moment, with the progress of its jobs. One query reads any number of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,7 +8,17 @@ from uuid import UUID
 from sqlalchemy import Connection, Float, Select, bindparam, case, cast, func, select
 
 from shared import db
-from shared.db import ACTIVE, FINISHED, GONE, Job, JobKind, JobState, Record, RecordStatus
+from shared.db import (
+    ACTIVE,
+    FINISHED,
+    GONE,
+    Delivery,
+    Job,
+    JobKind,
+    JobState,
+    Record,
+    RecordStatus,
+)
 
 
 class Snapshot(NamedTuple):
@@ -28,10 +38,13 @@ class Snapshot(NamedTuple):
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
+    callback_url: str | None
     encoded: float | None
     """Encoded fraction of the audio. None before the conversion and after success."""
     waits_for_storage: bool | None
     queue_position: int | None = None
+    delivery: Mapping[str, Any] | None = None
+    """The newest delivery to the callback URL, as `schemas.WebhookView` has it."""
 
     @property
     def is_final(self) -> bool:
@@ -92,9 +105,36 @@ def read(
     connection: Connection, query: Select[Any], parameters: Mapping[str, Any] | None = None
 ) -> list[Snapshot]:
     found = [Snapshot(*row) for row in connection.execute(query, parameters)]
+    called = [each.id for each in found if each.callback_url is not None]
+    if called:
+        deliveries = _newest_deliveries(connection, called)
+        found = [each._replace(delivery=deliveries.get(each.id)) for each in found]
     waiting = [each.id for each in found if each.status == RecordStatus.QUEUED]
     if not waiting:
         return found
     rows = connection.execute(POSITIONS, {"ids": waiting})
     positions = {row.record_id: row.position for row in rows}
     return [each._replace(queue_position=positions.get(each.id)) for each in found]
+
+
+def _newest_deliveries(
+    connection: Connection, called: Sequence[UUID]
+) -> dict[UUID, Mapping[str, Any]]:
+    is_waiting = Job.state.in_((JobState.READY, JobState.RUNNING))
+    newest = (
+        select(
+            Job.record_id,
+            Delivery.event,
+            Job.attempt.label("attempts"),
+            Delivery.last_status,
+            Delivery.last_error,
+            Delivery.delivered_at,
+            case((is_waiting, Job.run_at)).label("next_attempt_at"),
+        )
+        .join(Delivery, Delivery.job_id == Job.id)
+        .where(Job.record_id.in_(called))
+        .distinct(Job.record_id)
+        .order_by(Job.record_id, Job.index.desc())
+    )
+    rows = (dict(row) for row in connection.execute(newest).mappings())
+    return {row.pop("record_id"): row for row in rows}

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from api import conversion
+from api.callbacks import check_delivery
 from api.http import Multipart, PartHead, RawBody, clean_filename
 from api.idempotency import Key
 from api.options import UploadOptions, add_form_fields
@@ -68,7 +69,7 @@ class Upload:
         self._options = options
         self._settings = settings
         self._filename = filename
-        self._fields: list[tuple[str, bytearray]] = []
+        self._fields: list[tuple[PartHead, bytearray]] = []
         self._buffer = Buffer()
         self._writing: asyncio.Future[None] | None = None
         self._writer: SourceWriter | None = None
@@ -119,7 +120,7 @@ class Upload:
             raise BadUpload(
                 f"The field `{head.name}` comes after the file. Put all fields before `{PART_NAME}`."
             )
-        self._fields.append((head.name, bytearray()))
+        self._fields.append((head, bytearray()))
         return self._fields[-1][1]
 
     async def _start_file(self, head: PartHead) -> None:
@@ -127,9 +128,12 @@ class Upload:
             raise BadUpload(f"Send the WAV as `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'.")
         if self._writer is not None:
             raise BadUpload("The upload contains two files. Send each in its own request.")
-        fields = [(name, _decode(value)) for name, value in self._fields]
+        fields = [(field.name, _decode(value, field.charset)) for field, value in self._fields]
         self._options = add_form_fields(self._options, fields)
         options = self._options.conversion()
+        if (url := self._options.callback_url) is not None:
+            check = partial(check_delivery, self._user_id, url, self._settings)
+            await self.reservation.run(check)
         filename = clean_filename(self._filename or head.filename)
         await self.reservation.reserve(filename, self._options)
         assert self.reservation.record_id is not None
@@ -217,9 +221,9 @@ async def _after_empty_chunk(chunks: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield chunk
 
 
-def _decode(value: bytearray) -> str:
-    """Decode a form field: UTF-8, or Latin-1 from old clients."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
+def _decode(value: bytearray, charset: str) -> str:
+    """Decode a form field: the charset that it names, else UTF-8, else Latin-1 from old clients."""
+    for each in (charset, "utf-8"):
+        with suppress(LookupError, UnicodeDecodeError):
+            return value.decode(each)
+    return value.decode("latin-1")

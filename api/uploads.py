@@ -27,7 +27,9 @@ from shared.settings import Settings
 POLL_AFTER_S = 1
 OCTET_STREAM = "application/octet-stream"
 RAW_TYPES = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", OCTET_STREAM)
-PLAIN_NAMES = re.compile("curl/|Mozilla/|wav2mp3-client")
+PLAIN_NAMES = re.compile(
+    "curl/|Mozilla/|wav2mp3-client|python-requests/|python-httpx/|python-urllib3/|node|undici|Go-http-client|libwww-perl"
+)
 """User agents that never percent-encode filenames."""
 RAW_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
 UPLOAD_ERRORS = (
@@ -39,6 +41,7 @@ UPLOAD_ERRORS = (
     errors.RecordGone,
     errors.UploadTooLarge,
     errors.NotMultipart,
+    errors.NoWebhookSecret,
     errors.NotAWav,
     errors.BadUpload,
     errors.BadOptions,
@@ -68,7 +71,8 @@ def form_or_raw_body(request: Request, filename: str | None) -> Multipart | RawB
     if _media_type(content_type) not in RAW_TYPES:
         return Multipart(content_type, may_escape_names=may_escape)
     disposition = request.headers.get("content-disposition", "").encode("latin-1")
-    sent = filename or parse_disposition(disposition, may_escape=may_escape)[1]
+    _, named = parse_disposition(disposition, may_escape=may_escape, may_escape_ascii=False)
+    sent = filename or named
     if sent is None:
         raise errors.BadUpload(
             "The WAV has no filename. Add `filename=song.wav` to the query, or send the header "

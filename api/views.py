@@ -1,6 +1,5 @@
 """Turns snapshots into the records that users see, with their links."""
 
-import time
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,49 +8,21 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from api.access import link_signer
+from api.callbacks import origin
 from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView, TargetView
+from api.schemas import Problem, RecordView, TargetView, WebhookView
 from api.snapshots import Snapshot
 from shared import db, mp3_options
 from shared.db import GONE, Record, RecordStatus
 from shared.errors import RecordGone, RecordNotFound
+from shared.links import LinksToRecords
 from shared.mp3_options import Target
 from shared.settings import get_settings
-from shared.signed_links import LinkKind
 
 
-class Links:
-    """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request.
-
-    With LINK_TTL_S, links to a record are signed and expire.
-    """
-
-    def __init__(self, base_url: str) -> None:
-        self._base = base_url.rstrip("/")
-        self._signer = link_signer()
-
-    def status(self, record_id: UUID) -> str:
-        return self._of_record(record_id, "")
-
-    def events(self, record_id: UUID) -> str:
-        return self._of_record(record_id, "/events")
-
-    def waveform(self, record_id: UUID) -> str:
-        return self._of_record(record_id, "/waveform")
-
-    def download(self, record_id: UUID, user_id: UUID) -> str:
-        link = f"{self._base}/record?id={record_id}&user_id={user_id}"
-        return link + self._signature("&", LinkKind.DOWNLOAD, record_id)
-
-    def _of_record(self, record_id: UUID, path: str) -> str:
-        signature = self._signature("?", LinkKind.STATUS, record_id)
-        return f"{self._base}/records/{record_id}{path}{signature}"
-
-    def _signature(self, separator: str, kind: LinkKind, record_id: UUID) -> str:
-        if self._signer is None:
-            return ""
-        return separator + self._signer.sign(kind, record_id, time.time())
+class Links(LinksToRecords):
+    """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
     def next_page(self, request: Request, last_id: UUID) -> str:
         """Return the link after a page: the request's own, with its credentials if they were in the query."""
@@ -60,7 +31,7 @@ class Links:
 
 
 async def _links(request: Request) -> Links:
-    return Links(str(get_settings().public_url or request.base_url))
+    return Links(str(get_settings().public_url or request.base_url), link_signer())
 
 
 RecordLinks = Annotated[Links, Depends(_links)]
@@ -99,6 +70,7 @@ def view(snapshot: Snapshot, links: Links) -> RecordView:
         events_link=links.events(snapshot.id),
         waveform_link=links.waveform(snapshot.id) if is_done else None,
         download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
+        webhook=_webhook(snapshot),
     )
 
 
@@ -121,6 +93,12 @@ def _target(snapshot: Snapshot) -> TargetView | None:
         channels=target.channels,
         gain_db=target.gain_db,
     )
+
+
+def _webhook(snapshot: Snapshot) -> WebhookView | None:
+    if snapshot.callback_url is None:
+        return None
+    return WebhookView(origin=origin(snapshot.callback_url), **snapshot.delivery or {})
 
 
 def _error(snapshot: Snapshot) -> Problem | None:

@@ -9,7 +9,10 @@ from fastapi.responses import JSONResponse
 from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import AppSettings, RecordId
+from api.generators import binary_content
+from api.openapi import schema_ref
 from api.problems import responses
+from api.schemas import WaveformView
 from shared import db, errors, media
 from shared.db import RecordStatus
 from shared.waveform import Waveform
@@ -32,7 +35,12 @@ class WaveformFormat(StrEnum):
     response_class=Response,
     responses={
         **responses(*LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
-        200: {"content": {"application/json": {}, DAT: {}}},
+        200: {
+            "content": {
+                "application/json": {"schema": schema_ref(WaveformView)},
+                **binary_content(DAT),
+            }
+        },
     },
 )
 def show_waveform(

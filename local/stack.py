@@ -40,6 +40,7 @@ PROGRAM_OF_COMPONENT = {
     "volume": "api",
     "workers": "worker",
     "sweeper": "sweeper",
+    "deliveries": "deliveries",
 }
 """For each component in /health/ready, the program whose log says more."""
 

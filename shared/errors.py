@@ -292,6 +292,13 @@ class BadOptions(Wav2mp3Error):
     message = "These conversion options cannot be combined. The allowed values are listed at /docs."
 
 
+class NoWebhookSecret(Wav2mp3Error):
+    """An upload has a callback URL, and its user has no secret that could sign the deliveries."""
+
+    code = "no_webhook_secret"
+    message = "Deliveries to a `callback_url` are signed. Create your secret first, with POST /users/me/webhook-secret."
+
+
 class UnknownParameter(Wav2mp3Error):
     """A query parameter or form field that the call does not have. Always raised with the known ones as `detail`."""
 

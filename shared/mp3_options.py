@@ -18,6 +18,9 @@ MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
 _LFE = 0x8
 """The bit of the LFE in a channel mask."""
+_SPEAKERS = 0x3FFFF
+_LEFT_AND_RIGHT = {0x3, 0x30, 0xC0, 0x600}
+"""The pairs in a channel mask: front, back, front of centre, side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,15 @@ def mix_warnings(info: WavInfo, target: Target) -> list[str]:
         layout = "stereo" if target.channels == 2 else "mono"
         mixed = f"The {fmt.channels} channels were mixed to {layout}"
         warnings.append(f"{mixed} and scaled so that nothing clips.{_left_out(info, target)}")
+    if (
+        fmt.channels == 2
+        and fmt.channel_mask
+        and _lowest_two(fmt.channel_mask) not in _LEFT_AND_RIGHT
+    ):
+        warnings.append(
+            "The header gives the two channels other speakers than left and right "
+            f"(channel mask 0x{fmt.channel_mask:X}). They were read as left and right."
+        )
     if fmt.sample_rate_hz != target.sample_rate_hz:
         warnings.append(
             f"The sample rate was changed from {fmt.sample_rate_hz} to {target.sample_rate_hz} Hz."
@@ -150,12 +162,24 @@ def _left_out(info: WavInfo, target: Target) -> str:
         return ""
     if fmt.channel_mask == 0:
         return " The WAV names no speakers, so every channel went to all sides alike."
+    named = (fmt.channel_mask & _SPEAKERS).bit_count()
+    unnamed = (
+        f" The WAV names speakers for {named} of them. The others went to all sides alike."
+        if named < fmt.channels
+        else ""
+    )
     if (
         fmt.channel_mask & _LFE
         and (place := (fmt.channel_mask & (_LFE - 1)).bit_count()) < fmt.channels
     ):
-        return f" The LFE, channel {place + 1}, was left out."
-    return ""
+        return f"{unnamed} The LFE, channel {place + 1}, was left out."
+    return unnamed
+
+
+def _lowest_two(mask: int) -> int:
+    lowest = mask & -mask
+    rest = mask ^ lowest
+    return lowest | rest & -rest
 
 
 def _is_charset(name: str) -> bool:

@@ -4,7 +4,8 @@ Nothing here tries to make delivery reliable: a task may be lost or arrive twice
 the database prevents double work, and the sweeper publishes lost tasks again.
 
 Queues: `clips` for short records, so that they never wait for a long recording, and `segments` for long ones. Each has
-a retry queue for work that a dead worker left. `python -m worker` says which process reads which queues.
+a retry queue for work that a dead worker left. `deliveries` is for webhooks: they and conversions never wait for each
+other. `python -m worker` says which process reads which queues.
 """
 
 from typing import Any
@@ -22,7 +23,10 @@ RETRY_QUEUE = {CLIPS: "clips-again", SEGMENTS: "segments-again"}
 BY_PRIORITY = (*RETRY_QUEUE.values(), *RETRY_QUEUE)
 """Retried jobs first, and short records before long ones."""
 
+DELIVERIES = "deliveries"
+
 RUN_JOB = "run_job"
+DELIVER = "deliver"
 
 SOCKET_TIMEOUT_S = 2
 VISIBILITY_TIMEOUT_S = 24 * 3600
@@ -72,7 +76,7 @@ def _configure_logging(**_: object) -> None:
 def publish(job_id: int, queue: str) -> bool:
     """Publish a task that runs a job. Return False if Redis does not take it; the sweeper publishes it later."""
     try:
-        app.send_task(RUN_JOB, args=[str(job_id)], queue=queue)
+        app.send_task(DELIVER if queue == DELIVERIES else RUN_JOB, args=[str(job_id)], queue=queue)
     except OperationalError:
         return False
     return True

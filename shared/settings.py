@@ -5,8 +5,16 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, HttpUrl, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.allowed_hosts import AllowedHosts
+
+
+def _check_hosts(text: str) -> str:
+    AllowedHosts(text)
+    return text
+
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
@@ -81,6 +89,11 @@ class Settings(BaseSettings):
     """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one client address. Use 1 behind a proxy: it is one address."""
     retention_h: float | None = Field(None, gt=0)
     """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
+
+    webhook_allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] | None = None
+    """Private hosts that webhooks may reach, separated by commas: a host, host:port, address or network."""
+    webhook_timeout_s: float = Field(15, gt=0)
+    """Seconds within which a webhook's receiver must answer. Later, the delivery is tried again."""
 
     segment_s: float = Field(150, ge=5)
     """Target segment length in seconds. If a recording needs more than 12, they are up to twice as long."""

@@ -70,6 +70,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "SEGMENTS_IN_FLIGHT": "4",
         "SWEEP_INTERVAL_S": "1",
         "UPLOAD_IDLE_TIMEOUT_S": "3",
+        "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
+        "WEBHOOK_TIMEOUT_S": "2",
         "WORKER_CONCURRENCY": str(SLOTS),
     }
     with tempfile.TemporaryDirectory(prefix="wav2mp3-") as folder:

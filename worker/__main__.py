@@ -1,16 +1,23 @@
-"""Starts one process of the worker's code: `python -m worker main|clips|sweeper|flower`.
+"""Starts one process of the worker's code: `python -m worker main|clips|deliveries|sweeper|flower`.
 
-`main` and `clips` are Celery workers. `main` takes every job, WORKER_CONCURRENCY at a time. `clips` is one process that
-takes short recordings only, so that they never wait, even while long CBR recordings occupy every process of `main`.
+The first three are Celery workers. `main` takes every job that converts, WORKER_CONCURRENCY at a time. `clips` is one
+process that takes short recordings only, so that they never wait, even while long CBR recordings occupy every process
+of `main`. `deliveries` sends webhooks, in threads, because they wait for receivers.
 """
 
 from argparse import ArgumentParser
 
-from shared.queue import BY_PRIORITY, CLIPS, RETRY_QUEUE
+from shared.queue import BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE
 from shared.settings import get_settings
 from worker import sweeper, tasks
 
-QUEUES = {"main": BY_PRIORITY, "clips": (RETRY_QUEUE[CLIPS], CLIPS)}
+QUEUES = {
+    "main": BY_PRIORITY,
+    "clips": (RETRY_QUEUE[CLIPS], CLIPS),
+    "deliveries": (DELIVERIES,),
+}
+DELIVERY_THREADS = 16
+"""Each may use two connections to the database, of the pool's 20. It does so for a moment only."""
 MAX_FLOWER_TASKS = 10_000
 
 
@@ -22,6 +29,8 @@ def main() -> None:
             _start_worker("main", options.name, str(get_settings().worker_concurrency or "auto"))
         case "clips":
             _start_worker("clips", options.name, "1")
+        case "deliveries":
+            _start_worker("deliveries", options.name, str(DELIVERY_THREADS), "--pool=threads")
         case "sweeper":
             sweeper.run()
         case "flower":
@@ -31,7 +40,11 @@ def main() -> None:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m worker", description="Start a process of wav2mp3.")
     roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
-    for role, takes in (("main", "every job"), ("clips", "short recordings only")):
+    for role, takes in (
+        ("main", "every job that converts"),
+        ("clips", "short recordings only"),
+        ("deliveries", "webhooks only"),
+    ):
         worker = roles.add_parser(role, help=f"a Celery worker that takes {takes}")
         worker.add_argument("--name", default=role, help="unique among the workers of this host")
     roles.add_parser("sweeper", help="repairs what a crash left behind, and deletes old files")
@@ -41,7 +54,7 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _start_worker(role: str, name: str, concurrency: str) -> None:
+def _start_worker(role: str, name: str, concurrency: str, *more: str) -> None:
     tasks.app.worker_main(
         [
             "worker",
@@ -50,6 +63,7 @@ def _start_worker(role: str, name: str, concurrency: str) -> None:
             f"--concurrency={concurrency}",
             "--without-gossip",
             "--without-mingle",
+            *more,
         ]
     )
 

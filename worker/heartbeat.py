@@ -40,8 +40,10 @@ def _report_stopped(sender: Any, **_: object) -> None:
 
 
 def _role(worker: Any) -> str:
-    takes_segments = queue.SEGMENTS in worker.app.amqp.queues.consume_from
-    return "main" if takes_segments else "clips"
+    queues = worker.app.amqp.queues.consume_from
+    if queue.DELIVERIES in queues:
+        return "deliveries"
+    return "main" if queue.SEGMENTS in queues else "clips"
 
 
 @signals.heartbeat_sent.connect

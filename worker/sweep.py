@@ -108,7 +108,10 @@ def _restart_without_encoder(settings: Settings) -> None:
 
 def _publish_due() -> None:
     with db.transaction() as session:
-        due = {name: db.sweeping.due(session, name, BATCH) for name in queue.BY_PRIORITY}
+        due = {
+            name: db.sweeping.due(session, name, BATCH)
+            for name in (*queue.BY_PRIORITY, queue.DELIVERIES)
+        }
     try:
         for name, job_ids in due.items():
             _publish_missing(name, job_ids)

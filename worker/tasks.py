@@ -28,7 +28,7 @@ from shared.errors import (
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep, waveforms
+from worker import deliveries, heartbeat, sweep, waveforms
 from worker.audio import (
     Encoded,
     Limits,
@@ -36,6 +36,7 @@ from worker.audio import (
     Segment,
     encoder_fingerprint,
     encoder_name,
+    flaw_warnings,
     own_core,
     peak_warnings,
     write_part,
@@ -46,6 +47,7 @@ from worker.mp3 import write_mp3
 __all__ = ["app", "heartbeat"]
 
 Claim = db.jobs.Claim
+EncodedSegment = db.jobs.EncodedSegment
 
 MIN_TIMEOUT_S = 60
 """Encoding times out after this and the duration of the audio: dozens of times longer than it normally takes."""
@@ -99,6 +101,7 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
         log.exception("attempt failed", **_log_fields(claim))
         with db.transaction() as session:
             _requeue_or_fail(session, claim, error, settings)
+    deliveries.publish_due(claim.record_id)
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
     return None
 
@@ -191,12 +194,22 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
-            warnings=[*peak_warnings((each.peak_db for each in segments), target), *notes],
+            warnings=[*_audio_warnings(segments, info, target, samples), *notes],
         )
     if not done:
         raise LeaseLost
     log.info("record done", mp3_bytes=mp3_bytes, **_log_fields(claim))
+    deliveries.publish_due(claim.record_id)
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+
+
+def _audio_warnings(
+    segments: list[EncodedSegment], info: wav.WavInfo, target: Target, samples: int
+) -> list[str]:
+    return [
+        *flaw_warnings((each.flaws for each in segments), info.fmt.sample_rate_hz, samples),
+        *peak_warnings((each.peak_db for each in segments), target),
+    ]
 
 
 def _repeat_encoding(claim: Claim, job_ids: list[int]) -> None:

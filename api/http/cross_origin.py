@@ -18,12 +18,10 @@ EXPOSED_HEADERS = (
     "Content-Range",
     "ETag",
     "Idempotency-Replayed",
-    "Link",
     "Location",
     "Preference-Applied",
     "Retry-After",
     "WWW-Authenticate",
-    "X-Request-ID",
 )
 """The headers that scripts may read, beside those that CORS always allows."""
 PREFLIGHT_VALID_S = 7200

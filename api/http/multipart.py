@@ -14,6 +14,7 @@ MAX_HEAD_BYTES = 16 * 2**10
 """Maximum size of the headers of one form part."""
 MAX_PADDING_BYTES = 256
 """Maximum number of spaces between a boundary and the end of its line."""
+_PLAIN_ENCODINGS = ("binary", "8bit", "7bit")
 _FOLD = re.compile(rb"\r\n[ \t]+")
 
 
@@ -21,6 +22,8 @@ class PartHead(NamedTuple):
     name: str
     filename: str | None
     """None for a plain field."""
+    charset: str = ""
+    """The charset that the part's Content-Type names."""
 
 
 class _State(Enum):
@@ -123,10 +126,13 @@ class Multipart:
             return False
         headers = _parse_headers(bytes(self._buffer[2:end]))
         del self._buffer[: end + 4]
-        disposition = headers.get(b"content-disposition", b"")
-        self._events.append(
-            PartHead(*parse_disposition(disposition, may_escape=self._may_escape_names))
+        parsed = parse_disposition(
+            headers.get(b"content-disposition", b""),
+            may_escape=self._may_escape_names,
+            # aiohttp, which encodes spaces too, writes another header first.
+            may_escape_ascii=next(iter(headers), b"") != b"content-disposition",
         )
+        self._events.append(PartHead(*parsed, charset=_charset(headers)))
         self._state = _State.CONTENT
         return True
 
@@ -146,6 +152,18 @@ def _boundary(content_type: str) -> bytes:
             f"The boundary in the Content-Type is longer than {MAX_BOUNDARY_BYTES} bytes. Send a shorter one."
         )
     return boundary
+
+
+def _charset(headers: dict[bytes, bytes]) -> str:
+    """Return the charset of a part's text. Raises BadUpload if its bytes are encoded."""
+    encoding = headers.get(b"content-transfer-encoding", b"binary").decode("latin-1").lower()
+    if encoding not in _PLAIN_ENCODINGS:
+        raise BadUpload(
+            f"A form part has the Content-Transfer-Encoding {encoding[:40]!r}, which forms no longer have (RFC 7578). "
+            "Send its bytes as they are."
+        )
+    _, parameters = parse_options_header(headers.get(b"content-type"))
+    return parameters.get(b"charset", b"").decode("latin-1")
 
 
 def _parse_headers(head: bytes) -> dict[bytes, bytes]:

@@ -3,7 +3,19 @@
 Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
 """
 
-from shared.db import idempotency, jobs, quotas, records, sweeping, tokens, turns, uploads, workers
+from shared.db import (
+    deliveries,
+    idempotency,
+    jobs,
+    quotas,
+    records,
+    sweeping,
+    tokens,
+    turns,
+    uploads,
+    webhook_secrets,
+    workers,
+)
 from shared.db.engine import get_engine, transaction
 from shared.db.models import (
     ACTIVE,
@@ -12,6 +24,8 @@ from shared.db.models import (
     PENDING,
     UNFINISHED_JOB,
     Base,
+    Delivery,
+    Event,
     IdempotencyKey,
     Job,
     JobKind,
@@ -31,6 +45,8 @@ __all__ = [
     "PENDING",
     "UNFINISHED_JOB",
     "Base",
+    "Delivery",
+    "Event",
     "IdempotencyKey",
     "Identity",
     "Job",
@@ -41,6 +57,7 @@ __all__ = [
     "Token",
     "User",
     "Worker",
+    "deliveries",
     "get_engine",
     "idempotency",
     "jobs",
@@ -51,5 +68,6 @@ __all__ = [
     "transaction",
     "turns",
     "uploads",
+    "webhook_secrets",
     "workers",
 ]

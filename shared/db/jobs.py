@@ -45,6 +45,8 @@ DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 STORAGE = "storage"
 MAX_PAUSE_S = 60
 """The longest that `requeue` may pause a job."""
+MAX_DELIVERY_PAUSE_S = 9 * 3600
+"""The longest that `deliveries.mark_failed` may pause a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class EncodedSegment:
     attempt: int
     samples: int
     peak_db: float | None
+    flaws: dict[str, int] | None
 
 
 def create(
@@ -139,6 +142,7 @@ def _claim(
         update(Job)
         .where(
             Job.id == job_id,
+            records.CONVERTS,
             DUE,
             Job.attempt - Job.storage_waits < max_attempts,
             or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
@@ -218,7 +222,12 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
 
 
 def finish_encode(
-    session: Session, held: Claim, *, samples: int, peak_db: float | None = None
+    session: Session,
+    held: Claim,
+    *,
+    samples: int,
+    peak_db: float | None = None,
+    flaws: dict[str, int] | None = None,
 ) -> bool:
     """Mark an encode job as done: its part is durable and holds `samples` of the source.
 
@@ -227,7 +236,7 @@ def finish_encode(
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
     _lock_record(session, held)
     done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, held, waiting_for=None, peak_db=peak_db, **done)
+    return _change(session, held, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
 
 
 def release_next(session: Session, record_id: UUID) -> Job | None:
@@ -270,7 +279,7 @@ def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
 def encoded_segments(session: Session, record_id: UUID) -> list[EncodedSegment]:
     """Return the finished encode jobs of a record, in order."""
     rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples, Job.peak_db)
+        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
         .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
         .order_by(Job.index)
     )
@@ -326,11 +335,16 @@ def _lock_record(session: Session, held: Claim) -> None:
 
 
 def _change(session: Session, held: Claim, **values: Any) -> bool:
+    return change_held(session, held.job_id, held.attempt, **values)
+
+
+def change_held(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
+    """Change a job that a worker holds. Return False when its lease was lost."""
     changed = session.execute(
         update(Job)
         .where(
-            Job.id == held.job_id,
-            Job.attempt == held.attempt,
+            Job.id == job_id,
+            Job.attempt == attempt,
             Job.state == JobState.RUNNING,
         )
         .values(values)

@@ -33,6 +33,7 @@ class RecordStatus(StrEnum):
 class JobKind(StrEnum):
     ENCODE = "encode"
     ASSEMBLE = "assemble"
+    DELIVER = "deliver"
 
 
 class JobState(StrEnum):
@@ -41,6 +42,14 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class Event(StrEnum):
+    """A change of a record that its callback URL hears of."""
+
+    DONE = "record.done"
+    FAILED = "record.failed"
+    EXPIRED = "record.expired"
 
 
 PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
@@ -75,6 +84,11 @@ class User(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    webhook_secret: Mapped[bytes | None]
+    """The key that signs deliveries. Not hashed, because signing needs it."""
+    old_webhook_secret: Mapped[bytes | None]
+    old_webhook_secret_until: Mapped[datetime | None]
+    """Until then the old secret signs too."""
 
 
 class Token(Base):
@@ -138,6 +152,11 @@ class Record(Base):
     tags: Mapped[dict[str, str]]
     """Tags that the user sent. They override the source's own."""
 
+    callback_url: Mapped[str | None]
+    """Each `Event` of the record is posted to it."""
+    callback_base_url: Mapped[str | None]
+    """The links in its deliveries begin with it, unless PUBLIC_URL is set: the address that the upload used."""
+
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[float | None]
     mp3_bytes: Mapped[int | None] = mapped_column(BigInteger)
@@ -158,7 +177,7 @@ class Record(Base):
 class Job(Base):
     """One unit of leased work on a record.
 
-    An encode job covers `samples` of each channel from `start_sample`, at the source's rate; an assemble job none.
+    An encode job covers `samples` of each channel from `start_sample`, at the source's rate; the others none.
     """
 
     __tablename__ = "jobs"
@@ -194,6 +213,28 @@ class Job(Base):
     """Grows while its worker holds the lease."""
     peak_db: Mapped[float | None]
     """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
+    flaws: Mapped[dict[str, Any] | None]
+    """The counts of damaged samples in an encoded segment, by kind."""
+
+
+class Delivery(Base):
+    """One event of a record, which a deliver job posts to the record's callback URL."""
+
+    __tablename__ = "deliveries"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(unique=True, default=uuid.uuid4)
+    """The same in each attempt, so that the receiver can ignore a repetition."""
+    event: Mapped[str]
+    record: Mapped[dict[str, Any]]
+    """The record's row at the time of the event. The row itself may change before the delivery."""
+    progress: Mapped[float]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_status: Mapped[int | None]
+    """The HTTP status of the last attempt's answer. None if there was none."""
+    last_error: Mapped[str | None]
+    """The reason why the last attempt failed, for the user."""
+    delivered_at: Mapped[datetime | None]
 
 
 class Worker(Base):
@@ -203,7 +244,7 @@ class Worker(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     role: Mapped[str]
-    """`main`, `clips` or `sweeper`."""
+    """`main`, `clips`, `deliveries` or `sweeper`."""
     encoder: Mapped[str | None]
     """Fingerprint of its encoder."""
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -13,18 +13,32 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, select, text, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    cast,
+    delete,
+    func,
+    select,
+    text,
+    true,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from shared.db.events import announce
 from shared.db.models import (
     ACTIVE,
     FINISHED,
     GONE,
     HOLDS_FILENAME,
     UNFINISHED_JOB,
+    Event,
     Job,
+    JobKind,
     JobState,
     Record,
     RecordStatus,
@@ -34,6 +48,10 @@ from shared.mp3_options import Options, Target
 
 CHANGES = "record_changes"
 """The NOTIFY channel. Its payload is the id of the record that changed."""
+
+
+CONVERTS = Job.kind != JobKind.DELIVER
+"""The jobs that are part of a record's conversion."""
 
 
 def from_now(seconds: float) -> ColumnElement[Any]:
@@ -140,7 +158,7 @@ def retry(
         expires_at=None,
     )
     if queued:
-        session.execute(delete(Job).where(Job.record_id == record_id))
+        session.execute(delete(Job).where(Job.record_id == record_id, CONVERTS))
     return queued
 
 
@@ -174,7 +192,7 @@ def finish(
     warnings: Sequence[str],
 ) -> bool:
     """Mark a record as done, and add the warnings of its conversion. Return False when it is gone."""
-    return change(
+    done = change(
         session,
         record_id,
         Record.status == RecordStatus.CONVERTING,
@@ -185,6 +203,9 @@ def finish(
         finished_at=func.now(),
         expires_at=_expiry(retention_h),
     )
+    if done:
+        announce(session, record_id, Event.DONE)
+    return done
 
 
 def fail(
@@ -204,10 +225,11 @@ def fail(
     if failed:
         session.execute(
             update(Job)
-            .where(Job.record_id == record_id, Job.state.in_(UNFINISHED_JOB))
+            .where(Job.record_id == record_id, CONVERTS, Job.state.in_(UNFINISHED_JOB))
             .values(state=JobState.FAILED, waiting_for=None)
             .execution_options(synchronize_session=False)
         )
+        announce(session, record_id, Event.FAILED)
     return failed
 
 
@@ -215,10 +237,12 @@ def mark_gone(session: Session, record_id: UUID, status: RecordStatus) -> bool:
     """Mark a record as deleted or expired.
 
     The row stays (so old links answer 410), the filename becomes free, and any worker converting it loses its lease.
+    The deliveries of an expired record continue.
     """
     gone = change(session, record_id, Record.status.not_in(GONE), status=status)
     if gone:
-        session.execute(delete(Job).where(Job.record_id == record_id))
+        dropped = CONVERTS if status == RecordStatus.EXPIRED else true()
+        session.execute(delete(Job).where(Job.record_id == record_id, dropped))
     return gone
 
 
@@ -226,6 +250,7 @@ def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
     """Lock and return the active records with a ready job that used up its attempts."""
     used_up = select(Job.id).where(
         Job.record_id == Record.id,
+        CONVERTS,
         Job.state == JobState.READY,
         Job.attempt - Job.storage_waits >= max_attempts,
     )
@@ -250,6 +275,7 @@ def expire(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
     found = [(user_id, record_id) for user_id, record_id in session.execute(expired)]
     for _, record_id in found:
         mark_gone(session, record_id, RecordStatus.EXPIRED)
+        announce(session, record_id, Event.EXPIRED)
     return found
 
 

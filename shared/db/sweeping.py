@@ -9,8 +9,8 @@ from datetime import timedelta
 from sqlalchemy import case, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from shared.db import jobs, workers
-from shared.db.jobs import DUE, MAX_PAUSE_S, STORAGE
+from shared.db import jobs, records, workers
+from shared.db.jobs import DUE, MAX_DELIVERY_PAUSE_S, MAX_PAUSE_S, STORAGE
 from shared.db.models import Job, JobKind, JobState, Record, RecordStatus, Worker
 from shared.segmentation import SampleRange
 
@@ -78,11 +78,14 @@ def end_storage_waits(session: Session) -> list[int]:
 
 def end_impossible_pauses(session: Session) -> None:
     """Let the jobs run now that would wait longer than any pause: the database's clock was set back."""
+    longest = timedelta(seconds=2 * MAX_PAUSE_S)
+    longest_of_deliveries = timedelta(seconds=2 * MAX_DELIVERY_PAUSE_S)
     session.execute(
         update(Job)
         .where(
             Job.state == JobState.READY,
-            Job.run_at > func.now() + timedelta(seconds=2 * MAX_PAUSE_S),
+            Job.run_at
+            > func.now() + case((records.CONVERTS, longest), else_=longest_of_deliveries),
         )
         .values(run_at=func.now())
         .execution_options(synchronize_session=False)
@@ -128,7 +131,7 @@ def restart_encoding(session: Session, record: Record, *, in_flight: int) -> Non
     assemble_queue = session.scalars(
         select(Job.queue).where(Job.record_id == record.id, Job.kind == JobKind.ASSEMBLE)
     ).one()
-    session.execute(delete(Job).where(Job.record_id == record.id))
+    session.execute(delete(Job).where(Job.record_id == record.id, records.CONVERTS))
     record.encoder = None
     jobs.create(
         session,

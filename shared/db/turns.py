@@ -4,21 +4,22 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from shared.db.jobs import DUE
-from shared.db.models import Job, JobState
+from shared.db.models import Job, JobKind, JobState
 
 
 def fairer_job(session: Session, job_id: int) -> int | None:
     """Return the job of another user that should run before this one, or None.
 
     Users take turns: a user waits while another one with fewer running jobs has a due job on the same queue. A long job
-    waits while its user runs another long one and anyone else has a due job.
+    waits while its user runs another long one and anyone else has a due job. Deliveries take turns among themselves.
     """
     job = session.get(Job, job_id)
     if job is None:
         return None
+    same_work = (Job.kind == JobKind.DELIVER) == (job.kind == JobKind.DELIVER)
     running = session.execute(
         select(Job.user_id, func.count(), func.count().filter(Job.is_long))
-        .where(Job.state == JobState.RUNNING)
+        .where(Job.state == JobState.RUNNING, same_work)
         .group_by(Job.user_id)
     ).all()
     counts = {user_id: (count, long) for user_id, count, long in running}
@@ -30,4 +31,4 @@ def fairer_job(session: Session, job_id: int) -> int | None:
         others = (Job.queue == job.queue, Job.user_id.not_in(busier))
     else:
         return None
-    return session.scalar(select(Job.id).where(DUE, *others).order_by(Job.id).limit(1))
+    return session.scalar(select(Job.id).where(DUE, same_work, *others).order_by(Job.id).limit(1))

@@ -36,12 +36,15 @@ def reserve(
     *,
     announced_bytes: int = 0,
     replaces: bool = False,
+    callback: tuple[str, str] | None = None,
 ) -> UUID:
     """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
 
     A record that holds the filename refuses the upload, except if `replaces`: then `records.replace` deletes it later.
-    Until then `announced_bytes` count as stored. Raises FilenameTaken, StillUploading, and the errors of `quotas`.
+    Until then `announced_bytes` count as stored. `callback` is the callback URL, and the base of the links sent to it.
+    Raises FilenameTaken, StillUploading, and the errors of `quotas`.
     """
+    callback_url, callback_base_url = callback or (None, None)
     quotas.lock_pending(session, user_id, settings)
     record_id: UUID | None = session.scalar(
         insert_or(Record)
@@ -51,6 +54,8 @@ def reserve(
             options=asdict(options),
             tags=tags,
             reserved_bytes=announced_bytes,
+            callback_url=callback_url,
+            callback_base_url=callback_base_url,
         )
         .on_conflict_do_nothing(
             index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME

@@ -19,7 +19,8 @@ _LEFT_OUT = (
     "The file holds another recording, which cannot be joined to the first: {} were left out. "
     "Upload it as a file of its own."
 )
-_COMPARED_BYTES = 1 << 20
+_MIN_SILENCE_BYTES = 1 << 16
+"""More zeros than programs add at the end of a file: they may be silence of the recording."""
 # Compressed audio whose blocks do not depend on each other.
 _INDEPENDENT_BLOCKS = frozenset({Codec.IMA_ADPCM, Codec.MS_ADPCM, Codec.GSM, Codec.XBOX_ADPCM})
 
@@ -95,7 +96,7 @@ def _layout(fmt: FmtChunk | None) -> tuple[object, ...]:
 
 def _whole_blocks(data: ChunkHeader, fmt: FmtChunk, *, is_last: bool) -> DataRange:
     if not fmt.is_raw and is_last:
-        return DataRange(data.offset, data.size)
+        return DataRange(data.offset + fmt.tag_bytes, data.size - fmt.tag_bytes)
     return DataRange(data.offset, data.size // fmt.block_align * fmt.block_align)
 
 
@@ -109,6 +110,9 @@ def _size_warnings(used: Sequence[ChunkHeader], fmt: FmtChunk) -> Iterator[str]:
             f"The audio data is {missing} bytes shorter than its header says. "
             f"The {sum(data.size for data in used)} bytes that are present were converted."
         )
+    cut = sum(rest for data in used if (rest := data.size % block_align) > 1)  # 1 may be a pad byte
+    if cut and not shorter:
+        yield f"The audio data ends inside a sample: {cut} bytes were left out."
     if any(data.size > data.declared for data in declared):
         yield "The audio data is longer than its header says. All of it was converted."
 
@@ -165,8 +169,7 @@ def _describe(fmt: FmtChunk | None, size: int) -> str:
 
 
 def _is_zero(source: Source, start: int) -> bool:
-    blocks = range(start, source.size_bytes, _COMPARED_BYTES)
-    return not any(source.read(at, _COMPARED_BYTES).strip(b"\0") for at in blocks)
+    return not any(source.read(start, _MIN_SILENCE_BYTES))
 
 
 def _padded_end(header: ChunkHeader) -> int:
@@ -177,12 +180,12 @@ def _padded_end(header: ChunkHeader) -> int:
 def _stray_warnings(
     source: Source, headers: Sequence[ChunkHeader], first: ChunkHeader, fmt: FmtChunk
 ) -> Iterator[str]:
-    """Report bytes after the audio that are no chunk, unless they are zeros as some programs add."""
+    """Report bytes after the audio that are no chunk, unless they are a few zeros as some programs add."""
     after = [header for header in headers if header.offset >= first.offset]
     stray = next((header for header in after if not header.is_plausible), None)
     at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes
     count = source.size_bytes - at
-    if count < fmt.block_align or _is_zero(source, at):
+    if count < fmt.block_align or (count < _MIN_SILENCE_BYTES and _is_zero(source, at)):
         return
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"

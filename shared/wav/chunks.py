@@ -145,12 +145,15 @@ class ChunkWalk:
         return min(declared, present)
 
     def _data_bytes(self, offset: int, declared: int, present: int) -> int:
-        """Return the number of bytes of samples.
+        """Return the number of bytes of samples: 0 if the data is a WAV itself, which the walk enters next.
 
         A declared size of 0 followed by chunks means empty data. A size that a streaming writer left unset, or one
         beyond the end of the file, means all bytes to the end or to another WAV. A plain RIFF declares data of 4 GiB
         or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
         """
+        inner = container_at(self._source, offset)
+        if inner is not None and inner.kind == self._container.kind:
+            return 0
         if declared > present:
             return self._bytes_to_next_wav(offset, present)
         if declared == 0:

@@ -72,7 +72,7 @@ class Container:
 
 def find_container(source: Source) -> Container | None:
     """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`."""
-    start = _id3v2_bytes(source.read(0, 10))
+    start = id3v2_bytes(source.read(0, 10))
     if container := container_at(source, start):
         return container
     head = source.read(start, 40)
@@ -90,7 +90,8 @@ def container_at(source: Source, start: int) -> Container | None:
     return None
 
 
-def _id3v2_bytes(head: bytes) -> int:
+def id3v2_bytes(head: bytes) -> int:
+    """Return the size of an ID3v2 tag that starts with these 10 bytes, or 0."""
     if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]

@@ -6,26 +6,31 @@ headers are known to be wrong at times.
 """
 
 import struct
+from dataclasses import replace
 
 from shared.errors import BadWav
 from shared.wav import mpeg_streams
 from shared.wav.chunks import ChunkHeader
 from shared.wav.codecs import Codec
-from shared.wav.container import Source
+from shared.wav.container import Source, id3v2_bytes
 from shared.wav.cool_edit import detect_floats
 from shared.wav.disguised_streams import WINDOW_BYTES, detect_stream
 from shared.wav.fmt import FmtChunk
 from shared.wav.lone_channel import detect_lone_channel
 from shared.wav.low_bytes import detect_low_bytes
+from shared.wav.other_formats import detect_wrapped_file
 from shared.wav.sound import first_sound
 
 _START_BYTES = 16 * 1024
+_HEAD_BYTES = 16
 _UNKNOWN_DELAY = frozenset(
     {
         *(Codec.AC3, Codec.EAC3, Codec.DTS, Codec.AAC, Codec.G723_1),
         *(Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2),
     }
 )
+_SURROUND = (Codec.AC3, Codec.EAC3, Codec.DTS)
+_MASK_OF_5_1 = 0x3F  # the order of the channels that the decoder gives
 _SHIFTED = (
     "The compressed audio ({}) does not say where it starts and ends, so the MP3 may be shifted, or be longer or "
     "shorter, by up to 0.1 s."
@@ -34,10 +39,17 @@ _SHIFTED = (
 
 def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
     """Return `fmt`, corrected if the samples contradict it. Raises `BadWav`."""
+    if fmt.is_raw:
+        _refuse_wrapped_file(source.read(data.offset, min(data.size, _HEAD_BYTES)))
     match fmt.codec:
         case Codec.MP2 | Codec.MP3:
-            start = source.read(data.offset, min(data.size, _START_BYTES))
-            return mpeg_streams.follow_frames(start, fmt)
+            tag_bytes = id3v2_bytes(source.read(data.offset, 10))
+            fmt = replace(fmt, tag_bytes=tag_bytes if tag_bytes < data.size else 0)
+            rest = data.size - fmt.tag_bytes
+            start = source.read(data.offset + fmt.tag_bytes, min(rest, _START_BYTES))
+            followed = mpeg_streams.follow_frames(start, fmt)
+            is_sure = fmt.codec is Codec.MP3 or any(followed.padding_samples)
+            return followed if is_sure else followed.with_warning(_SHIFTED.format(fmt.codec.label))
         case Codec.FLOAT if fmt.bits_per_sample == 32:
             _refuse_disguised_stream(source, data, fmt)
         case Codec.PCM if fmt.bits_per_sample in (16, 24, 32):
@@ -45,8 +57,17 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             floats = detect_floats(source, data, fmt)
             return detect_low_bytes(source, data, detect_lone_channel(source, data, floats))
         case codec if codec in _UNKNOWN_DELAY:
+            if codec in _SURROUND and fmt.channels == 6 and not fmt.channel_mask:
+                fmt = replace(fmt, channel_mask=_MASK_OF_5_1)
             return fmt.with_warning(_SHIFTED.format(codec.label))
     return fmt
+
+
+def _refuse_wrapped_file(head: bytes) -> None:
+    if name := detect_wrapped_file(head):
+        raise BadWav(
+            f"The data chunk of the WAV contains {name} instead of samples. Convert that to WAV and upload the result."
+        )
 
 
 def _refuse_disguised_stream(source: Source, data: ChunkHeader, fmt: FmtChunk) -> None:

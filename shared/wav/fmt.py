@@ -56,6 +56,8 @@ class FmtChunk:
     """The chunk's payload, little-endian. Compressed: with the block align and bits corrected for the decoder."""
     padding_samples: tuple[int, int] = (0, 0)
     """Compressed: the samples that the decoder adds before and after the audio."""
+    tag_bytes: int = 0
+    """The size of an ID3 tag at the start of compressed audio."""
     frame_samples: int = 0
     """MP3 that does not declare its end: the samples of a frame."""
     ambisonic: bool = False

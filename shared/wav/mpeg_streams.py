@@ -1,7 +1,8 @@
 """MPEG audio in a WAV: its first frame, and the padding that a Xing/LAME header in that frame declares.
 
 In: the first bytes of the data, about 16 KiB. Out: the first frame that another frame of the same kind follows, or
-None. Source of the Xing/LAME header: "Mp3 Info Tag rev 1".
+None. Sources: "Mp3 Info Tag rev 1" for the Xing/LAME header; for the VBRI header, which Fraunhofer's encoders write
+and which has no sure delay, the "MPEG Audio Frame Header" article by Konrad Windszus.
 """
 
 import re
@@ -23,9 +24,14 @@ from shared.wav.fmt import FmtChunk
 _XING = re.compile(rb"(?:Xing|Info)\0\0\0(.)", re.DOTALL)
 _XING_FIELD_BYTES = (4, 4, 100, 4)
 _DELAY_AT_BYTES = 21
+_VBRI_AT_BYTES = HEADER_BYTES + 32  # in every version, even if the side info is shorter
 _LAME = b"LAME"  # fills the unused bytes of LAME's frames
 _CODEC_DELAY = slice(28, 30)  # nCodecDelay of MPEGLAYER3WAVEFORMAT
 _MAX_DELAY_SAMPLES = 4 * 1152
+_VBRI = (
+    "The MP3 inside this WAV has a VBRI header, which does not say exactly where its audio starts. {} were cut off at "
+    "the start: its frame, and the header's nCodecDelay."
+)
 _UNSURE = (
     "The MP3 inside this WAV does not say where its audio starts. {} were cut off at the start, as the header's "
     "nCodecDelay says."
@@ -46,19 +52,23 @@ def follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
     padding = padding_samples(start, at, header)
     if padding is not None:
         return replace(corrected, padding_samples=padding)
-    return corrected if fmt.codec is Codec.MP2 else _cut_delay(corrected, start, header)
+    return corrected if fmt.codec is Codec.MP2 else _cut_delay(corrected, start, at, header)
 
 
-def _cut_delay(fmt: FmtChunk, start: bytes, header: MpegHeader) -> FmtChunk:
+def _cut_delay(fmt: FmtChunk, start: bytes, at: int, header: MpegHeader) -> FmtChunk:
     frame_samples = header.format.samples_per_frame
-    if _LAME in start:
+    has_vbri = start.startswith(b"VBRI", at + _VBRI_AT_BYTES)
+    if not has_vbri and _LAME in start:
         delay = ENCODER_DELAY_SAMPLES + DECODER_DELAY_SAMPLES
         return replace(fmt, padding_samples=(delay, 0), frame_samples=frame_samples)
     declared = int.from_bytes(fmt.payload[_CODEC_DELAY], "little")
     delay = declared if declared <= _MAX_DELAY_SAMPLES else 0
-    warning = _UNSURE.format(f"{delay} samples" if delay else "No samples")
-    cut = replace(fmt, padding_samples=(delay, 0), frame_samples=frame_samples)
-    return cut.with_warning(warning)
+    delay += frame_samples if has_vbri else 0  # a frame without sound
+    cut = f"{delay} samples" if delay else "No samples"
+    warning = (_VBRI if has_vbri else _UNSURE).format(cut)
+    return replace(fmt, padding_samples=(delay, 0), frame_samples=frame_samples).with_warning(
+        warning
+    )
 
 
 def first_frame(start: bytes) -> tuple[int, MpegHeader] | None:

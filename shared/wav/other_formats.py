@@ -60,6 +60,7 @@ _TEXTS = (
 )
 _WAV_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff")
 _MIN_HEADER_BYTES = 12
+_CERTAIN_BYTES = 4
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -83,6 +84,17 @@ def describe_file(head: bytes) -> str:
     if head.startswith(_WAV_MAGICS):
         return "This starts like a WAV, but its header is not a WAV header. Export the file again."
     return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
+
+
+def detect_wrapped_file(samples: bytes) -> str | None:
+    """Return the format of an audio file that someone put into a data chunk. Only words are certain."""
+    certain = tuple(
+        (at, magic, name)
+        for at, magic, name in _AUDIO_OR_VIDEO
+        if len(magic) >= _CERTAIN_BYTES and magic.isascii()
+    )
+    tags = tuple((0, b"ID3" + bytes([version, 0]), "MP3") for version in (2, 3, 4))
+    return _match(certain + tags, samples)
 
 
 def _match(magics: tuple[tuple[int, bytes, str], ...], head: bytes) -> str | None:

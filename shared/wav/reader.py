@@ -15,21 +15,23 @@ from typing import BinaryIO
 
 from shared.errors import BadWav, NotAWav
 from shared.wav.audio import collect_audio, read_fmt
-from shared.wav.chunks import ChunkHeader, ChunkWalk, is_printable, is_streaming_size
+from shared.wav.chunks import ChunkHeader, ChunkWalk, is_streaming_size
 from shared.wav.container import Container, Source, find_container
 from shared.wav.first_samples import inspect_samples
 from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk
-from shared.wav.info import Chunk, WavInfo
+from shared.wav.info import WavInfo
+from shared.wav.metadata import collect_metadata
 from shared.wav.other_formats import describe_file
 
 MAX_CHUNKS = 10_000  # real files have dozens
-_MAX_METADATA_CHUNKS = 1000
 _CUT_OFF = "The WAV is cut off {}: the rest is missing. Copy or upload it again."
 _NO_DATA = (
     "The WAV has no data chunk, so no audio. It may be incomplete: export or upload it again."
 )
 _NO_SAMPLES = "The WAV contains no samples. Check the recording and export it again."
-_NOT_METADATA = frozenset({b"fmt ", b"data", b"ds64", b"fact", b"JUNK", b"junk", b"PAD ", b"FLLR"})
+_TOO_MANY_CHUNKS = (
+    f"The WAV has more than {MAX_CHUNKS} chunks. Everything after them was left out, audio too."
+)
 
 
 def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
@@ -38,9 +40,12 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     container = find_container(source)
     if container is None:
         raise NotAWav(describe_file(source.read(0, 512)))
-    headers = list(islice(ChunkWalk(source, container), MAX_CHUNKS))
+    walk = iter(ChunkWalk(source, container))
+    headers = list(islice(walk, MAX_CHUNKS))
     declared_fmt = read_fmt(source, _find_fmt(source, container, headers))
     data = _find_data(source, container, headers)
+    if data.container != container:
+        declared_fmt = read_fmt(source, _find_fmt(source, data.container, headers))
     facts = _fact_samples(source, container, headers)
     fmt = inspect_samples(source, data, declared_fmt)
     audio = collect_audio(source, headers, data, fmt)
@@ -48,14 +53,17 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
         is_cut_off = data.declared > data.size and not is_streaming_size(data.declared)
         raise BadWav(_CUT_OFF.format("inside its first sample") if is_cut_off else _NO_SAMPLES)
     total = sum(part.size for part in audio.data)
+    chunks, chunk_warnings = collect_metadata(container, data, headers, fmt.tag_bytes)
+    if headers[-1].is_plausible and next(walk, None) is not None:
+        chunk_warnings.append(_TOO_MANY_CHUNKS)
     return WavInfo(
         container=container.name,
         fmt=fmt,
         big_endian=container.big_endian,
         data=audio.data,
         samples=total // fmt.block_align if fmt.is_raw else None,
-        chunks=_metadata(container, headers),
-        warnings=(*fmt.warnings, *audio.warnings),
+        chunks=chunks,
+        warnings=(*fmt.warnings, *audio.warnings, *chunk_warnings),
         fact_samples=facts if not fmt.is_raw and len(audio.data) == 1 else None,
     )
 
@@ -85,7 +93,10 @@ def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
 
 
 def _find_fmt(source: Source, container: Container, headers: Sequence[ChunkHeader]) -> ChunkHeader:
-    header = next((header for header in headers if header.id == b"fmt "), None)
+    """Return the first fmt chunk of this WAV, or of the file. Raises `BadWav`."""
+    found = [header for header in headers if header.id == b"fmt "]
+    own = (header for header in found if header.container == container)
+    header = next(own, next(iter(found), None))
     if header is None and _is_cut_off(source, container, headers):
         raise BadWav(_CUT_OFF.format("before its fmt chunk"))
     if header is None:
@@ -141,17 +152,3 @@ def _fact_samples(
         return None
     raw = source.read(header.offset, 4)
     return int.from_bytes(raw, "big" if container.big_endian else "little") or None
-
-
-def _metadata(container: Container, headers: Sequence[ChunkHeader]) -> tuple[Chunk, ...]:
-    tag = [Chunk(b"id3 ", 0, container.start)] if container.start else []
-    found = (
-        Chunk(header.id, header.offset, header.size)
-        for header in headers
-        if header.size
-        and header.id not in _NOT_METADATA
-        and is_printable(header.id)
-        # The markers of a WAV that follows the first one count from its own start.
-        and header.container == container
-    )
-    return tuple(islice([*tag, *found], _MAX_METADATA_CHUNKS))

@@ -28,6 +28,7 @@ CHECKS = [
 SUCCESS = {
     "POST /users": 201,
     "GET /users/me": 200,
+    "POST /users/me/webhook-secret": 201,
     "POST /users/me/tokens": 201,
     "GET /users/me/tokens": 200,
     "DELETE /users/me/tokens/{token_id}": 204,
@@ -59,6 +60,7 @@ def test_answers_match_the_openapi_description(service_url: str, user: User) -> 
     assert user.wait(failed)["status"] == "failed"
     real: dict[str, dict[str, Any]] = {
         "GET /users/me": {"query": user.credentials},
+        "POST /users/me/webhook-secret": {"query": user.credentials},
         "POST /users/me/tokens": {"query": user.credentials, "body": {"name": "another"}},
         "GET /users/me/tokens": {"query": user.credentials},
         "DELETE /users/me/tokens/{token_id}": {

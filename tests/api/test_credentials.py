@@ -19,6 +19,7 @@ PROTECTED = {
     ("GET", "/records.zip"),
     ("POST", "/records/{record_id}/retry"),
     ("DELETE", "/records/{record_id}"),
+    ("POST", "/users/me/webhook-secret"),
     ("GET", "/users/me"),
     ("GET", "/users/me/tokens"),
     ("POST", "/users/me/tokens"),

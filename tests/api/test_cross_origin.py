@@ -19,7 +19,7 @@ def api(start_api: StartApi) -> AnotherApi:
 
 @pytest.fixture(scope="module")
 def open_to_all(start_api: StartApi) -> AnotherApi:
-    return start_api({"CORS_ORIGINS": "*", "MAX_CONNECTIONS": "2"})
+    return start_api({"CORS_ORIGINS": "*"})
 
 
 def preflight(
@@ -118,6 +118,8 @@ def test_malformed_requests_can_be_read(open_to_all: AnotherApi) -> None:
 
 
 def test_no_origin_is_allowed_by_default(client: httpx.Client) -> None:
-    answer = client.get("/health/live", headers={"Origin": ORIGIN})
-    assert not [name for name in answer.headers if name.startswith("access-control")]
-    assert preflight(client, "/records", "DELETE").status_code != 200
+    for answer in (
+        client.get("/health/live", headers={"Origin": ORIGIN}),
+        preflight(client, "/records", "DELETE"),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -8,7 +8,7 @@ from local.stack import Stack
 from tests.api.wire import SHORT_WAV, eventually, refused
 from tests.conftest import User
 
-COMPONENTS = {"postgresql", "redis", "volume", "workers", "sweeper"}
+COMPONENTS = {"postgresql", "redis", "volume", "workers", "sweeper", "deliveries"}
 
 
 def test_a_live_process_answers(client: httpx.Client) -> None:

@@ -52,7 +52,7 @@ def test_a_silent_upload_is_taken_over(
         assert accepted.status_code == 202, accepted.text
         record = user.wait(accepted.json()["id"])
         assert record["status"] == "done"
-        assert len(left_behind()) == OF_ONE_RECORD
+        eventually(lambda: len(left_behind()) == OF_ONE_RECORD)
         silent.send_chunks([bytes(1000)])
         time.sleep(2)
         silent.send_chunks([bytes(1000)])
@@ -82,7 +82,7 @@ def test_a_killed_api_frees_its_filenames(
         assert accepted.status_code == 202, accepted.text
         assert time.monotonic() - before_s > SILENT_S - 1.5
     user.wait(accepted.json()["id"])
-    assert len(left_behind()) == OF_ONE_RECORD
+    eventually(lambda: len(left_behind()) == OF_ONE_RECORD)
 
 
 def test_a_slow_upload_is_not_taken_over(service_url: str, user: User) -> None:
@@ -120,7 +120,7 @@ def test_replace_deletes_the_old_record(user: User, left_behind: LeftBehind) -> 
     assert new["duration_s"] == 0.5
     refused(user.client.get(str(old["download_link"])), 410, "record_gone")
     assert records(user) == [new]
-    assert len(left_behind()) == OF_ONE_RECORD
+    eventually(lambda: len(left_behind()) == OF_ONE_RECORD)
 
 
 def test_the_old_mp3_stays_until_the_new_upload_is_accepted(

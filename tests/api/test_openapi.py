@@ -73,7 +73,7 @@ def test_error_codes_are_listed(description: Json) -> None:
 def test_rates_are_enums_and_mp3s_are_binary(description: Json) -> None:
     upload = description["paths"]["/records"]["post"]
     (rate,) = [each for each in upload["parameters"] if each["name"] == "sample_rate_hz"]
-    assert rate["schema"]["anyOf"][0]["enum"] == list(SAMPLE_RATES_HZ)
+    assert rate["schema"]["enum"] == list(SAMPLE_RATES_HZ)
     mp3 = description["paths"]["/records/{record_id}/mp3"]["get"]["responses"]["200"]
     assert mp3["content"]["audio/mpeg"]["schema"] == {"type": "string", "format": "binary"}
 
@@ -86,7 +86,7 @@ def test_raw_bodies_are_binary(description: Json) -> None:
     assert convert["requestBody"]["content"] == {"application/octet-stream": raw}
     assert upload["application/octet-stream"] == raw
     assert {"200", "202", "409", "415", "422", "507"} <= convert["responses"].keys()
-    assert set(convert["responses"]["200"]["content"]) == {"audio/mpeg"}
+    assert "audio/mpeg" in convert["responses"]["200"]["content"]
 
 
 def test_creating_calls_describe_their_key(description: Json) -> None:

@@ -48,6 +48,26 @@ def test_form_fields_before_the_file_are_options(user: User) -> None:
     }
 
 
+def test_a_field_is_decoded_by_its_charset(user: User) -> None:
+    title = field("title", "").replace(
+        b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=shift_jis\r\n\r\n"
+    )
+    title = title.removesuffix(b"\r\n") + "夏".encode("shift_jis") + b"\r\n"
+    record = user.wait(send(user, title, part(SHORT_WAV)).json()["id"])
+    assert record["options"] == UNSET | {"title": "夏"}
+
+
+def test_a_compressed_body_is_refused(user: User) -> None:
+    answer = user.client.post(
+        "/record",
+        params=user.credentials,
+        content=b"x",
+        headers={"Content-Type": CONTENT_TYPE, "Content-Encoding": "gzip"},
+    )
+    refused(answer, 415, "not_multipart")
+    assert "Content-Encoding 'gzip'" in answer.json()["detail"]
+
+
 def test_httpx_sends_fields_before_the_file(user: User) -> None:
     files = {"wav_file": ("x.wav", SHORT_WAV)}
     data = {"quality": "9", "album": "B"}

@@ -23,7 +23,7 @@ FIELDS = {
     "id", "status", "progress", "queue_position",
     "waiting_for", "filename", "duration_s", "source_bytes", "mp3_bytes", "options", "target", "warnings",
     "error", "created_at", "finished_at", "expires_at", "download_link",
-    "status_link", "events_link", "waveform_link",
+    "status_link", "events_link", "waveform_link", "webhook",
 }  # fmt: skip
 LINKS = {"download_link", "status_link", "events_link", "waveform_link"}
 
@@ -82,6 +82,7 @@ def test_a_done_record_has_all_fields(user: User) -> None:
         "warnings": [],
         "error": None,
         "expires_at": None,
+        "webhook": None,
     }  # fmt: skip
 
 

@@ -64,6 +64,7 @@ def record(number: int, status: str = "done", **values: Any) -> Record:
         "download_link": f"http://service/record?id={identity}&user_id={UUID(int=0)}"
         if is_done
         else None,
+        "webhook": None,
         **values,
     }
 

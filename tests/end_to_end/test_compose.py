@@ -30,7 +30,7 @@ READY_TIMEOUT_S = int(re.findall(r"^READY_TIMEOUT_S = (\d+)$", MAKEFILE, re.MULT
 
 BASE_IMAGE = "python:3.13-slim-trixie"
 MAX_ADDED_BYTES = 300_000_000
-OURS = ("api", "worker", "clips", "sweeper", "flower")
+OURS = ("api", "worker", "clips", "deliveries", "sweeper", "flower")
 SERVICES = (*OURS, "db", "redis")
 PUBLISHED = ("api", "flower")
 SECRETS = {"POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "FLOWER_BASIC_AUTH": "c:d"}
@@ -136,6 +136,11 @@ def test_only_the_api_and_flower_have_ports_on_the_host(service: str) -> None:
 def test_workers_and_databases_have_no_route_out(service: str, host_address: str) -> None:
     assert reaches("api", host_address), "the address must be reachable for a service with a route"
     assert not reaches(service, host_address)
+
+
+def test_deliveries_have_a_route_out_and_no_media(host_address: str) -> None:
+    assert reaches("deliveries", host_address)
+    assert inspected(containers("deliveries")[0])["Mounts"] == []
 
 
 @of_services(("api", "worker"))

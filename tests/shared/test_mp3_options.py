@@ -59,6 +59,8 @@ def test_more_than_two_channels_become_two(channels: int, mp3_channels: int) -> 
         (6, 0x3F, "The LFE, channel 4, was left out"),
         (3, 0xB, "The LFE, channel 3, was left out"),
         (7, 0, "every channel went to all sides alike"),
+        (4, 0x3, "names speakers for 2 of them. The others went to all sides alike"),
+        (3, 0x80000003, "names speakers for 2 of them"),
     ],
 )
 def test_the_warning_names_the_channel_left_out(channels: int, mask: int, told: str) -> None:
@@ -71,6 +73,24 @@ def test_a_mask_without_an_lfe_leaves_nothing_out() -> None:
     source = wav_info(channels=4, channel_mask=0x33)
     (note,) = mix_warnings(source, choose_target(source, Options()))
     assert "left out" not in note
+
+
+@pytest.mark.parametrize(
+    ("mask", "is_told"),
+    [
+        (0, False),
+        (0x3, False),
+        (0x30, False),
+        (0x600, False),
+        (0x3FFFF, False),
+        (0xC, True),
+        (4, True),
+    ],
+)
+def test_two_channels_of_other_speakers_are_warned_about(mask: int, *, is_told: bool) -> None:
+    source = wav_info(channels=2, channel_mask=mask)
+    told = mix_warnings(source, choose_target(source, Options()))
+    assert ["other speakers than left and right" in note for note in told] == [True] * is_told
 
 
 def test_the_warning_names_the_b_format_channels() -> None:

@@ -19,6 +19,7 @@ from worker.audio import (
     Segment,
     encoder_fingerprint,
     encoder_name,
+    flaw_warnings,
     join_peaks,
     write_part,
 )
@@ -37,6 +38,8 @@ class Conversion:
     target: Target
     waveform: Waveform
     peaks_db: list[float | None]
+    warnings: list[str]
+    """About flaws of the audio, and about its metadata."""
 
     def by_ffmpeg(self) -> Voices:
         return mp3_material.decode(self.mp3, self.target.channels)
@@ -68,6 +71,7 @@ def convert(
     parts: list[Path] = []
     peaks: list[Peaks] = []
     peaks_db = []
+    flaws = []
     samples = 0
     with path.open("rb") as source:
         info = read_wav(source, len(wav))
@@ -80,12 +84,14 @@ def convert(
                 encoded = write_part(source, segment, part, limits, lambda _: None, peaks[-1])
                 samples += encoded.samples
                 peaks_db.append(encoded.peak_db)
+                flaws.append(encoded.flaws)
         with mp3.open("wb") as out:
-            write_mp3(
+            notes = write_mp3(
                 source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
             )
     waveform = join_peaks(info, [each.to_bytes() for each in peaks])
-    return Conversion(mp3, parts, info, target, waveform, peaks_db)
+    warnings = [*flaw_warnings(flaws, info.fmt.sample_rate_hz, samples), *notes]
+    return Conversion(mp3, parts, info, target, waveform, peaks_db, warnings)
 
 
 @dataclass(frozen=True)

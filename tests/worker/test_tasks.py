@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -363,11 +364,15 @@ def test_a_vanished_part_is_encoded_again(wav: bytes) -> None:
 def test_warnings_found_while_converting_reach_the_record() -> None:
     title = info(INAM="Утро туманное".encode("cp1251"), IART="Городской хор".encode("cp1251"))
     loud = 4 * sine(SAMPLES, sample_rate_hz=RATE_HZ)
+    loud[[0, SAMPLES // 2, -1]] = nan
     wav = build(loud, sample_rate_hz=RATE_HZ, codec="float", bits=32, before=[title])
     files, job_ids = stored.store(wav)
     for job_id in job_ids:
         tasks.run_job(str(job_id))
-    peak, charset = rows.record(files.record_id).warnings
+    flaw, peak, charset = rows.record(files.record_id).warnings
+    assert len(job_ids) > 1
+    assert flaw.startswith("3 sample(s)")
+    assert "(NaN)" in flaw
     assert "peaks at +6.0 dBFS" in peak
     assert "gain_db=-6.0" in peak
     assert "cp1251" in charset

@@ -5,6 +5,7 @@ from worker.audio.encode import Encoded, Segment, write_part
 from worker.audio.ffmpeg import Limits
 from worker.audio.filters import peak_warnings
 from worker.audio.fingerprint import encoder_fingerprint, encoder_name
+from worker.audio.flaws import flaw_warnings
 from worker.audio.peaks import Peaks, join_peaks
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Segment",
     "encoder_fingerprint",
     "encoder_name",
+    "flaw_warnings",
     "join_peaks",
     "own_core",
     "peak_warnings",

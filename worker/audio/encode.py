@@ -20,6 +20,7 @@ from shared.wav import WavInfo
 from worker import mp3
 from worker.audio import ffmpeg, pcm
 from worker.audio.filters import PeakMeter, choose_filters
+from worker.audio.flaws import Flaws
 from worker.audio.peaks import Peaks
 
 RUN_IN_FRAMES = 100
@@ -66,6 +67,8 @@ class Encoded:
     """Samples of the source in the part, of each channel."""
     peak_db: float | None
     """The peak of the samples that LAME got, in dBFS. None if none of them can be above full scale."""
+    flaws: dict[str, int]
+    """The counts of `Flaws` that are not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class _Output:
     report: Callable[[int], None]
     peaks: Peaks
     meter: PeakMeter
+    flaws: Flaws
 
     def write(self, frames: Iterator[bytes]) -> None:
         packed = frames if self.segment.target.quality is None else mp3.pack(frames)
@@ -99,13 +103,13 @@ def write_part(
     Measures `peaks`. Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of
     `limits.check`.
     """
-    output = _Output(segment, part, report, peaks, PeakMeter())
+    output = _Output(segment, part, report, peaks, PeakMeter(), Flaws())
     if segment.info.samples is None:
         samples = _write_compressed(source, segment, output, limits)
     else:
         samples = segment.sample_range.samples
         _write_raw(source, segment, segment.info.samples, output, limits)
-    return Encoded(samples, output.meter.peak_db)
+    return Encoded(samples, output.meter.peak_db, output.flaws.counts())
 
 
 def _write_raw(
@@ -117,7 +121,16 @@ def _write_raw(
     lookahead_end = end + segment.samples_in(LOOKAHEAD_FRAMES)
     read_end = min(lookahead_end, source_samples)
     pcm_format = pcm.raw_format(info)
-    samples = pcm.read_samples(source, info, SampleRange(start - run_in, read_end - start + run_in))
+
+    def read(first: int, last: int, flaws: Flaws) -> Generator[bytes]:
+        return pcm.read_samples(source, info, SampleRange(first, last - first), flaws)
+
+    elsewhere = Flaws()  # those of other segments, which count them
+    samples = _join(
+        read(start - run_in, start, elsewhere),
+        read(start, end, output.flaws),
+        read(end, read_end, elsewhere),
+    )
     samples = output.peaks.measure(samples, pcm_format, start - run_in)
     padded = _join(samples, [pcm_format.silence(lookahead_end - read_end)])
     is_last = end >= source_samples
@@ -131,7 +144,7 @@ def _write_raw(
 def _write_compressed(
     source: BinaryIO, segment: Segment, output: _Output, limits: ffmpeg.Limits
 ) -> int:
-    decoder = _Decoder(source, segment.info, limits)
+    decoder = _Decoder(source, segment.info, limits, output.flaws)
     pcm_format = pcm.decoded_format(segment.info)
     chunks = output.peaks.measure(decoder.chunks(), pcm_format, start_sample=0)
     start: list[bytes] = []
@@ -145,6 +158,7 @@ def _write_compressed(
     padded = _join(start, chunks, [silence])
     with _mp3_frames(padded, pcm_format, output, limits, lead_in) as frames:
         output.write(_take_first(frames, lambda: segment.frames_of_source(decoder.samples)))
+    output.flaws.compare_length(segment.info, decoder.samples)
     return decoder.samples
 
 
@@ -198,7 +212,10 @@ def _codec(target: Target) -> list[str]:
 class _Decoder:
     """Decodes a compressed source and counts its samples."""
 
-    def __init__(self, source: BinaryIO, info: WavInfo, limits: ffmpeg.Limits) -> None:
+    def __init__(
+        self, source: BinaryIO, info: WavInfo, limits: ffmpeg.Limits, flaws: Flaws
+    ) -> None:
+        self._flaws = flaws
         self._source = source
         self._info = info
         self._limits = limits
@@ -209,10 +226,13 @@ class _Decoder:
         return self._decoded_bytes // pcm.decoded_format(self._info).block_align
 
     def chunks(self) -> Generator[bytes]:
-        compressed = pcm.compressed_file(self._source, self._info)
+        flaws = self._flaws
+        compressed = pcm.compressed_file(self._source, self._info, flaws)
         arguments = pcm.decoding_arguments(self._info)
-        with closing(ffmpeg.run(arguments, compressed, self._limits)) as stream:
-            for chunk in pcm.without_padding(stream, self._info):
+        with closing(
+            ffmpeg.run(arguments, compressed, self._limits, flaws.read_messages)
+        ) as stream:
+            for chunk in pcm.without_padding(stream, self._info, flaws):
                 self._decoded_bytes += len(chunk)
                 yield chunk
         if self._decoded_bytes == 0:

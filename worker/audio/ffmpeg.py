@@ -58,7 +58,7 @@ def run(
     `read_messages` gets ffmpeg's last messages, among them the measurements of filters, once ffmpeg has succeeded.
     Raises EncodeFailed if ffmpeg fails or takes too long, and any error of `stdin` and of `limits.check`.
     """
-    level = ["-loglevel", "info" if read_messages else "error"]
+    level = ["-loglevel", "level+info" if read_messages else "error"]
     with tempfile.TemporaryFile() as messages:
         with (
             _ffmpeg_process([*level, *arguments], messages, limits) as process,
@@ -67,17 +67,17 @@ def run(
             yield from _read_output(process, limits)
         if feeder.error is not None:
             raise feeder.error
-        stderr = _last(messages)
         if process.returncode != 0:
+            stderr = _last(messages, _LOGGED_BYTES)
             log.warning("ffmpeg failed", returncode=process.returncode, stderr=stderr)
             raise EncodeFailed
         if read_messages:
-            read_messages(stderr)
+            read_messages(_last(messages, _MESSAGES_BYTES))
 
 
-def _last(messages: IO[bytes]) -> str:
+def _last(messages: IO[bytes], count: int) -> str:
     written = messages.seek(0, os.SEEK_END)
-    messages.seek(max(0, written - _LOGGED_BYTES))
+    messages.seek(max(0, written - count))
     return messages.read().decode(errors="replace")
 
 

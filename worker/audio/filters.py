@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Target
 from shared.wav import FmtChunk
+from worker.audio.damage import MAX_PEAK
 from worker.audio.mixing import pan_filter
 from worker.audio.pcm import PcmFormat
 
-MAX_PEAK = 8
-"""Higher samples are clipped. A sine of 8 times full scale has 0.01 % distortion at V2, one of 16 times 144 %."""
 _MAX_PEAK_DB = 20 * math.log10(MAX_PEAK)
 _MIN_OVER_DB = 0.05
 """Smaller ones are 0.0 in the warning."""
@@ -64,7 +63,7 @@ class PeakMeter:
     """Collects the highest peak that ffmpeg reports."""
 
     peak_db: float | None = None
-    """In dBFS: -inf for silence, inf for infinite samples. None if it was not measured."""
+    """In dBFS: -inf for silence. None if it was not measured."""
 
     def read(self, messages: str) -> None:
         found = [float(peak) for peak in _MEASURED.findall(messages)]
@@ -76,8 +75,6 @@ def peak_warnings(peaks_db: Iterable[float | None], target: Target) -> list[str]
     peak_db = max((peak for peak in peaks_db if peak is not None), default=-math.inf)
     if peak_db < _MIN_OVER_DB:
         return []
-    if math.isinf(peak_db):
-        return [f"The audio has infinite samples. They were clipped at {_MAX_PEAK_DB:+.1f} dBFS."]
     clipped = "players clip it"
     if peak_db > _MAX_PEAK_DB + _MIN_OVER_DB:
         clipped = f"everything above {_MAX_PEAK_DB:+.1f} dBFS was clipped"

@@ -20,9 +20,10 @@ from celery import signals
 
 from worker.audio import ffmpeg
 
-REVISION = 2
+REVISION = 3
 """Bump it with every change that may give a segment other bytes: filters, gains, arguments of ffmpeg, the run-in, the
 packing of frames. Then no MP3 gets segments of two releases. 2: overs are kept, tracks without a mask are mixed alike.
+3: infinite samples are limited before mixing, damaged ADPCM blocks are silent.
 """
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_FEATURES = ("avx", "avx2", "fma", "fma4")
@@ -34,7 +35,7 @@ _LAME_NAME = re.compile(rb"(LAME\d\.\d+[abr]?) ?\0")
 def encoder_fingerprint() -> str:
     """Return the encoder's name, the shortened SHA-256 of the ffmpeg binary, our revision, and the CPU family.
 
-    For example "LAME4.1a-0d709a0bed1a43f2-r2-x86_64+avx+avx2+fma". A binary without LAME has the name "Lavc".
+    For example "LAME4.1a-0d709a0bed1a43f2-r3-x86_64+avx+avx2+fma". A binary without LAME has the name "Lavc".
     The first call in a process reads the whole binary: 170 MB, 0.15 s of CPU. Raises OSError if it cannot be read.
     """
     path = Path(shutil.which(ffmpeg.EXECUTABLE) or ffmpeg.EXECUTABLE)

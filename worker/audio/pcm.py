@@ -7,15 +7,14 @@ a header that we write. Both kinds come with a `PcmFormat`.
 
 import os
 import struct
-import sys
-from array import array
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from math import isnan
 from typing import BinaryIO
 
 from shared.segmentation import SampleRange
 from shared.wav import Codec, WavInfo
+from worker.audio.damage import limit_floats, silence_damaged_blocks
+from worker.audio.flaws import Flaws
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
@@ -80,19 +79,26 @@ def decoding_arguments(info: WavInfo) -> list[str]:
     return [*source, "-ar", rate, "-ac", channels, "-f", pcm_format.name]
 
 
-def without_padding(decoded: Iterable[bytes], info: WavInfo) -> Iterator[bytes]:
+def without_padding(decoded: Iterable[bytes], info: WavInfo, flaws: Flaws) -> Iterator[bytes]:
     """Remove the encoder's delay and padding from the decoded samples of a compressed source."""
-    block_align = decoded_format(info).block_align
+    pcm_format = decoded_format(info)
+    block_align = pcm_format.block_align
     skip = info.fmt.padding_samples[0] * block_align
     held, given = b"", 0
     for chunk in decoded:
         held += chunk[skip:]
         skip = max(0, skip - len(chunk))
-        ready = max(0, len(held) - info.max_padding_samples * block_align)
-        yield held[:ready]
+        ready = max(0, len(held) // block_align - info.max_padding_samples) * block_align
+        yield _limit_decoded(held[:ready], pcm_format, flaws)
         held, given = held[ready:], given + ready
     samples = info.audio_samples((given + len(held)) // block_align)
-    yield held[: max(0, samples * block_align - given)]
+    yield _limit_decoded(held[: max(0, samples * block_align - given)], pcm_format, flaws)
+
+
+def _limit_decoded(chunk: bytes, pcm_format: PcmFormat, flaws: Flaws) -> bytes:
+    if pcm_format.is_integer:
+        return chunk
+    return limit_floats(chunk, "<f4", pcm_format.channels, flaws)
 
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
@@ -112,13 +118,18 @@ def _raw_name(info: WavInfo) -> tuple[str, int]:
             return f"s{bits}{byte_order}", bits // 8
 
 
-def read_samples(file: BinaryIO, info: WavInfo, sample_range: SampleRange) -> Generator[bytes]:
-    """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter."""
+def read_samples(
+    file: BinaryIO, info: WavInfo, sample_range: SampleRange, flaws: Flaws
+) -> Generator[bytes]:
+    """Yield a range of a raw source's samples, in `raw_format`. Ends early if the file has become shorter.
+
+    Counts the samples in `flaws` that cannot be encoded as they are.
+    """
     block_align = info.fmt.block_align
     start = sample_range.start_sample * block_align
     step = CHUNK_BYTES // block_align * block_align
     for chunk in _read_data(file, info, start, start + sample_range.samples * block_align, step):
-        yield _to_raw_format(chunk, info)
+        yield _to_raw_format(chunk, info, flaws)
 
 
 def _read_data(file: BinaryIO, info: WavInfo, start: int, end: int, step: int) -> Iterator[bytes]:
@@ -134,7 +145,7 @@ def _read_data(file: BinaryIO, info: WavInfo, start: int, end: int, step: int) -
         start, end = start - part.size, end - part.size
 
 
-def _to_raw_format(chunk: bytes, info: WavInfo) -> bytes:
+def _to_raw_format(chunk: bytes, info: WavInfo, flaws: Flaws) -> bytes:
     match info.fmt.codec, info.fmt.bits_per_sample:
         case Codec.PCM, 32 if info.fmt.low_24_bits:
             first = 1 if info.big_endian else 0
@@ -144,7 +155,8 @@ def _to_raw_format(chunk: bytes, info: WavInfo) -> bytes:
             first = 0 if info.big_endian else bits // 8 - 4
             return _narrow(chunk, bits // 8, range(first, first + 4))
         case Codec.FLOAT, bits:
-            return _silence_nan(chunk, bits // 8, big_endian=info.big_endian)
+            kind = f"{'>' if info.big_endian else '<'}f{bits // 8}"
+            return limit_floats(chunk, kind, info.fmt.channels, flaws, info.fmt.full_scale)
     return chunk
 
 
@@ -156,24 +168,15 @@ def _narrow(chunk: bytes, sample_bytes: int, kept: range) -> bytes:
     return bytes(narrow)
 
 
-def _silence_nan(chunk: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
-    """Replace NaN with silence, because ffmpeg would turn it into full scale."""
-    top_bytes = chunk[0 if big_endian else sample_bytes - 1 :: sample_bytes]
-    if b"\x7f" not in top_bytes and b"\xff" not in top_bytes:
-        return chunk  # no sample has the exponent of NaN, nor one near it
-    samples = array("f" if sample_bytes == 4 else "d", chunk)
-    swapped = big_endian == (sys.byteorder == "little")
-    if swapped:
-        samples.byteswap()
-    samples = array(samples.typecode, (0.0 if isnan(sample) else sample for sample in samples))
-    if swapped:
-        samples.byteswap()
-    return samples.tobytes()
+def compressed_file(file: BinaryIO, info: WavInfo, flaws: Flaws) -> Generator[bytes]:
+    """Yield a compressed source as a WAV that has only a format and a data chunk, of unknown size.
 
-
-def compressed_file(file: BinaryIO, info: WavInfo) -> Generator[bytes]:
-    """Yield a compressed source as a WAV that has only a format and a data chunk, of unknown size."""
+    Damaged blocks that the decoder would drop are replaced by silence, so that the audio after them keeps its time.
+    """
     fmt = info.fmt.payload + b"\0" * (len(info.fmt.payload) % 2)
     yield b"RIFF" + _UNKNOWN_SIZE + b"WAVEfmt " + struct.pack("<I", len(info.fmt.payload)) + fmt
     yield b"data" + _UNKNOWN_SIZE
-    yield from _read_data(file, info, 0, info.data_bytes, CHUNK_BYTES)
+    block_align = info.fmt.block_align or 1
+    step = max(1, CHUNK_BYTES // block_align) * block_align
+    for chunk in _read_data(file, info, 0, info.data_bytes, step):
+        yield silence_damaged_blocks(chunk, info.fmt, flaws)

@@ -2,17 +2,19 @@
 
 In: the payloads of `cue ` and LIST/adtl chunks, the byte order ("<", or ">" for RIFX), and the length of
 the audio in samples per channel. Out: one CHAP frame for each chapter, in the order of time, and a CTOC frame that
-lists them; then sentences for the user about cue points that were left out. A cue point without a label becomes
-"Marker" and its number. Times are in milliseconds. Raises nothing, even for broken input.
+lists them; then sentences for the user about cue points and texts that were left out. The best text of a cue point is
+the title of its chapter, and the others are its description (TIT3). A cue point without a text becomes "Marker" and its
+number. Times are in milliseconds. Raises nothing, even for broken input.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0", and its 1994 update for adtl;
 ID3v2 Chapter Frame Addendum 1.0.
 """
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mutagen.id3 import CHAP, CTOC, TIT2, CTOCFlags, Frame
+from mutagen.id3 import CHAP, CTOC, TIT2, TIT3, CTOCFlags, Frame
 from mutagen.id3 import Encoding as Charset
 
 from worker.tags.charset import FileText
@@ -23,9 +25,25 @@ MAX_CHAPTERS = 255
 """CTOC counts its entries in one byte."""
 _LABELS = (b"labl", b"ltxt", b"note")
 """The items that can name a cue point, best first."""
-_MAX_LABELS = MAX_CUES * len(_LABELS)
+_MAX_LABELS = 3 * MAX_CUES
 _LTXT_HEAD_BYTES = 20
 _MAX_MS = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """The texts and the region of each cue point, by its id. The first of each kind counts."""
+
+    texts: dict[int, dict[bytes, str]] = field(default_factory=dict)
+    lengths: dict[int, int] = field(default_factory=dict)
+    """In samples."""
+    repeated: set[int] = field(default_factory=set)
+    other_kinds: set[str] = field(default_factory=set)
+
+    def titles(self, cue_id: int) -> list[str]:
+        """Return the texts of a cue point, best first."""
+        texts = self.texts.get(cue_id, {})
+        return [*dict.fromkeys(filter(None, (texts.get(kind) for kind in _LABELS)))]
 
 
 def chapters(
@@ -37,22 +55,25 @@ def chapters(
     samples: int,
     sample_rate_hz: int,
 ) -> tuple[list[Frame], list[str]]:
-    labels, lengths = _labels(adtl, order, texts)
-    titles: dict[int, tuple[str, int]] = {}
+    labels = _read_labels(adtl, order, texts)
+    named: dict[int, tuple[list[str], int]] = {}
     points = [point for cue in cues for point in _cue_points(cue, order)]
     for cue_id, position in points:
-        title = next(filter(None, (labels.get((kind, cue_id)) for kind in _LABELS)), "")
         # Of several cue points at one position, the first that has a label names the chapter.
-        if position < samples and not titles.get(position, ("", 0))[0]:
-            titles[position] = (title, lengths.get(cue_id, 0))
-    starts = sorted(titles)[:MAX_CHAPTERS]
-    frames = []
+        if position < samples and not named.get(position, ([], 0))[0]:
+            named[position] = (labels.titles(cue_id), labels.lengths.get(cue_id, 0))
+    starts = sorted(named)[:MAX_CHAPTERS]
+    frames, overlaps = [], 0
     for number, (start, following) in enumerate(pairwise([*starts, samples])):
-        title, length = titles[start]
-        title = title or f"Marker {number + 1}"
+        titles, length = named[start]
+        overlaps += start + length > following
         end = min(start + length, following) if length else following
-        frames.append(_chapter(number, title, _ms(start, sample_rate_hz), _ms(end, sample_rate_hz)))
-    warnings = _left_out(cues, points, len(titles), samples)
+        times = _ms(start, sample_rate_hz), _ms(end, sample_rate_hz)
+        frames.append(_chapter(number, titles or [f"Marker {number + 1}"], *times))
+    warnings = [
+        *_left_out(cues, points, len(named), samples),
+        *(_lost_labels(labels, {cue_id for cue_id, _ in points}, overlaps) if cues else ()),
+    ]
     return ([*frames, _table_of_contents(len(frames))] if frames else []), warnings
 
 
@@ -82,34 +103,48 @@ def _cue_points(payload: bytes, order: str) -> Iterator[tuple[int, int]]:
         yield cue_id, offset or position
 
 
-def _labels(
-    adtl: Sequence[bytes], order: str, file_text: FileText
-) -> tuple[dict[tuple[bytes, int], str], dict[int, int]]:
-    """Return texts by kind and cue id, and lengths of regions in samples by cue id. The first of each kind counts."""
-    texts: dict[tuple[bytes, int], str] = {}
-    lengths: dict[int, int] = {}
+def _read_labels(adtl: Sequence[bytes], order: str, file_text: FileText) -> _Labels:
+    labels = _Labels()
     for payload in adtl:
         for kind, data in items(payload, order):
             head_bytes = _LTXT_HEAD_BYTES if kind == b"ltxt" else 4
-            if kind not in _LABELS or len(data) < head_bytes or len(texts) > _MAX_LABELS:
+            if kind not in _LABELS:
+                labels.other_kinds.add(kind.decode())
+            if kind not in _LABELS or len(data) < head_bytes or len(labels.texts) > _MAX_LABELS:
                 continue
             cue_id = struct.unpack_from(order + "I", data)[0]
-            texts.setdefault((kind, cue_id), file_text.field(data[head_bytes:]))
+            text = file_text.field(data[head_bytes:])
+            if labels.texts.setdefault(cue_id, {}).setdefault(kind, text) != text:
+                labels.repeated.add(cue_id)
             if kind == b"ltxt":
-                lengths.setdefault(cue_id, struct.unpack_from(order + "I", data, 4)[0])
-    return texts, lengths
+                labels.lengths.setdefault(cue_id, struct.unpack_from(order + "I", data, 4)[0])
+    return labels
+
+
+def _lost_labels(labels: _Labels, cue_ids: set[int], overlaps: int) -> Iterator[str]:
+    lost = [cue_id for cue_id in labels.texts if cue_id not in cue_ids and labels.titles(cue_id)]
+    if lost:
+        yield f"The labels of {len(lost)} marker(s) were left out, because these have no cue point."
+    if labels.repeated:
+        yield f"{len(labels.repeated)} marker(s) have several labels: the first of each was kept."
+    if labels.other_kinds:
+        yield f"These items of the adtl list were left out: {', '.join(sorted(labels.other_kinds)[:20])}."
+    if overlaps:
+        yield f"{overlaps} region(s) are longer than the audio up to the next marker, and end there."
 
 
 def _ms(position: int, sample_rate_hz: int) -> int:
     return min(round(position * 1000 / sample_rate_hz), _MAX_MS)
 
 
-def _chapter(number: int, title: str, start_ms: int, end_ms: int) -> Frame:
+def _chapter(number: int, titles: Sequence[str], start_ms: int, end_ms: int) -> Frame:
+    title, *others = titles
+    description = [TIT3(encoding=Charset.UTF8, text=["\n".join(others)])] if others else []
     return CHAP(
         element_id=f"chp{number}",
         start_time=start_ms,
         end_time=end_ms,
-        sub_frames=[TIT2(encoding=Charset.UTF8, text=[title])],
+        sub_frames=[TIT2(encoding=Charset.UTF8, text=[title]), *description],
     )
 
 

@@ -2,9 +2,11 @@
 
 RIFF declares none, except in CSET, which few programs write. In order: UTF-16 by its form, the charset that the user
 named, UTF-8 if valid, the code page in CSET, a guess from all fields of the file that are none of those, Windows-1252.
-Raises nothing. Time and memory are linear in the text.
+ID3 declares Latin-1, but many programs write their code page there. The guess counts for it if the text is no Latin
+script. Raises nothing. Time and memory are linear in the text.
 """
 
+import codecs
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
@@ -13,6 +15,7 @@ import chardet
 from worker.tags.text import MAX_TEXT_BYTES, clean, decode, decode_utf16, find_utf16_order
 
 _MAX_EVIDENCE_BYTES = 16_384
+_INVALID = "\ufffd"  # in place of bytes that no character has
 # The code pages of Windows, macOS and old recorders. More candidates would only be taken for these in short texts.
 _LATIN = ("cp1252", "cp1250", "cp1254", "mac-roman")
 _CANDIDATES = (
@@ -29,10 +32,13 @@ class FileText:
 
     def __init__(self, *, requested: str, declared: str) -> None:
         self._requested = requested
-        self._declared = declared
+        self._declared = declared if _exists(declared) else ""
         self._guessed = ""
         self._evidence = bytearray()
+        self._latin1_evidence = bytearray()
+        self._doubtful = ""
         self._cut_fields: set[bytes] = set()
+        self._invalid_fields: set[bytes] = set()
 
     def field(self, raw: bytes) -> str:
         """Decode a NUL-terminated field. Bytes after the NUL are leftovers in the writer's buffer."""
@@ -40,28 +46,45 @@ class FileText:
             self._cut_fields.add(raw[:64])
         raw = raw[:MAX_TEXT_BYTES]
         if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
-            return clean(decode_utf16(raw).partition("\0")[0])
+            return self._check(decode_utf16(raw).partition("\0")[0], raw)
         if codec := find_utf16_order(raw):
             text = raw[: len(raw) // 2 * 2].decode(codec, "replace")
-            return clean(text.partition("\0")[0])
-        return clean(self._decode(raw.partition(b"\0")[0]))
+            return self._check(text.partition("\0")[0], raw)
+        return clean(self._decode(raw.partition(b"\0")[0], self._evidence))
 
-    def _decode(self, raw: bytes) -> str:
+    def _check(self, text: str, raw: bytes) -> str:
+        if _INVALID in text:
+            self._invalid_fields.add(raw[:64])
+        return clean(text)
+
+    def decode_latin1(self, raw: bytes) -> str:
+        """Decode text that ID3 declares as Latin-1, with any NULs."""
+        return self._decode(raw, self._latin1_evidence)
+
+    def _decode(self, raw: bytes, evidence: bytearray) -> str:
         if self._requested:
             try:
                 return raw.decode(self._requested)
-            except UnicodeError:
-                pass  # a field of another program
-        if not _is_utf8(raw) and len(self._evidence) < _MAX_EVIDENCE_BYTES:
-            self._evidence += raw + b"\n"
+            except UnicodeError:  # a field of another program
+                if not _is_utf8(raw):
+                    self._invalid_fields.add(raw[:64])
+        if not _is_utf8(raw) and len(evidence) < _MAX_EVIDENCE_BYTES:
+            evidence += raw + b"\n"
         return decode(raw, *filter(None, (self._declared, self._guessed)))
 
     def guess(self) -> bool:
         """Guess the charset. Return True if there is text that needs the guess."""
-        if not self._evidence or self._declared:
+        if self._declared:
             return False
-        self._guessed = _guess(bytes(self._evidence))
-        return True
+        if self._evidence:
+            self._guessed = _guess(bytes(self._evidence + self._latin1_evidence))
+        elif self._latin1_evidence:
+            guessed = _guess(bytes(self._latin1_evidence))
+            if guessed not in _LATIN and len(_HIGH_BYTE.findall(self._latin1_evidence)) > 2:
+                self._guessed = guessed
+            elif guessed != "cp1252":
+                self._doubtful = guessed
+        return bool(self._guessed)
 
     def warnings(self) -> list[str]:
         """Return the sentences that tell the user which text was guessed or cut."""
@@ -70,6 +93,16 @@ class FileText:
             warnings.append(
                 f"The WAV does not name the charset of its text, which was read as {self._guessed}. "
                 "If it is wrong, upload the file again with tag_charset."
+            )
+        if self._doubtful:
+            warnings.append(
+                "The ID3 tag in the WAV declares its text as Latin-1, and it was read as such. It may be "
+                f"{self._doubtful}: if it is wrong, upload the file again with tag_charset."
+            )
+        if self._invalid_fields:
+            charset = self._requested or "UTF-16"
+            warnings.append(
+                f"{len(self._invalid_fields)} text(s) are not valid in {charset}. They may be wrong."
             )
         if self._cut_fields:
             warnings.append(
@@ -91,6 +124,13 @@ def _guess(evidence: bytes) -> str:
         compat_names=False,
     )
     return found["encoding"] or "cp1252"
+
+
+def _exists(charset: str) -> bool:
+    try:
+        return bool(charset and codecs.lookup(charset))
+    except LookupError:
+        return False
 
 
 def _is_utf8(raw: bytes) -> bool:

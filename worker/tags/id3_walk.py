@@ -17,6 +17,7 @@ from mutagen.id3 import Frames_2_2
 _TAG = re.compile(rb"ID3([\x02-\x04])[\s\S]([\s\S])[\x00-\x7f]{4}")
 _FRAME_V22 = re.compile(rb"([A-Z][A-Z0-9]{2})([\s\S]{3})()")
 _FRAME = re.compile(rb"([A-Z][A-Z0-9]{2}[A-Z0-9 \0])([\s\S]{4})[\s\S]([\s\S])")
+_FOOTER = b"3DI"
 _V22_NAMES = {old: new.__bases__[0].__name__ for old, new in Frames_2_2.items()}
 
 
@@ -53,7 +54,7 @@ def _extended_header_bytes(body: bytes, at: int, major: int) -> int:
 def walk_frames(
     body: bytes, major: int, at: int, unreadable: list[str], *, unsynchronised: bool
 ) -> Iterator[tuple[str, bytes]]:
-    pattern = _FRAME_V22 if major == 2 else _FRAME
+    pattern, name = _FRAME_V22 if major == 2 else _FRAME, "the tag's header"
     while head := pattern.match(body, at):
         start = head.end()
         at = start + _frame_size(body, start, head[2], major)
@@ -63,6 +64,9 @@ def walk_frames(
             yield _V22_NAMES.get(name, name), data
         elif at > start:
             unreadable.append(name)
+    rest = body[at:].strip(b"\0")
+    if rest and not rest.startswith(_FOOTER):
+        unreadable.append(f"{len(rest)} bytes after {name}")
 
 
 def _frame_size(body: bytes, start: int, raw: bytes, major: int) -> int:

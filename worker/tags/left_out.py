@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from mutagen.id3 import ID3
 
 from shared.wav import Chunk
+from worker.tags.riff import count_unread, decode_xml
 from worker.tags.text import MAX_TEXT_BYTES
 
 # Facts about the WAV's samples or its editor's windows, which are wrong or useless in an MP3.
 _TECHNICAL = {b"PEAK", b"LEVL", b"MINF", b"ELM1", b"REGN", b"UMID", b"DGDA", b"CSET", b"SLNT"}
-_SLATE = {b"PROJECT", b"SCENE", b"TAKE", b"TAPE", b"NOTE"}
-_IXML_ELEMENT = re.compile(rb"<([A-Za-z_]+)>\s*[^<\s]")
+_SLATE = {"PROJECT", "SCENE", "TAKE", "TAPE", "NOTE"}
+_IXML_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[\s*[^\]\s]|[^<\s])")
 _MAX_NAMES = 20
 
 
@@ -27,27 +28,36 @@ def describe_chunks(
         names.append(b"LISTADTL")
     if not names:
         return []
-    return [f"These chunks have no place in an MP3 and were left out: {_join(names)}."]
+    listed = _join(name.decode("latin-1") for name in names)
+    return [f"These chunks have no place in an MP3 and were left out: {listed}."]
 
 
-def _join(names: Iterable[bytes]) -> str:
-    different = [name.decode("latin-1") for name in dict.fromkeys(names)]
+def describe_lists(payloads: Mapping[bytes, list[bytes]], order: str) -> list[str]:
+    """Describe the bytes of lists that are no items."""
+    lists = [*payloads.get(b"LISTINFO", []), *payloads.get(b"LISTADTL", [])]
+    unread = sum(count_unread(payload, order) for payload in lists)
+    return [f"{unread} byte(s) of LIST chunks are missing or cannot be read."] if unread else []
+
+
+def _join(names: Iterable[str]) -> str:
+    different = [*dict.fromkeys(names)]
     more = [f"{len(different) - _MAX_NAMES} more"] if len(different) > _MAX_NAMES else []
     return ", ".join(different[:_MAX_NAMES] + more)
 
 
+def _kept(tag: ID3, kind: str) -> set[str]:
+    """Return the values of a kind and of the described texts. A date is also its day."""
+    frames = [*tag.getall(kind), *tag.getall("TXXX"), *tag.getall("COMM")]
+    values = [value for frame in frames for value in str(frame).split("\0")]
+    if kind != "TDRC":
+        return set(values)
+    return {part for value in values for part in (value, value.replace(" ", "T"), value[:10])}
+
+
 def describe_texts(tag: ID3, lost: Sequence[tuple[str, str]], *, beyond_limit: int) -> list[str]:
     """Describe the texts whose frames were taken, unless another frame has the same text."""
-    known = {
-        value
-        for frame in tag.values()
-        if hasattr(frame, "text")
-        for value in str(frame).split("\0")
-    }
     names = [
-        kind.rpartition(":")[2] or "comment"
-        for kind, text in lost
-        if not {text, text.replace("T", " "), text[:10]} & known
+        kind.rpartition(":")[2] or "comment" for kind, text in lost if text not in _kept(tag, kind)
     ]
     warnings = []
     if names:
@@ -63,9 +73,11 @@ def describe_ixml(payloads: Sequence[bytes]) -> list[str]:
     names = [
         name
         for payload in payloads
-        for name in _IXML_ELEMENT.findall(payload[:MAX_TEXT_BYTES])
+        for name in _IXML_ELEMENT.findall(decode_xml(payload))
         if name not in _SLATE
     ]
+    if any(len(payload) > MAX_TEXT_BYTES for payload in payloads):
+        names.append(f"everything after {MAX_TEXT_BYTES} bytes")
     return [f"These fields of the iXML were left out: {_join(names)}."] if names else []
 
 
@@ -76,9 +88,9 @@ def describe_cues(cues: Sequence[bytes]) -> list[str]:
     return [f"The ID3 tag in the WAV has chapters, so {count} cue point(s) were left out."]
 
 
-def describe_frames(names: Sequence[str], reason: str) -> list[str]:
-    """Describe ID3 frames that were left out."""
+def describe_frames(names: Sequence[str], fate: str) -> list[str]:
+    """Describe ID3 frames that were left out or cut."""
     if not names:
         return []
     listed = ", ".join([*dict.fromkeys(names)][:_MAX_NAMES])
-    return [f"{len(names)} ID3 frame(s) were left out, because {reason}: {listed}."]
+    return [f"{len(names)} ID3 frame(s) were {fate}: {listed}."]

@@ -9,10 +9,11 @@ Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications
 import html
 import re
 import struct
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 
 from worker.tags.charset import FileText
-from worker.tags.text import clean, decode
+from worker.tags.text import MAX_TEXT_BYTES, clean, decode, decode_utf16, find_utf16_order
 
 Pair = tuple[str, str]
 
@@ -67,7 +68,15 @@ _CART_KINDS = (
 _CART_LEVEL_AT = 680
 _CART_TIMERS, _CART_URL = slice(684, 748), slice(1024, 2048)
 _CART_HEAD_BYTES = 2048
-_IXML = re.compile(r"<(PROJECT|SCENE|TAKE|TAPE|NOTE)>([^<]*)</\1>")
+_IXML = re.compile(
+    r"<(PROJECT|SCENE|TAKE|TAPE|NOTE)>\s*(?:<!\[CDATA\[([^\]]*)\]\]>\s*|([^<]*))</\1>"
+)
+# Only code pages: some of Python's other codecs raise other errors or take quadratic time.
+_XML_CHARSET = re.compile(
+    rb"\s*<\?xml[^>]{0,99}? encoding=[\"']"
+    rb"((?:windows|cp|iso|koi8|shift|euc|gb|big5|mac)[A-Za-z0-9_.-]{1,20})[\"']",
+    re.IGNORECASE,
+)
 _ITEM_ID = re.compile(rb"[A-Za-z][A-Za-z0-9]{2}[A-Za-z0-9 ]")
 _DATE = re.compile(
     r"(?!0000)([0-9]{4})(?:[-_:/. ]?(0[1-9]|1[0-2])(?:[-_:/. ]?(0[1-9]|[12][0-9]|3[01])"
@@ -77,14 +86,27 @@ _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 
 
 def items(payload: bytes, order: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the id and data of each item after a LIST's type. Writers pad items of odd size by 0, 1 or more bytes."""
+    """Yield the id and data of each item after a LIST's type."""
+    for item_id, start, end in _walk_items(payload, order):
+        yield item_id, payload[start:end]
+
+
+def count_unread(payload: bytes, order: str) -> int:
+    """Return how many bytes of a LIST's items are missing or follow them. Padding does not count."""
+    end = max((end for _, _, end in _walk_items(payload, order)), default=4)
+    return max(end - len(payload), len(payload[end:].lstrip(b"\0 ")))
+
+
+def _walk_items(payload: bytes, order: str) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the id of each item and its place. Writers pad items of odd size by 0, 1 or more bytes."""
     at = 4
     while head := _ITEM_ID.search(payload, at, at + 8):
         start = head.end() + 4
         if start > len(payload):
             return
-        at = start + struct.unpack_from(order + "I", payload, start - 4)[0]
-        yield head[0], payload[start:at]
+        (size,) = struct.unpack_from(order + "I", payload, start - 4)
+        at = start + size
+        yield head[0], start, at
 
 
 def info_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
@@ -93,8 +115,9 @@ def info_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
         kind = _INFO_KINDS.get(name, f"TXXX:{name.decode()}")
         text = texts.field(data)
         if kind == "TDRC":
-            kind, text = _date_pair(text)
-        elif kind == "TRCK":
+            yield from _date_pairs(text)
+            continue
+        if kind == "TRCK":
             kind, text = _track_pair(text)
         elif kind == "TLAN" and not _LANGUAGE.fullmatch(text):
             kind = "TXXX:language"
@@ -103,9 +126,12 @@ def info_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
         yield kind, text
 
 
-def _date_pair(text: str) -> Pair:
+def _date_pairs(text: str) -> Iterator[Pair]:
+    """Yield the date, and the text as well if it says more."""
     stamp = timestamp(text)
-    return ("TDRC", stamp) if stamp else ("TXXX:date", text)
+    yield "TDRC", stamp
+    if text and not is_timestamp(text):
+        yield "TXXX:date", text
 
 
 def _track_pair(text: str) -> Pair:
@@ -163,8 +189,22 @@ def cart_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
 
 def ixml_pairs(payload: bytes) -> Iterator[Pair]:
     """Yield the fields of the slate. Searches the text instead of parsing XML, so that no entity can expand."""
-    for element in _IXML.finditer(decode(payload)):
-        yield f"TXXX:{element[1].lower()}", clean(html.unescape(element[2]))
+    for name, raw, escaped in _IXML.findall(decode_xml(payload)):
+        yield f"TXXX:{name.lower()}", clean(raw or html.unescape(escaped))
+
+
+def decode_xml(payload: bytes) -> str:
+    """Decode UTF-8, UTF-16 or the charset that the XML declares, up to the limit of a text."""
+    raw = payload[:MAX_TEXT_BYTES]
+    if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) or find_utf16_order(raw):
+        return decode_utf16(raw)
+    declared = _XML_CHARSET.match(raw)
+    return decode(raw, declared[1].decode()) if declared else decode(raw)
+
+
+def is_timestamp(text: str) -> bool:
+    """Return True if `timestamp` loses nothing of the text."""
+    return bool(_DATE.fullmatch(text))
 
 
 def timestamp(text: str) -> str:

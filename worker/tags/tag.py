@@ -25,12 +25,14 @@ from shared.wav import Chunk
 from worker.tags import id3, left_out
 from worker.tags.chapters import chapters
 from worker.tags.charset import FileText
+from worker.tags.old_version import convert_to_v23
 from worker.tags.riff import (
     COMMENT,
     Pair,
     bext_pairs,
     cart_pairs,
     info_pairs,
+    is_timestamp,
     ixml_pairs,
     timestamp,
 )
@@ -89,13 +91,13 @@ def read_tags(
     """
     warnings: list[str] = []
     tag = _decode(_payloads(file, chunks, warnings), audio, charset, warnings)
-    _override(tag, overrides)
+    warnings += _override(tag, overrides)
     warnings += _drop_unknown_genres(tag)
     if not tag.getall("TSSE"):
         # Some players and checkers report a missing tag.
         tag.add(_id3_frame("TSSE", f"wav2mp3, {encoder}"))
     if version == "2.3":
-        warnings += id3.convert_to_v23(tag)
+        warnings += convert_to_v23(tag)
     return Tag(_serialize(tag, version), warnings)
 
 
@@ -107,7 +109,7 @@ def _decode(payloads: Payloads, audio: Audio, charset: str, warnings: list[str])
     tag, found = _collect(payloads, order, audio, texts)
     if texts.guess():
         tag, found = _collect(payloads, order, audio, texts)
-    warnings += [*found, *texts.warnings()]
+    warnings += [*found, *left_out.describe_lists(payloads, order), *texts.warnings()]
     return tag
 
 
@@ -116,7 +118,7 @@ def _collect(
 ) -> tuple[ID3, list[str]]:
     tag, warnings = ID3(), []
     for payload in payloads[b"ID3"]:
-        warnings += id3.add_frames(tag, payload)
+        warnings += id3.add_frames(tag, payload, texts)
     pairs = _pairs(payloads, order, texts)
     lost: list[Pair] = []
     for kind, text in islice(pairs, MAX_PAIRS):
@@ -182,14 +184,22 @@ def _id3_frame(kind: str, text: str) -> Frame:
     return Frames[name](encoding=Charset.UTF8, text=[text])
 
 
-def _override(tag: ID3, overrides: Mapping[str, str]) -> None:
+def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
+    """Replace values by those of the user. Return a sentence about a year that says more than a date."""
+    warnings = []
     for name, value in overrides.items():
         kind = _OVERRIDES[name]
         tag.delall(kind.partition(":")[0])
         if kind == COMMENT:
             tag.delall("TXXX:comment")  # ffmpeg writes and reads the comment there
-        if text := clean(value):
+        text = clean(value)
+        if kind == "TDRC" and text and not is_timestamp(text):
+            warnings.append(
+                f"The year {text!r} was shortened to the date in it, {timestamp(text)!r}."
+            )
+        if text:
             tag.add(_id3_frame(kind, timestamp(text) if kind == "TDRC" else text))
+    return warnings
 
 
 def _drop_unknown_genres(tag: ID3) -> list[str]:

@@ -18,7 +18,10 @@ def parsed(parameters: bytes, *, may_escape: bool = True) -> str:
         (b"..\\x.wav", "x.wav"),
         (b"C:\\dir\\x.wav", "x.wav"),
         (b"C:\\\\dir\\\\x.wav", "x.wav"),
+        (b"\\\\server\\dir\\x.wav", "x.wav"),
         (b"/etc/passwd", "passwd"),
+        (b"a%22b\\c.wav", 'a"b\\c.wav'),
+        (b'a\\"b\\\\c.wav', 'a"b\\c.wav'),
         ("Привет.wav".encode(), "Привет.wav"),
         ("Grüße.wav".encode("latin-1"), "Grüße.wav"),
         ("👨‍👩‍👧.wav".encode(), "👨‍👩‍👧.wav"),
@@ -51,6 +54,15 @@ def test_an_empty_filename_is_refused(sent: str) -> None:
         (b"filename=\"a.wav\"; filename*=utf-8''%FF", "a.wav"),
         (b"filename=\"a.wav\"; filename*=klingon''%41", "a.wav"),
         (b"filename=\"x; filename*=utf-8''y.wav\"", "x; filename*=utf-8''y.wav"),
+        (b"filename*=\"utf-8''%D0%9F.wav\"", "П.wav"),
+        (
+            b"filename*0*=utf-8''%D0%9F%D1; filename*1*=%80%20; filename*2=\"72;0.wav\"",
+            "Пр 72;0.wav",
+        ),
+        (b'filename*1=b.wav; filename*0="a\\""; filename=c.wav', 'a"b.wav'),
+        (b"filename*0*=iso-8859-1'en'%A3; filename*1*=.wav", "£.wav"),
+        (b"filename*1=b.wav; filename=c.wav", "c.wav"),
+        (b"filename*0*=utf-8''%FF; filename=c.wav", "c.wav"),
     ],
 )
 def test_an_extended_filename_wins(parameters: bytes, name: str) -> None:
@@ -87,6 +99,16 @@ def test_an_encoded_word_is_decoded(sent: bytes, name: str) -> None:
 )
 def test_a_percent_encoded_name_is_decoded(sent: bytes, name: str) -> None:
     assert parsed(b'filename="%s"' % sent) == name
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"), [(b"a%20b.wav", "a%20b.wav"), (b"%D0%9F%20b.wav", "П b.wav")]
+)
+def test_ascii_names_are_decoded_for_few_clients(sent: bytes, name: str) -> None:
+    _, filename = parse_disposition(
+        b'form-data; name="f"; filename="%s"' % sent, may_escape=True, may_escape_ascii=False
+    )
+    assert filename == name
 
 
 def test_clients_that_never_escape_keep_percent_signs() -> None:

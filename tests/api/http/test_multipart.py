@@ -28,6 +28,33 @@ def test_chunk_borders_do_not_matter(chunk_bytes: int) -> None:
     )
 
 
+def with_headers(*headers: bytes) -> bytes:
+    return b"--%s\r\n%s\r\n\r\nabc\r\n" % (BOUNDARY, b"\r\n".join(headers)) + END
+
+
+def test_percent_signs_of_ascii_names_are_kept_unless_another_header_is_first() -> None:
+    """aiohttp encodes them all, and writes the Content-Type first."""
+    kind = b"Content-Type: audio/wav"
+    disposition = b'Content-Disposition: form-data; name="f"; filename="a%20b.wav"'
+    names = [
+        parse(with_headers(*headers), 1000)[0][0].filename
+        for headers in ((kind, disposition), (disposition, kind))
+    ]
+    assert names == ["a b.wav", "a%20b.wav"]
+
+
+def test_the_charset_of_a_field_is_read() -> None:
+    body = with_headers(
+        b"Content-Type: text/plain; charset=shift_jis", b'Content-Disposition: form-data; name="t"'
+    )
+    assert parse(body, 1000)[0] == [PartHead("t", None, "shift_jis")]
+
+
+def test_a_part_that_is_encoded_is_refused() -> None:
+    with pytest.raises(BadUpload, match="Content-Transfer-Encoding 'base64'"):
+        parse(with_headers(b"Content-Transfer-Encoding: BASE64"), 1000)
+
+
 def test_a_missing_last_boundary_is_noticed() -> None:
     assert not parse(form(b"abc")[:-5], 10)[2]
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from shared import db
@@ -138,6 +138,14 @@ def add_done(retention_h: float | None = None) -> UUID:
     record_id = add_encoded()
     assert db_call(complete, claim_assembly(record_id), retention_h)
     return record_id
+
+
+def set_callback(record_id: UUID, url: str) -> None:
+    """Give a record a callback URL, and its user a secret."""
+    with db.transaction() as session:
+        values = {"callback_url": url, "callback_base_url": "http://service.example"}
+        session.execute(update(Record).where(Record.id == record_id).values(values))
+        db.webhook_secrets.rotate(session, session.get_one(Record, record_id).user_id, b"secret")
 
 
 def fail(session: Session, record_id: UUID, retention_h: float | None = None) -> bool:

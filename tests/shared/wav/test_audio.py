@@ -112,6 +112,23 @@ def test_a_harmless_tail_is_not_reported(tail: bytes) -> None:
     assert read(wavs.build(wavs.sine(100, 2)) + tail).warnings == ()
 
 
+def test_long_silence_after_the_declared_end_is_reported() -> None:
+    samples = np.concatenate([wavs.sine(1000), np.zeros((100_000, 1))])
+    info = read(wavs.build(samples, declared=2000))
+    (warning,) = info.warnings
+    assert "200000 bytes follow" in warning
+
+
+@pytest.mark.parametrize(("extra", "told"), [(1, 0), (2, 1), (3, 1)])
+def test_an_incomplete_last_sample_is_reported(extra: int, told: int) -> None:
+    samples = wavs.encode(wavs.sine(100, 2), bits=16) + b"abc"[:extra]
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))
+    info = read(wavs.wrap([fmt, wavs.chunk(b"data", samples)]))
+    assert info.samples == 100
+    ends = [f"ends inside a sample: {extra} bytes" in warning for warning in info.warnings]
+    assert ends == [True] * told
+
+
 def test_a_declared_end_in_silence_is_reported() -> None:
     silence = np.zeros((2_000_000, 1))
     samples = np.concatenate([wavs.sine(100), silence, wavs.sine(100)])

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 import soundfile
 
-from shared.errors import NotAWav
+from shared.errors import BadWav, NotAWav
 from shared.wav import read_wav
 from tests import wavs
 
@@ -34,6 +34,25 @@ def test_other_audio_is_named(container: str, name: str) -> None:
     soundfile.write(file, wavs.sine(9000), 44100, format=container)
     assert f"This is {name}" in reason(file.getvalue())
     assert "Convert it to WAV" in reason(file.getvalue())
+
+
+@pytest.mark.parametrize("container", ["FLAC", "OGG", "AIFF", "CAF", "AU"])
+def test_a_file_inside_a_data_chunk_is_named(container: str) -> None:
+    """Read as samples, it would be noise."""
+    file = io.BytesIO()
+    soundfile.write(file, wavs.sine(9000), 44100, format=container)
+    wav = wavs.wrap([wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"data", file.getvalue())])
+    with pytest.raises(
+        BadWav, match=f"contains {container.title()}.* instead of samples|{container}"
+    ):
+        read_wav(io.BytesIO(wav), len(wav))
+
+
+def test_an_mp3_with_a_tag_inside_a_data_chunk_is_named() -> None:
+    payload = b"ID3\4\0\0\0\0\0\0" + bytes(5000)
+    wav = wavs.wrap([wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"data", payload)])
+    with pytest.raises(BadWav, match="contains MP3 instead of samples"):
+        read_wav(io.BytesIO(wav), len(wav))
 
 
 def test_archives_are_named() -> None:

@@ -25,7 +25,6 @@ def test_a_peak_below_full_scale_is_no_warning(peaks_db: list[float | None]) -> 
             0.0,
             "+90.3 dBFS: everything above +18.1 dBFS was clipped. Upload it with gain_db=-90.3",
         ),
-        (inf, 0.0, "infinite samples"),
     ],
 )
 def test_the_warning_says_the_peak_and_the_gain(peak_db: float, gain_db: float, told: str) -> None:

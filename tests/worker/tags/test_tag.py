@@ -18,6 +18,7 @@ from tests.worker.tags.tag_material import (
     id3,
     info,
     labels,
+    made_tag,
     parsed,
     raw_id3,
     read,
@@ -246,6 +247,12 @@ def test_overrides_replace_all_values() -> None:
     ]
 
 
+def test_a_year_that_says_more_is_warned_about() -> None:
+    assert made_tag(overrides={"year": "2026-11-28"}).warnings == []
+    (warning,) = made_tag(overrides={"year": "Summer 2026"}).warnings
+    assert "'Summer 2026' was shortened to the date in it, '2026'" in warning
+
+
 def test_overrides_need_no_chunk() -> None:
     assert str(read(overrides={"title": "Solo\0\ud800"})["TIT2"]) == "Solo"
 
@@ -401,12 +408,27 @@ HOSTILE = {
 }
 
 
+CROWD = labels(dict.fromkeys(range(1, 40000), b"l"))
+MAX_COST_IN_CROWDS = 15
+"""Linear work takes at most 4 times as long as the labels of 40,000 markers; quadratic work takes minutes."""
+
+
+def cpu_s(*chunks: tuple[bytes, bytes]) -> float:
+    started_s = time.process_time()
+    tag_bytes(*chunks)
+    return time.process_time() - started_s
+
+
+@pytest.fixture(scope="module")
+def crowd_cpu_s() -> float:
+    return min(cpu_s(CROWD) for _ in range(3))
+
+
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_chunks_cost_little_time(kind: str) -> None:
-    crowd = labels(dict.fromkeys(range(1, 40000), b"l"))
-    started = time.perf_counter()
-    tag = tag_bytes(HOSTILE[kind], crowd)
-    assert time.perf_counter() - started < 3
+def test_hostile_chunks_cost_little_time(kind: str, crowd_cpu_s: float) -> None:
+    """Processor time, in units of other work: the machine may be slow or busy."""
+    assert cpu_s(HOSTILE[kind], CROWD) < MAX_COST_IN_CROWDS * crowd_cpu_s
+    tag = tag_bytes(HOSTILE[kind], CROWD)
     assert len(tag) < 4 * ONE_MIB
     parsed(tag)
 

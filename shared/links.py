@@ -1,10 +1,11 @@
-"""Signatures of links that open one record without a token, until they expire.
+"""Links to a record. With LINK_TTL_S they are signed, and open it without a token until they expire.
 
 A signature is an HMAC-SHA256 of the kind of link, the record's id and the time of expiry. The first key signs; every
 key opens. To rotate, put a new key first, and remove the old one once its links have expired.
 """
 
 import hmac
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,6 +13,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from shared.errors import BadSignature, LinkExpired
+from shared.settings import Settings
 
 STEPS = 10
 """Links of one record stay the same for this part of their lifetime, so that browsers may cache by them."""
@@ -47,6 +49,43 @@ class LinkSigner:
             raise BadSignature
         if now_s >= expires_s:
             raise LinkExpired
+
+
+def link_signer(settings: Settings) -> LinkSigner | None:
+    """Return None if links do not expire."""
+    if settings.link_ttl_s is None:
+        return None
+    return LinkSigner(settings.signing_keys, settings.link_ttl_s)
+
+
+class LinksToRecords:
+    """Builds absolute links. `signer` is None if they do not expire."""
+
+    def __init__(self, base_url: str, signer: LinkSigner | None) -> None:
+        self._base = base_url.rstrip("/")
+        self._signer = signer
+
+    def status(self, record_id: UUID) -> str:
+        return self._of_record(record_id, "")
+
+    def events(self, record_id: UUID) -> str:
+        return self._of_record(record_id, "/events")
+
+    def waveform(self, record_id: UUID) -> str:
+        return self._of_record(record_id, "/waveform")
+
+    def download(self, record_id: UUID, user_id: UUID) -> str:
+        link = f"{self._base}/record?id={record_id}&user_id={user_id}"
+        return link + self._query("&", LinkKind.DOWNLOAD, record_id)
+
+    def _of_record(self, record_id: UUID, path: str) -> str:
+        query = self._query("?", LinkKind.STATUS, record_id)
+        return f"{self._base}/records/{record_id}{path}{query}"
+
+    def _query(self, separator: str, kind: LinkKind, record_id: UUID) -> str:
+        if self._signer is None:
+            return ""
+        return separator + self._signer.sign(kind, record_id, time.time())
 
 
 def _signature(key: bytes, kind: LinkKind, record_id: UUID, expires_s: int) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from shared.errors import BadSignature, LinkExpired
-from shared.signed_links import LinkKind, LinkSigner
+from shared.links import LinkKind, LinkSigner
 
 RECORD_ID = UUID(int=1)
 KEY, OTHER_KEY = "the key of today", "the key of before"

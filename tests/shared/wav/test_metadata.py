@@ -1,0 +1,66 @@
+"""Metadata chunks that are left out or incomplete, and a WAV inside another one."""
+
+import io
+
+import pytest
+
+from shared.wav import WavInfo, read_wav
+from shared.wav.metadata import MAX_METADATA_CHUNKS
+from shared.wav.reader import MAX_CHUNKS
+from tests import wavs
+
+
+def read(wav: bytes) -> WavInfo:
+    return read_wav(io.BytesIO(wav), len(wav))
+
+
+SAMPLES = wavs.sine(100, 2)
+
+
+def test_metadata_chunks_beyond_the_limit_are_warned_about() -> None:
+    info = read(wavs.build(SAMPLES, before=[(b"abcd", b"x")] * (MAX_METADATA_CHUNKS + 7)))
+    assert len(info.chunks) == MAX_METADATA_CHUNKS
+    (warning,) = info.warnings
+    assert warning.startswith("7 of the WAV's 1007 metadata chunks were left out")
+
+
+def test_audio_beyond_the_limit_of_chunks_is_warned_about() -> None:
+    info = read(wavs.build(SAMPLES, after=[(b"JUNK", b"x")] * MAX_CHUNKS))
+    assert [f"more than {MAX_CHUNKS} chunks" in warning for warning in info.warnings] == [
+        False,
+        True,
+    ]
+
+
+def test_a_chunk_that_is_cut_off_is_warned_about() -> None:
+    wav = wavs.build(SAMPLES, after=[(b"LIST", b"INFOINAM\x08\0\0\0A title.")])
+    (warning,) = read(wav[:-6]).warnings
+    assert warning == "The LIST chunk is cut off: 6 of its 20 bytes are missing."
+
+
+@pytest.mark.parametrize("container", ["RIFF", "RIFX", "W64", "RF64"])
+@pytest.mark.parametrize("declared", [None, 0, wavs.STREAMING])
+def test_a_wav_inside_a_data_chunk_is_read(container: str, declared: int | None) -> None:
+    """Read as samples, the inner header would be a click. The inner format counts, and the metadata of both."""
+    big_endian = container == "RIFX"
+    title = (b"abcd", b"xx")
+    inner = wavs.build(
+        wavs.sine(100), container=container, sample_rate_hz=22050, bits=24, before=[title]
+    )
+    fmt = wavs.fmt_payload(channels=2, bits=16, big_endian=big_endian)
+    wav = wavs.wrap(
+        [
+            wavs.chunk(b"fmt ", fmt, container=container),
+            wavs.chunk(*title, container=container),
+            wavs.chunk(b"data", inner, container=container, declared=declared),
+            *([wavs.chunk(*title, container=container)] if declared is None else []),
+        ],
+        container=container,
+    )
+    info = read(wav)
+    assert (info.fmt.channels, info.fmt.sample_rate_hz, info.fmt.bits_per_sample) == (1, 22050, 24)
+    (data,) = info.data
+    raw = wavs.encode(wavs.sine(100)[:, None], bits=24, big_endian=big_endian)
+    assert wav[data.offset : data.offset + data.size] == raw
+    assert len(info.chunks) == (3 if declared is None else 2)
+    assert ["holds another WAV" in warning for warning in info.warnings] == [True]

@@ -1,0 +1,139 @@
+"""A post to receivers that do not answer as they should, and to addresses that must not be reached."""
+
+import socket
+import time
+from contextlib import closing
+
+import pytest
+
+from shared.allowed_hosts import AllowedHosts
+from tests.receiver import raw, receiving, status
+from worker.deliveries.post import DeliveryFailed, post
+
+TIMEOUT_S = 1
+BODY = "the body"
+
+
+def _post(url: str, allowed: str | None = "127.0.0.1") -> int:
+    return post(url, BODY, {"webhook-id": "msg_1"}, AllowedHosts(allowed), TIMEOUT_S)
+
+
+def _fail(url: str, allowed: str | None = "127.0.0.1") -> DeliveryFailed:
+    with pytest.raises(DeliveryFailed) as failure:
+        _post(url, allowed)
+    assert str(failure.value).endswith(".")
+    return failure.value
+
+
+@pytest.mark.parametrize("code", [200, 202, 204, 299])
+def test_2xx_is_success(code: int) -> None:
+    with receiving(status(code)) as receiver:
+        assert _post(f"{receiver.url}?a=%2F%41+b") == code
+        (request,) = receiver.requests
+    assert (request.path, request.body) == ("/hook?a=%2F%41+b", BODY.encode())
+    assert receiver.url.split("/")[2] == request.headers["host"]
+
+
+@pytest.mark.parametrize("code", [400, 404, 410, 429, 500, 503])
+def test_other_answers_are_failures(code: int) -> None:
+    with receiving(status(code)) as receiver:
+        failure = _fail(receiver.url)
+    assert failure.status == code
+    assert str(code) in str(failure)
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_redirects_are_not_followed(code: int) -> None:
+    with receiving() as inward, receiving(status(code, Location=inward.url)) as receiver:
+        failure = _fail(receiver.url)
+        assert inward.requests == []
+    assert failure.status == code
+    assert "Redirects are not followed" in str(failure)
+
+
+@pytest.mark.parametrize("answer", ["hang", "drip"])
+def test_a_slow_receiver_is_given_up(answer: str) -> None:
+    with receiving() as receiver:
+        receiver.answers = [getattr(receiver, answer)]
+        began_s = time.monotonic()
+        failure = _fail(receiver.url)
+        assert time.monotonic() - began_s < 10 * TIMEOUT_S
+    assert failure.status is None
+    assert "1 s" in str(failure)
+
+
+def test_the_body_of_an_answer_is_not_read() -> None:
+    with receiving() as receiver:
+        receiver.answers = [receiver.drip_body]
+        assert _post(receiver.url) == 200
+
+
+def test_a_receiver_that_is_down_is_a_failure() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    assert "connection" in str(_fail(url))
+
+
+def test_an_unknown_host_is_a_failure() -> None:
+    assert "unknown" in str(_fail("http://no-such-host.invalid/"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\n" + b"a" * 10**6]
+)
+def test_an_answer_that_is_not_http_is_a_failure(content: bytes) -> None:
+    with receiving(raw(content)) as receiver:
+        failure = _fail(receiver.url)
+    assert failure.status is None
+
+
+def test_plain_http_at_an_https_url_is_a_failure() -> None:
+    with receiving() as receiver:
+        assert "TLS" in str(_fail(receiver.url.replace("http:", "https:")))
+        assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "017700000001",
+        "0.0.0.0",
+        "user:password@127.0.0.1",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::]",
+        "LOCALHOST.",
+    ],
+)
+def test_no_spelling_of_a_private_address_is_reached(host: str) -> None:
+    with receiving() as receiver:
+        url = receiver.url.replace("127.0.0.1", host)
+        assert _fail(url, allowed=None).status is None
+        assert receiver.requests == []
+
+
+def test_another_port_than_the_allowed_one_is_refused() -> None:
+    with receiving() as receiver, receiving() as other:
+        allowed = receiver.url.split("/")[2]
+        assert _post(receiver.url, allowed) == 204
+        assert "private" in str(_fail(other.url, allowed))
+        assert other.requests == []
+
+
+def test_an_allowed_name_may_have_a_private_address() -> None:
+    with receiving() as receiver:
+        url = receiver.url.replace("127.0.0.1", "localhost")
+        assert _post(url, "localhost") == 204
+        _fail(receiver.url, "localhost")
+
+
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiving() as receiver, receiving() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert _post(receiver.url) == 204
+        assert proxy.requests == []

@@ -1,0 +1,110 @@
+"""The flaws of a source's samples: counts, and the sentences that tell the user what became of them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+
+from shared.wav import WavInfo
+
+_MIN_CONTRADICTION_S = 0.1
+"""Encoders and decoders differ by less, because of their delays and paddings."""
+_DECODER_ERROR = re.compile(
+    r"\[dec:[^\]]*\] \[error\] .*(?:\n +Last message repeated ([0-9]+) times)?"
+)
+# ffmpeg's line about its input, then that about its output: the rate, and the layout without "(side)" or "(back)".
+_FORMAT = re.compile(r"Stream #0:0.*: Audio: .*?, ([0-9]+ Hz, [^,(]+)")
+_ANY_ERROR = re.compile(r"\[error\]")
+
+_CONTRADICTION = (
+    "The compressed audio has another sample rate or other channels than the WAV's header says. "
+    "It was converted to those of the header."
+)
+
+
+@dataclass(slots=True)
+class Flaws:
+    """Samples and blocks that are damaged. A sample here is one moment of all channels."""
+
+    nan_samples: int = 0
+    infinite_samples: int = 0
+    silenced_samples: int = 0
+    """Samples of damaged blocks that were replaced by silence."""
+    decoder_errors: int = 0
+    missing_samples: int = 0
+    """Samples that the decoder lost, as far as anything tells their number."""
+    contradicting_formats: int = 0
+    """1 if the compressed audio has another rate or other channels than the header says."""
+    fact_samples: int = 0
+    """The length in a `fact` chunk that contradicts the audio."""
+
+    def add(self, other: Mapping[str, int]) -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + other.get(field.name, 0))
+
+    def read_messages(self, messages: str) -> None:
+        """Read the errors and the formats in ffmpeg's messages.
+
+        A decoder that can go on after an error reports no lost packet.
+        """
+        lost = _DECODER_ERROR.findall(messages)
+        self.decoder_errors = sum(1 + int(repeated or 0) for repeated in lost) or len(
+            _ANY_ERROR.findall(messages)
+        )
+        formats = _FORMAT.findall(messages)
+        self.contradicting_formats = int(len(formats) == 2 and formats[0] != formats[1])
+
+    def compare_length(self, info: WavInfo, samples: int) -> None:
+        """Compare the decoded length with the length that the blocks or the `fact` chunk give."""
+        fact = info.fact_samples or 0
+        by_blocks = info.fmt.estimate_samples(info.data_bytes) if info.fmt.block_samples else 0
+        expected = min(fact, round(by_blocks or 0)) or fact or round(by_blocks or 0)
+        if self.decoder_errors:
+            self.missing_samples = max(0, expected - samples)
+        tolerance = max(
+            2 * (info.fmt.block_samples or 0), _MIN_CONTRADICTION_S * info.fmt.sample_rate_hz
+        )
+        if fact and abs(fact - samples) > tolerance + self.missing_samples:
+            self.fact_samples = fact
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts that are not 0."""
+        return {name: count for name, count in asdict(self).items() if count}
+
+
+def flaw_warnings(
+    flaws: Iterable[Mapping[str, int] | None], rate_hz: int, samples: int
+) -> list[str]:
+    """Return the sentences about the flaws of all segments of a record, which has `samples` samples."""
+    total = Flaws()
+    for each in flaws:
+        total.add(each or {})
+
+    def length(count: int) -> str:
+        return f"{count} sample(s) ({count / rate_hz:.3f} s)"
+
+    sentences = (
+        (total.nan_samples, "{} are not numbers (NaN). They were converted as silence."),
+        (
+            total.infinite_samples,
+            "{} are infinite or almost so. They were limited to 8 times full scale.",
+        ),
+        (
+            total.silenced_samples,
+            "Blocks of the compressed audio are damaged: {} were converted as silence.",
+        ),
+        (
+            total.fact_samples,
+            f"The fact chunk says {{}}, but the audio has {length(samples)}. All of it was converted.",
+        ),
+    )
+    contradiction = [_CONTRADICTION] * bool(total.contradicting_formats)
+    warnings = contradiction + [text.format(length(count)) for count, text in sentences if count]
+    if total.decoder_errors:
+        missing = f": about {length(total.missing_samples)} are missing" * bool(
+            total.missing_samples
+        )
+        warnings.append(
+            f"The compressed audio is damaged at {total.decoder_errors} place(s) or more{missing}. "
+            "The rest was converted, but may be shifted after each of them."
+        )
+    return warnings

@@ -1,0 +1,8 @@
+"""Webhooks: posts the events of a record to its callback URL, signed and retried as Standard Webhooks says.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from worker.deliveries.task import publish_due
+
+__all__ = ["publish_due"]

@@ -1,0 +1,107 @@
+"""The Celery task that delivers one event. The receiver may get it twice, with the same `webhook-id`.
+
+A delivery that fails becomes ready again after a pause, and the sweeper publishes it. After about a day it is given up.
+"""
+
+import random
+from uuid import UUID
+
+import structlog
+
+from shared import db, queue
+from shared.allowed_hosts import AllowedHosts
+from shared.errors import LeaseLost
+from shared.queue import app
+from shared.settings import Settings, get_settings
+from worker.deliveries.message import body, headers
+from worker.deliveries.post import DeliveryFailed, post
+from worker.lease import Lease
+
+Claim = db.deliveries.DeliveryClaim
+
+PAUSES_S = (5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
+"""After each attempt but the last: about a day in all."""
+MAX_ATTEMPTS = len(PAUSES_S) + 1
+JITTER = 0.1
+"""Pauses differ by up to this fraction, so that a receiver that was down does not get all deliveries at once."""
+GONE = 410
+"""The receiver wants no more of them."""
+
+log = structlog.get_logger(__name__)
+
+
+def publish_due(record_id: UUID) -> None:
+    """Publish the deliveries of a record that just changed. The sweeper would do so a little later."""
+    with db.transaction() as session:
+        due = db.deliveries.due(session, record_id)
+    for job_id in due:
+        queue.publish(job_id, queue.DELIVERIES)
+
+
+@app.task(name=queue.DELIVER)
+def deliver(job_id: str) -> None:
+    claim = _claim_fairly(int(job_id))
+    if claim is None:
+        return
+    settings = get_settings()
+    try:
+        with Lease(lambda: _renew(claim), settings.lease_s) as lease:
+            status = _post(claim, settings)
+            lease.check()
+    except LeaseLost:
+        log.info("lease lost", **_log_fields(claim))
+    except DeliveryFailed as failure:
+        _retry_later(claim, failure)
+    except Exception:
+        log.exception("attempt failed", **_log_fields(claim))
+        _retry_later(claim, DeliveryFailed("Something went wrong inside the service."))
+    else:
+        with db.transaction() as session:
+            db.deliveries.mark_delivered(session, claim, status=status)
+        log.info("delivered", status=status, **_log_fields(claim))
+
+
+def _claim_fairly(job_id: int) -> Claim | None:
+    """Claim this job, or that of a user whose turn it is. Then publish this one again."""
+    with db.transaction() as session:
+        fairer = db.turns.fairer_job(session, job_id)
+        claim = db.deliveries.claim(session, fairer) if fairer else None
+        if claim is None:
+            return db.deliveries.claim(session, job_id)
+    queue.publish(job_id, queue.DELIVERIES)
+    return claim
+
+
+def _renew(claim: Claim) -> bool:
+    with db.transaction() as session:
+        return db.deliveries.renew(session, claim)
+
+
+def _post(claim: Claim, settings: Settings) -> int:
+    if claim.attempt > MAX_ATTEMPTS:
+        raise DeliveryFailed("The service was interrupted during the last attempt.")
+    text = body(claim, settings)
+    allowed = AllowedHosts(settings.webhook_allowed_hosts)
+    return post(claim.url, text, headers(claim, text), allowed, settings.webhook_timeout_s)
+
+
+def _retry_later(claim: Claim, failure: DeliveryFailed) -> None:
+    is_last = failure.status == GONE or claim.attempt >= MAX_ATTEMPTS
+    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 -- not a secret
+    pause_s = None if is_last else PAUSES_S[claim.attempt - 1] * jitter
+    error = str(failure)
+    with db.transaction() as session:
+        db.deliveries.mark_failed(
+            session, claim, status=failure.status, error=error, pause_s=pause_s
+        )
+    log.warning("not delivered", error=error, pause_s=pause_s, **_log_fields(claim))
+
+
+def _log_fields(claim: Claim) -> dict[str, str | int]:
+    # Not the URL, which may contain a password.
+    return {
+        "record_id": str(claim.record["id"]),
+        "job_id": claim.job_id,
+        "type": claim.event,
+        "attempt": claim.attempt,
+    }

@@ -1,0 +1,59 @@
+"""Converts a tag to ID3v2.3, for old players.
+
+In: a tag of ID3v2.4. Out: the same tag as ID3v2.3, and sentences for the user about everything that 2.3 cannot hold.
+Raises nothing. Source: ID3v2.3.0 frames (4.2.1: TDAT, TIME, TORY and TYER).
+"""
+
+from mutagen.id3 import ID3, TIME
+from mutagen.id3 import Encoding as Charset
+
+from worker.tags.left_out import describe_frames
+
+_RENAMED = {"TDRC", "TDOR", "TIPL", "TMCL"}
+
+
+def convert_to_v23(tag: ID3) -> list[str]:
+    """Convert a tag to ID3v2.3. Return sentences for the user about losses."""
+    before = {key.partition(":")[0] for key in tag}
+    dates = {
+        name: [str(each) for each in tag[name].text] for name in ("TDRC", "TDOR") if name in tag
+    }
+    tag.update_to_v23()
+    _add_time(tag, dates.get("TDRC", []))
+    after = {key.partition(":")[0] for key in tag}
+    tag.unknown_frames = [
+        frame[:4] + (len(frame) - 10).to_bytes(4) + frame[8:] for frame in tag.unknown_frames
+    ]
+    tag._unknown_v2_version = 3  # noqa: SLF001 -- mutagen drops them otherwise
+    return [
+        *describe_frames(
+            sorted(before - after - _RENAMED), "left out, because only ID3v2.4 has them"
+        ),
+        *_describe_dates(tag, dates),
+    ]
+
+
+def _add_time(tag: ID3, dates: list[str]) -> None:
+    """Add the time if mutagen did not: it takes 0 for a missing hour or minute."""
+    if dates and len(dates[0]) >= len("2026-11-28 00:00") and "TIME" not in tag:
+        tag.add(TIME(encoding=Charset.UTF8, text=[dates[0][11:13] + dates[0][14:16]]))
+
+
+def _describe_dates(tag: ID3, dates: dict[str, list[str]]) -> list[str]:
+    kept = {"TDRC": _date(tag), "TDOR": str(tag.get("TORY", ""))}
+    lost = [
+        date
+        for name, found in dates.items()
+        for index, date in enumerate(found)
+        if index or date.removesuffix(":00") != kept[name]
+    ]
+    return [
+        f"ID3v2.3 holds one date, in minutes, and the year of the original. {date} was shortened or left out."
+        for date in lost
+    ]
+
+
+def _date(tag: ID3) -> str:
+    year, day, time = (str(tag.get(name, "")) for name in ("TYER", "TDAT", "TIME"))
+    date = f"{year}-{day[2:]}-{day[:2]}" if day else year
+    return f"{date} {time[:2]}:{time[2:]}" if time else date
