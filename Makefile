@@ -52,7 +52,7 @@ demo: .venv/runtime env ## convert FILE=song.wav, or a generated WAV, and save t
 	$(print_links)
 
 test: .venv/everything ## run every test, against embedded stacks of their own
-	@$(run_python) pytest -n auto --dist loadfile
+	@$(run_python) pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/everything ## run the tests that need no service, in under a minute
 	@$(run_python) pytest -n auto -m "not stack and not slow"

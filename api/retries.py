@@ -53,7 +53,14 @@ def retry_record(
     key: UserKey,
 ) -> RecordAccepted:
     """Convert a failed record again. Options that you send replace those of the upload."""
-    accepted = _retry(record_id, user_id, sent, settings, key)
+    try:
+        accepted = _retry(record_id, user_id, sent, settings, key)
+    except (errors.RecordUnfinished, errors.SourceGone):
+        # A request with the same key may have been faster.
+        with db.transaction() as session:
+            if key.find(session, _described(sent)) is None:
+                raise
+            accepted = _accepted_before(session, record_id)
     response.headers.update(uploads.accepted_headers(accepted, links))
     return uploads.describe_accepted(accepted, user_id, links)
 
@@ -61,7 +68,7 @@ def retry_record(
 def _retry(
     record_id: UUID, user_id: UUID, sent: RecordOptions, settings: Settings, key: Key
 ) -> Accepted:
-    request = sent.model_dump(mode="json", exclude_unset=True)
+    request = _described(sent)
     with db.transaction() as session:
         if key.find(session, request) is not None:
             return _accepted_before(session, record_id)
@@ -88,6 +95,10 @@ def _retry(
         key.store(session, record_id=record_id)
     conversion.publish(ready, planned)
     return Accepted(record_id, record.filename)
+
+
+def _described(sent: RecordOptions) -> dict[str, Any]:
+    return sent.model_dump(mode="json", exclude_unset=True)
 
 
 def _accepted_before(session: Session, record_id: UUID) -> Accepted:

@@ -49,11 +49,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a running service."""
+    """Mark the tests that need a running service. Run their files first: they take longest, and wait for it anyway."""
+    slow_files = set()
     for item in items:
         assert isinstance(item, pytest.Function)
         if {"stack", "service_url"} & set(item.fixturenames):
             item.add_marker("stack")
+            slow_files.add(item.path)
+    items.sort(key=lambda item: item.path not in slow_files)
 
 
 @pytest.fixture(scope="session")
