@@ -9,7 +9,7 @@ Sources: ETSI TS 102 114 (DTS in words of 16 and of 14 bits), ETSI TS 102 366 (A
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 WINDOW_BYTES = 128 * 1024
 # The patterns are those of the upper 16 bits of each sample, little-endian.
@@ -18,7 +18,14 @@ _DTS = re.compile(
     rb"|\xff\x1f\x00\xe8[\xf0-\xff]\x07|\x1f\xff\xe8\x00\x07[\xf0-\xff]",
     re.DOTALL,
 )
+_DTS_STARTS = (b"\xfe\x7f\x01\x80", b"\x7f\xfe\x80\x01", b"\xff\x1f\x00\xe8", b"\x1f\xff\xe8\x00")
 _PREAMBLE = re.compile(rb"\x72\xf8\x1f\x4e|\x87\x6f\xe1\x54|\xf8\x96\x4e\xa5|(\xf8\x72\x4e\x1f)")
+_PREAMBLE_STARTS = (
+    b"\x72\xf8\x1f\x4e",
+    b"\x87\x6f\xe1\x54",
+    b"\xf8\x96\x4e\xa5",
+    b"\xf8\x72\x4e\x1f",
+)
 _TYPES = {
     **dict.fromkeys((0x0B, 0x0C, 0x0D, 0x11), "DTS"),
     0x01: "Dolby AC-3",
@@ -43,7 +50,8 @@ def detect_stream(
     words = _upper_words(samples, sample_bytes, big_endian=big_endian)
     if name := _detect_preambles(words, channels):
         return name
-    if _is_certain(words, [found.start() for found in _DTS.finditer(words)], _MIN_FRAMES):
+    syncs = [match.start() for match in _find_matches(_DTS, _DTS_STARTS, words)]
+    if _is_certain(words, syncs, _MIN_FRAMES):
         return "DTS"
     return _detect_ac3(words) or _detect_ac3(_swapped(words))
 
@@ -63,13 +71,21 @@ def _swapped(words: bytes) -> bytes:
     return bytes(swapped)
 
 
+def _find_matches(
+    pattern: re.Pattern[bytes], starts: tuple[bytes, ...], words: bytes
+) -> Iterable[re.Match[bytes]]:
+    """Find a pattern whose matches begin with one of `starts`: looking for these first is several times as fast."""
+    return pattern.finditer(words) if any(start in words for start in starts) else ()
+
+
 def _is_certain(words: bytes, syncs: list[int], enough: int) -> bool:
     return bool(syncs) and (len(syncs) >= enough or not any(words[: syncs[0]]))
 
 
 def _detect_preambles(words: bytes, channels: int) -> str | None:
     """Name the stream by the data type, which is in the next sample of the preamble's channel."""
-    found = [match for match in _PREAMBLE.finditer(words) if match.start() % 2 == 0]
+    matches = _find_matches(_PREAMBLE, _PREAMBLE_STARTS, words)
+    found = [match for match in matches if match.start() % 2 == 0]
     if not _is_certain(words, [match.start() for match in found], 2):
         return None
     type_at = 2 * max(2, channels)
