@@ -20,8 +20,9 @@ STALLED_S = 10
 GONE_WITHIN_S = 60
 POLITE_CONNECTIONS = 3
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-MAX_CPU_S = 0.25
-"""It took 0.5 s when the event loop accepted one connection in each round."""
+MAX_STARTS = 0.25
+"""The limit of processor time, in starts of the API, so that it suits slow machines too. It took 0.08 of a start, and
+0.4 when the event loop accepted one connection in each round."""
 
 
 @pytest.fixture
@@ -79,6 +80,7 @@ def test_an_answer_costs_little_after_a_crowd(api: AnotherApi) -> None:
     """The time of a busy machine says little. The processor time shows what the process did before it answered."""
     aimed = target(api, api.user())
     process = psutil.Process(api.pid)
+    start_s = sum(process.cpu_times()[:2])
     with ExitStack() as stack:
         process.suspend()
         try:
@@ -89,4 +91,4 @@ def test_an_answer_costs_little_after_a_crowd(api: AnotherApi) -> None:
         finally:
             process.resume()
         assert last.recv(1000).startswith(b"HTTP/1.1 200 ")
-        assert sum(process.cpu_times()[:2]) - before_s < MAX_CPU_S
+        assert sum(process.cpu_times()[:2]) - before_s < MAX_STARTS * start_s
