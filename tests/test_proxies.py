@@ -24,7 +24,20 @@ from tests.wavs import build, sine
 GUIDE = (ROOT / "docs/operating.md").read_text()
 HOST = "audio.example.com"
 CADDY_OPTIONS = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
-NGINX_OPTIONS = "daemon off;\npid nginx.pid;\nerror_log error.log;\nevents {}\nhttp {\n%s}\n"
+# Everything that nginx writes is in the folder of the test, so that it runs as any user.
+NGINX_OPTIONS = """daemon off;
+pid nginx.pid;
+error_log error.log;
+events {}
+http {
+access_log access.log;
+client_body_temp_path body;
+proxy_temp_path proxy;
+fastcgi_temp_path fastcgi;
+uwsgi_temp_path uwsgi;
+scgi_temp_path scgi;
+%s}
+"""
 TIMEOUT_S = 60
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from api.http import raise_descriptor_limit
 from tests.api.wire import CONTENT_TYPE, part, wav_head
 
 ABANDONED_WAITS = 2000
@@ -38,6 +39,7 @@ def abandoned_waits(target: Target) -> list[socket.socket]:
 
 
 def half_sent_heads(target: Target) -> list[socket.socket]:
+    raise_descriptor_limit(2 * HALF_SENT_HEADS + STALLED_UPLOADS)  # an ordinary user has 1,024
     sent = b"GET /health/live HTTP/1.1\r\nHo"
     return [connect(target.port, sent) for _ in range(HALF_SENT_HEADS)]
 
