@@ -20,7 +20,7 @@ STALLED_S = 10
 GONE_WITHIN_S = 60
 POLITE_CONNECTIONS = 3
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-MAX_STARTS = 0.25
+MAX_STARTS = 0.2
 """The limit of processor time, in starts of the API, so that it suits slow machines too. It took 0.08 of a start, and
 0.4 when the event loop accepted one connection in each round."""
 
