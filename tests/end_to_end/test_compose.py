@@ -29,8 +29,8 @@ TIMEOUT_S = 180
 READY_TIMEOUT_S = int(re.findall(r"^READY_TIMEOUT_S = (\d+)$", MAKEFILE, re.MULTILINE)[0])
 
 BASE_IMAGE = "python:3.13-slim-trixie"
-MAX_ADDED_BYTES = 400_000_000
-"""In the worker's image, ffmpeg has 165 MB of them and NumPy 66 MB."""
+MAX_ADDED_BYTES = 330_000_000
+"""In the worker's image, ffmpeg has 165 MB of them and NumPy 48 MB."""
 OURS = ("api", "worker", "clips", "deliveries", "sweeper", "flower")
 SERVICES = (*OURS, "db", "redis")
 PUBLISHED = ("api", "flower")
