@@ -42,7 +42,7 @@ def _known_parameters(route: APIRoute) -> dict[str, bool]:
             if not isinstance(param.field_info, Path | Header)
         }
         for dependency in route.dependant.dependencies:
-            # One that reads the query itself names what it reads.
+            # A dependency that reads the query itself has the names of its parameters.
             names = getattr(dependency.call, "query_names", ())
             _known_of_endpoint[route.endpoint] |= dict.fromkeys(names, False)
     return _known_of_endpoint[route.endpoint]

@@ -36,7 +36,7 @@ class UserCreated(BaseModel):
 
 
 class UserView(BaseModel):
-    """A user, the limits of the service, and how much of them is used. A limit is null if there is none."""
+    """A user, and the limits of the service with their use. A missing limit is null."""
 
     id: UUID = Field(examples=[USER_ID])
     name: str = Field(examples=["alexander"])

@@ -20,7 +20,7 @@ from shared.settings import Settings
 SYNC_BYTES = 64 * 2**20
 """Call fsync after this many bytes, so that the final fsync is short enough to finish within the upload's lease."""
 _SYNCS = ThreadPoolExecutor(4, "sync")
-"""Threads that sync what is written, while more is written."""
+"""Threads that sync files while these grow."""
 
 log = structlog.get_logger(__name__)
 

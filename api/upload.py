@@ -149,7 +149,7 @@ class Upload:
         return self._buffer.size_bytes >= slice_bytes
 
     async def _begin_write(self) -> None:
-        """Write what has arrived, while more arrives. Raises the errors of the last write."""
+        """Write the pieces that have arrived, while others arrive. Raises the errors of the last write."""
         assert self._writer is not None
         is_writing = self._writing is not None and not self._writing.done()
         if is_writing and self._buffer.size_bytes < MAX_UNWRITTEN_BYTES:

@@ -148,10 +148,15 @@ class User:
         return record
 
 
+def new_user(client: httpx.Client, **headers: str) -> User:
+    """Create a user of the service that the client calls."""
+    created = client.post("/users", json={"name": "alexander"}, headers=headers).json()
+    return User(client, created["id"], created["token"])
+
+
 @pytest.fixture
 def user(client: httpx.Client) -> User:
-    created = client.post("/users", json={"name": "alexander"}).json()
-    return User(client, created["id"], created["token"])
+    return new_user(client)
 
 
 @pytest.fixture(scope="session")

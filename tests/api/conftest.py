@@ -15,8 +15,9 @@ from local.machine import free_port
 from local.stack import Stack
 from tests.api.wire import eventually
 from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
-from tests.conftest import ROOT, TIMEOUT_S, User
+from tests.conftest import ROOT, TIMEOUT_S, User, new_user
 
+ADMIN_TOKEN = "the operator's token"
 StartApi = Callable[[dict[str, str]], "AnotherApi"]
 
 
@@ -43,8 +44,7 @@ class AnotherApi:
         return False
 
     def user(self) -> User:
-        created = self.client.post("/users", json={"name": "another"}).json()
-        return User(self.client, created["id"], created["token"])
+        return new_user(self.client)
 
     def connections(self) -> int:
         """Return the number of clients' connections that it has open."""
@@ -87,6 +87,13 @@ def start_api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     yield start
     for api in started:
         api.stop()
+
+
+@pytest.fixture(scope="module")
+def strict_api(start_api: StartApi) -> AnotherApi:
+    """An API with closed registration and links that expire."""
+    closed = {"REGISTRATION": "closed", "ADMIN_TOKEN": ADMIN_TOKEN}
+    return start_api(closed | {"LINK_TTL_S": "3600", "LINK_KEYS": "a key of the operator"})
 
 
 @pytest.fixture

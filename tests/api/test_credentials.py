@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.wire import SHORT_WAV, refused
-from tests.conftest import User
+from tests.conftest import User, new_user
 
 UPLOADS = {("POST", "/record"), ("POST", "/records")}
 RAW_UPLOADS = {("PUT", "/mp3/{filename}")}
@@ -72,8 +72,7 @@ def eve(client: httpx.Client) -> User:
 
 
 def _create_user(client: httpx.Client) -> User:
-    created = client.post("/users", json={"name": "someone"}).json()
-    return User(client, created["id"], created["token"])
+    return new_user(client)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
-from tests.conftest import User
+from tests.conftest import User, new_user
 from tests.wavs import build, sine
 
 
@@ -28,8 +28,7 @@ class Mp3:
 
 @pytest.fixture(scope="module")
 def mp3(client: httpx.Client) -> Mp3:
-    created = client.post("/users", json={"name": "listener"}).json()
-    user = User(client, created["id"], created["token"])
+    user = new_user(client)
     link = user.upload(build(sine(44100)), "tone.wav").json()["download_link"]
     answer = client.get(link)
     return Mp3(client, link, answer.content, answer.headers["ETag"])

@@ -14,7 +14,7 @@ from tests.api.conftest import AnotherApi, StartApi
 from tests.api.test_records import undecodable_wav
 from tests.api.test_retries import failed, source  # noqa: F401 -- fixtures
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
-from tests.conftest import User
+from tests.conftest import User, new_user
 
 LeftBehind = Callable[[], list[object]]
 
@@ -131,8 +131,7 @@ def test_credentials_are_not_part_of_the_request(user: User, key: str) -> None:
 
 
 def test_users_have_keys_of_their_own(user: User, client: httpx.Client, key: str) -> None:
-    created = client.post("/users", json={"name": "eve"}).json()
-    eve = User(client, created["id"], created["token"])
+    eve = new_user(client)
     first, second = form(user, key), form(eve, key)
     assert first.json()["id"] != second.json()["id"]
     assert "Idempotency-Replayed" not in second.headers

@@ -16,7 +16,7 @@ import pytest
 from api.options import RecordOptions
 from local.stack import Stack
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
-from tests.conftest import User
+from tests.conftest import User, new_user
 from tests.wavs import build, chunk, fmt_payload, wrap
 
 FIELDS = {
@@ -261,8 +261,7 @@ def test_deleting_a_record_frees_everything(
 
 def test_only_its_user_deletes_a_record(user: User, client: httpx.Client) -> None:
     record_id = upload(user, SHORT_WAV)
-    created = client.post("/users", json={"name": "eve"}).json()
-    eve = User(client, created["id"], created["token"])
+    eve = new_user(client)
     refused(client.delete(f"/records/{record_id}"), 401, "bad_credentials")
     refused(client.delete(f"/records/{record_id}", params=eve.credentials), 404, "record_not_found")
     assert client.delete(f"/records/{record_id}", params=user.credentials).is_success

@@ -9,7 +9,7 @@ import pytest
 from local.stack import Stack
 from tests.api.test_records import undecodable_wav
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wire
-from tests.conftest import User
+from tests.conftest import User, new_user
 from tests.wavs import build, sine
 
 FILENAME = "tone.wav"
@@ -137,8 +137,7 @@ def test_a_running_upload_refuses_the_retry(user: User, failed: str) -> None:
 
 
 def test_deleted_and_other_users_records_are_refused(user: User, failed: str) -> None:
-    created = user.client.post("/users", json={"name": "other"}).json()
-    other = User(user.client, created["id"], created["token"])
+    other = new_user(user.client)
     refused(retry(other, failed), 404, "record_not_found")
     user.client.delete(f"/records/{failed}", params=user.credentials)
     refused(retry(user, failed), 410, "record_gone")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.conftest import StartApi
 from tests.api.wire import SHORT_WAV, refused
-from tests.conftest import User
+from tests.conftest import User, new_user
 
 TOKENS = "/users/me/tokens"
 JSON = {"Content-Type": "application/json"}
@@ -125,8 +125,7 @@ def test_a_token_may_revoke_itself_but_not_the_last(user: User) -> None:
 
 
 def test_anothers_token_is_not_found(client: httpx.Client, user: User) -> None:
-    created = client.post("/users", json={"name": "eve"}).json()
-    eve = User(client, created["id"], created["token"])
+    eve = new_user(client)
     add(eve)
     refused(revoke(user, listed(eve)[0]["id"]), 404, "token_not_found")
     assert len(listed(eve)) == 2

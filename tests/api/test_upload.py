@@ -10,7 +10,7 @@ import pytest
 from mutagen.id3 import ID3
 
 from tests.api.wire import CONTENT_TYPE, END, SHORT_WAV, form, part, refused
-from tests.conftest import User
+from tests.conftest import User, new_user
 from tests.wavs import build, sine
 
 LeftBehind = Callable[[], list[object]]
@@ -233,8 +233,7 @@ def test_a_taken_filename_names_its_record(user: User) -> None:
 
 
 def test_users_have_separate_filenames(user: User, client: httpx.Client) -> None:
-    created = client.post("/users", json={"name": "another"}).json()
-    other = User(client, created["id"], created["token"])
+    other = new_user(client)
     assert user.upload(SHORT_WAV, "x.wav").status_code == 202
     assert other.upload(SHORT_WAV, "x.wav").status_code == 202
 

@@ -6,39 +6,29 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
-from tests.api.conftest import AnotherApi, StartApi, start_api  # noqa: F401 -- a fixture
+from tests.api.conftest import (  # noqa: F401 -- fixtures
+    ADMIN_TOKEN,
+    AnotherApi,
+    StartApi,
+    start_api,
+    strict_api,
+)
 from tests.browser.conftest import WAV, become, count_uploads, wait_for, wait_until_started
 from tests.browser.test_accessibility import violations
-from tests.conftest import User
+from tests.conftest import User, new_user
 from tests.wavs import build, sine
 
 CAN_PLAY = "document.querySelector('#player audio').readyState > 0"
-ADMIN_TOKEN = "the operator's token"
-
-
-@pytest.fixture(scope="module")
-def strict_api(start_api: StartApi) -> AnotherApi:  # noqa: F811
-    """An API with closed registration and links that expire."""
-    return start_api(
-        {
-            "REGISTRATION": "closed",
-            "ADMIN_TOKEN": ADMIN_TOKEN,
-            "LINK_TTL_S": "3600",
-            "LINK_KEYS": "a key of the operator",
-        }
-    )
 
 
 @pytest.fixture
-def member(strict_api: AnotherApi) -> User:
+def member(strict_api: AnotherApi) -> User:  # noqa: F811
     """A user that the operator created."""
-    headers = {"X-Admin-Token": ADMIN_TOKEN}
-    created = strict_api.client.post("/users", json={"name": "clara"}, headers=headers).json()
-    return User(strict_api.client, created["id"], created["token"])
+    return new_user(strict_api.client, **{"X-Admin-Token": ADMIN_TOKEN})
 
 
 @pytest.fixture
-def strict_page(page: Page, strict_api: AnotherApi) -> Page:
+def strict_page(page: Page, strict_api: AnotherApi) -> Page:  # noqa: F811
     page.goto(strict_api.url)
     wait_until_started(page)
     return page

@@ -2,27 +2,13 @@
 
 import pytest
 
-from tests.api.conftest import AnotherApi, StartApi, start_api  # noqa: F401 -- a fixture
+from tests.api.conftest import AnotherApi, start_api, strict_api  # noqa: F401 -- fixtures
 from tests.client.conftest import Command
 from tests.conftest import User
 
-ADMIN_TOKEN = "the operator's token"
-
-
-@pytest.fixture(scope="module")
-def strict_api(start_api: StartApi) -> AnotherApi:  # noqa: F811
-    return start_api(
-        {
-            "REGISTRATION": "closed",
-            "ADMIN_TOKEN": ADMIN_TOKEN,
-            "LINK_TTL_S": "3600",
-            "LINK_KEYS": "a key of the operator",
-        }
-    )
-
 
 @pytest.fixture
-def strict_command(command: Command, strict_api: AnotherApi, user: User) -> Command:
+def strict_command(command: Command, strict_api: AnotherApi, user: User) -> Command:  # noqa: F811
     command.environment["WAV2MP3_URL"] = strict_api.url
     return command
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from local.stack import Stack
-from tests.conftest import TIMEOUT_S, User
+from tests.conftest import TIMEOUT_S, new_user
 from tests.faults.conftest import Service, service_of, stopped
 
 CLOCKS = ("api", "main", "sweeper", "postgres")
@@ -78,8 +78,7 @@ def shifted_stack(clocks: Clocks) -> Iterator[Stack]:
 @pytest.fixture
 def shifted(shifted_stack: Stack) -> Iterator[Service]:
     with httpx.Client(base_url=shifted_stack.api_url, timeout=TIMEOUT_S, trust_env=False) as client:
-        created = client.post("/users", json={"name": "alexander"}).json()
-        user = User(client, created["id"], created["token"])
+        user = new_user(client)
         with stopped(shifted_stack, "clips"), service_of(shifted_stack, user) as service:
             yield service
 

@@ -1,6 +1,6 @@
 """Long recordings take turns, and clips go first."""
 
-from tests.conftest import SLOTS, User
+from tests.conftest import SLOTS, new_user
 from tests.faults.conftest import Service, resume, running
 from tests.wavs import build, sine
 
@@ -19,8 +19,7 @@ def test_a_long_recording_delays_neither_clips_nor_other_recordings(
     service: Service, clip: bytes
 ) -> None:
     client = service.user.client
-    created = client.post("/users", json={"name": "another"}).json()
-    another = User(client, created["id"], created["token"])
+    another = new_user(client)
     _, busy = service.begin(clip, SLOTS)
     long = service.upload(_wav(LONG_S), "long.wav")
     in_flight = int(service.stack.environment["SEGMENTS_IN_FLIGHT"])

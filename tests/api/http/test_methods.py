@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
-from tests.conftest import User
+from tests.conftest import User, new_user
 
 OWN_HEADERS = {"date", "x-request-id"}
 PAGE = ("/", "/app.js", "/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css")
@@ -28,8 +28,7 @@ def described(client: httpx.Client) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def listener(client: httpx.Client) -> User:
-    created = client.post("/users", json={"name": "listener"}).json()
-    return User(client, created["id"], created["token"])
+    return new_user(client)
 
 
 @pytest.fixture(scope="module")
