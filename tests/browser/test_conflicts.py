@@ -42,6 +42,7 @@ def test_replace_leaves_one_record(page: Page, longer: Path) -> None:
 
 def test_keep_both_renames_the_new_one(page: Page, longer: Path) -> None:
     page.set_input_files("#files", longer)
+    expect(page.get_by_role("button", name="Keep both")).to_be_focused()
     page.keyboard.press("Enter")
     rows = page.locator("#records .done")
     expect(rows).to_have_count(2)
