@@ -19,6 +19,8 @@ _LEFT_OUT = (
     "The file holds another recording, which cannot be joined to the first: {} were left out. "
     "Upload it as a file of its own."
 )
+_TAGS = {b"TAG": "ID3v1", b"APE": "APE"}
+_TAG_ID_BYTES = 3
 _MIN_SILENCE_BYTES = 1 << 16
 """More zeros than programs add at the end of a file: they may be silence of the recording."""
 # Compressed audio whose blocks do not depend on each other.
@@ -186,6 +188,9 @@ def _stray_warnings(
     at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes
     count = source.size_bytes - at
     if count < fmt.block_align or (count < _MIN_SILENCE_BYTES and _is_zero(source, at)):
+        return
+    if tag := _TAGS.get(source.read(at, 8)[:_TAG_ID_BYTES]):
+        yield f"An {tag} tag of {count} bytes follows the audio. It was left out."
         return
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"

@@ -23,6 +23,7 @@ MAX_CHANNELS = 64
 # A byte rate outside these limits comes from a broken header. 640 kbit/s is AC-3's highest rate.
 _MIN_BYTE_RATE, _MAX_BYTE_RATE = 500, 80_000
 _EXTENSIBLE = 0xFFFE
+_ALL_SPEAKERS = (1 << 18) - 1  # the positions that mmreg.h names
 _MP3 = 0x0055
 _KS_GUID_TAIL = bytes.fromhex("0000 1000 8000 00aa00389b71")
 _DOLBY_GUIDS = {
@@ -92,7 +93,7 @@ class FmtChunk:
         """Return the samples of each channel in the data: exact for raw audio, or None if nothing tells it."""
         if self.is_raw or self.block_samples:
             return data_bytes * (self.block_samples or 1) / self.block_align
-        if self.codec in (Codec.YAMAHA_ADPCM, Codec.G722):
+        if self.codec in (Codec.YAMAHA_ADPCM, Codec.OKI_ADPCM, Codec.G722):
             return 2 * data_bytes / self.channels
         if self.codec is Codec.FLAC:
             return None  # its byte rate is that of the samples
@@ -148,6 +149,8 @@ def _parse_extension(fmt: bytes) -> tuple[int, int, bool]:
             "The WAV uses WAVE_FORMAT_EXTENSIBLE but does not name its sub-format. Export it again."
         )
     mask, tag, tail = struct.unpack_from("<II12s", fmt, 20)
+    if mask & ~_ALL_SPEAKERS:
+        mask = 0  # a program wrote something else there, such as the size of the data
     if fmt[24:40] in _DOLBY_GUIDS:
         return _DOLBY_GUIDS[fmt[24:40]], mask, False
     if fmt[28:40] == _IEC61937_GUID_TAIL:

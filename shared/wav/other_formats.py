@@ -58,9 +58,11 @@ _TEXTS = (
     (b"{", "JSON"),
     (b"[", "JSON"),
 )
+UNKNOWN_FILE = "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
 _WAV_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff")
 _MIN_HEADER_BYTES = 12
 _CERTAIN_BYTES = 4
+_CERTAIN_FORMATS = ("Matroska or WebM", "WMA or WMV")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -83,15 +85,18 @@ def describe_file(head: bytes) -> str:
         )
     if head.startswith(_WAV_MAGICS):
         return "This starts like a WAV, but its header is not a WAV header. Export the file again."
-    return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
+    return UNKNOWN_FILE
 
 
 def detect_wrapped_file(samples: bytes) -> str | None:
-    """Return the format of an audio file that someone put into a data chunk. Only words are certain."""
+    """Return the format of an audio file that someone put into a data chunk.
+
+    Only words are certain, and a few other magics.
+    """
     certain = tuple(
         (at, magic, name)
         for at, magic, name in _AUDIO_OR_VIDEO
-        if len(magic) >= _CERTAIN_BYTES and magic.isascii()
+        if len(magic) >= _CERTAIN_BYTES and (magic.isascii() or name in _CERTAIN_FORMATS)
     )
     tags = tuple((0, b"ID3" + bytes([version, 0]), "MP3") for version in (2, 3, 4))
     return _match(certain + tags, samples)
