@@ -113,6 +113,7 @@ _CODECS = {
     0x0020: Codec.YAMAHA_ADPCM,
     0x0022: Codec.TRUESPEECH,
     0x0031: Codec.GSM,
+    0x0032: Codec.GSM,  # MSN Audio
     0x0045: Codec.G726,
     0x0050: Codec.MP2,
     0x0055: Codec.MP3,
@@ -125,6 +126,7 @@ _CODECS = {
     0x0162: Codec.WMA_PRO,
     0x0166: Codec.XMA_2,
     0x1600: Codec.AAC,
+    0x6C75: Codec.MULAW,
     0x2001: Codec.DTS,
     0xF1AC: Codec.FLAC,
 }

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from shared.errors import BadWav
 from shared.wav import mpeg_streams
+from shared.wav.adpcm_blocks import detect_block_align
 from shared.wav.chunks import ChunkHeader
 from shared.wav.codecs import Codec
 from shared.wav.container import Source, id3v2_bytes
@@ -58,6 +59,8 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             _refuse_disguised_stream(source, data, fmt)
             fmt = detect_lone_channel(source, data, detect_floats(source, data, fmt))
             return detect_wrong_codec(source, data, detect_low_bytes(source, data, fmt))
+        case Codec.IMA_ADPCM | Codec.MS_ADPCM if fmt.bits_per_sample == 4:
+            return detect_block_align(source, data, fmt)
         case codec if codec in _UNKNOWN_DELAY:
             if codec in _SURROUND and fmt.channels == 6 and not fmt.channel_mask:
                 fmt = replace(fmt, channel_mask=_MASK_OF_5_1)

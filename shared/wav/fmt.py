@@ -13,7 +13,7 @@ from typing import Self
 
 from shared.errors import BadWav
 from shared.wav.codecs import EAC3_TAG, MAX_CHANNELS_OF, RAW_CODECS, Codec, find_codec
-from shared.wav.layout import layout_warning, repair_layout
+from shared.wav.layout import adpcm_warning, layout_warning, repair_layout
 
 MIN_FMT_BYTES = 14
 MAX_FMT_BYTES = 4096  # the longest real ones (MS ADPCM with its own coefficients) stay below 1100
@@ -122,8 +122,13 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> FmtChunk:
         tag, mask, ambisonic = _parse_extension(fmt)
     codec = find_codec(tag)
     _check_bounds(codec, channels, rate_hz)
-    declared, (block_align, bits) = block_align, repair_layout(codec, channels, block_align, bits)
-    warning = layout_warning(channels, declared, block_align) if codec in RAW_CODECS else None
+    declared = block_align
+    block_align, bits = repair_layout(codec, channels, block_align, bits, fmt)
+    warning = None
+    if codec in RAW_CODECS:
+        warning = layout_warning(channels, declared, block_align)
+    elif block_align != declared and declared and codec is not Codec.GSM:
+        warning = adpcm_warning(declared, block_align)
     if codec not in RAW_CODECS:
         fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
     parsed = FmtChunk(codec, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)

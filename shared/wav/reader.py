@@ -151,4 +151,5 @@ def _fact_samples(
     if header is None or header.size < 4:
         return None
     raw = source.read(header.offset, 4)
-    return int.from_bytes(raw, "big" if container.big_endian else "little") or None
+    samples = int.from_bytes(raw, "big" if container.big_endian else "little")
+    return None if is_streaming_size(samples) else samples
