@@ -21,8 +21,7 @@ from shared.wav.container import W64_TAILS, Container, Source, container_at
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
-_SEARCHED_END_BYTES = 1 << 20
-_MAX_CHECKED = 10_000
+_SEARCHED_END_BYTES, _MAX_CHECKED = 1 << 20, 10_000
 # Data sizes of writers that cannot seek back: 0, or the maximum of 31, 32 or 64 bits, or a value near it.
 _STREAMING_SIZES = (
     *(range(1), range(0x7FFF0000, 0x80000001)),
@@ -182,12 +181,9 @@ class ChunkWalk:
         if self._container.header_bytes != 8:
             return None
         checked: set[int] = set()
-        for match in _FINAL_CHUNK.finditer(self._source.read(start, _SEARCHED_END_BYTES)):
-            if len(checked) > _MAX_CHECKED:
-                break
-            if self._lead_to_end(start + match.start(), checked):
-                return start + match.start()
-        return None
+        matches = _FINAL_CHUNK.finditer(self._source.read(start, _SEARCHED_END_BYTES))
+        places = (start + match.start() for match in matches if len(checked) < _MAX_CHECKED)
+        return next((at for at in places if self._lead_to_end(at, checked)), None)
 
     def _lead_to_end(self, at: int, checked: set[int]) -> bool:
         """Return False at a place that was checked before: its headers did not lead to the end."""

@@ -1,15 +1,16 @@
 """The kind of a WAV, by its first bytes.
 
-In: a seekable file, complete or still growing. Out: a `Container`. Raises only `NotAWav`.
-`chunks.py` names the sources.
+In: a seekable file, complete or still growing. Out: a `Container`. Raises `NotAWav`, and `BadWav` for a header that
+was damaged as text. `chunks.py` names the sources.
 """
 
 import re
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from shared.errors import NotAWav
-from shared.wav.other_formats import UNKNOWN_FILE, describe_file
+from shared.errors import BadWav, NotAWav
+from shared.wav.other_formats import NO_OTHER_FORMAT, describe_file
+from shared.wav.text_damage import describe_damaged_header
 
 _W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
@@ -17,6 +18,7 @@ _SEARCHED_BYTES = 1 << 20
 _MAX_JUNK_BYTES = 4096
 _HEADER = re.compile(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE(?:fmt |ds64|JUNK|bext|LIST)", re.DOTALL)
 _HEADER_BYTES = 16
+_PLAIN_HEADER_BYTES = 44
 W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 
 
@@ -74,7 +76,9 @@ class Container:
 
 
 def find_container(source: Source) -> Container | None:
-    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`."""
+    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`, `BadWav`."""
+    if damage := describe_damaged_header(source.read(0, _PLAIN_HEADER_BYTES)):
+        raise BadWav(damage)
     start = id3v2_bytes(source.read(0, 10))
     if container := container_at(source, start):
         return container
@@ -82,7 +86,7 @@ def find_container(source: Source) -> Container | None:
     if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
         return None
     description = describe_file(source.read(0, 512))
-    if description == UNKNOWN_FILE and (container := _find_after_junk(source)):
+    if description in NO_OTHER_FORMAT and (container := _find_after_junk(source)):
         return container
     raise NotAWav(description)
 

@@ -22,6 +22,7 @@ from shared.wav.lone_channel import detect_lone_channel
 from shared.wav.low_bytes import detect_low_bytes
 from shared.wav.other_formats import detect_wrapped_file
 from shared.wav.sound import first_sound
+from shared.wav.text_damage import describe_text_damage
 from shared.wav.wrong_codec import detect_wrong_codec
 
 _START_BYTES = 16 * 1024
@@ -43,6 +44,8 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
     """Return `fmt`, corrected if the samples contradict it. Raises `BadWav`."""
     if fmt.is_raw:
         _refuse_wrapped_file(source.read(data.offset, min(data.size, _START_BYTES)))
+        if damage := describe_text_damage(first_sound(source, data, WINDOW_BYTES)):
+            raise BadWav(damage)
     match fmt.codec:
         case Codec.MP2 | Codec.MP3:
             tag_bytes = id3v2_bytes(source.read(data.offset, 10))
