@@ -117,18 +117,20 @@ class ChunkWalk:
             chunk_id = raw[:4] if raw[4:16] in W64_TAILS else bytes(4)
             return chunk_id, max(0, int.from_bytes(raw[16:], "little") - 24)
         chunk_id, size = struct.unpack(">4sI" if self._container.big_endian else "<4sI", raw)
-        return chunk_id, self._size64(chunk_id, size)
+        return chunk_id, self._size64(chunk_id, at + self._container.header_bytes, size)
 
-    def _size64(self, chunk_id: bytes, size32: int) -> int:
-        """Return the size from `ds64` if the 32-bit size is only a placeholder.
+    def _size64(self, chunk_id: bytes, offset: int, size32: int) -> int:
+        """Return the size from `ds64` if the 32-bit size is a placeholder.
 
-        Placeholders are 0xFFFFFFFF and, for the data, 0 and the low 32 bits of the 64-bit size.
+        Those are 0xFFFFFFFF and, for the data, 0, the low 32 bits, and any size that cannot be right.
         """
         size64 = self._sizes64.get(chunk_id, size32)
-        is_placeholder = size32 == 0xFFFFFFFF or (
-            chunk_id == b"data" and size32 in (0, size64 & 0xFFFFFFFF)
-        )
-        return size64 if is_placeholder else size32
+        if size32 == 0xFFFFFFFF or (chunk_id == b"data" and size32 in (0, size64 & 0xFFFFFFFF)):
+            return size64
+        if chunk_id != b"data":
+            return size32
+        ends_there = self._rank(self._next_header(offset + size32)) >= _LIKELY
+        return size32 if ends_there or offset + size64 > self._source.size_bytes else size64
 
     def _read_ds64(self, offset: int, size: int) -> None:
         raw = self._source.read(offset, min(size, _MAX_DS64_BYTES))
