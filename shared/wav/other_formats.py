@@ -67,7 +67,7 @@ _TEXTS = (
 )
 _ZEROS = (
     "This is not a WAV file: it starts with zeros in place of a header, because its recording or copying was "
-    "interrupted. Repair it with the recorder's software, or copy it again."
+    "interrupted. Upload a WAV that the recorder's software has repaired, or a new copy."
 )
 _UNKNOWN = "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
 NO_OTHER_FORMAT = (_ZEROS, _UNKNOWN)
