@@ -99,7 +99,7 @@ def test_id3v2_3_dates_and_genres_are_upgraded() -> None:
         raw_frame(b"TCON", b"\0(4)Eurodisco"),
     )
     tag = read(raw_id3(*frames, version=3))
-    assert str(tag["TDRC"]) == "2003-01-30 03:28:00"
+    assert str(tag["TDRC"]) == "2003-01-30 03:28"
     assert tag["TCON"].text == ["Disco", "Eurodisco"]
 
 
