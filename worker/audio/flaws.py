@@ -8,9 +8,9 @@ from shared.wav import WavInfo
 
 _MIN_CONTRADICTION_S = 0.1
 """Encoders and decoders differ by less, because of their delays and paddings."""
-_DECODER_ERROR = re.compile(
-    r"\[dec:[^\]]*\] \[error\] .*(?:\n +Last message repeated ([0-9]+) times)?"
-)
+_REPEATED = r"(?:\n +Last message repeated ([0-9]+) times)?"
+_DECODER_ERROR = re.compile(r"\[dec:[^\]]*\] \[error\] .*" + _REPEATED)
+_CRC_ERROR = re.compile(r"\[error\] .*CRC.*" + _REPEATED)
 # ffmpeg's line about its input, then that about its output: the rate, and the layout without "(side)" or "(back)".
 _FORMAT = re.compile(r"Stream #0:0.*: Audio: .*?, ([0-9]+ Hz, [^,(]+)")
 _ANY_ERROR = re.compile(r"\[error\]")
@@ -36,6 +36,12 @@ class Flaws:
     """1 if the compressed audio has another rate or other channels than the header says."""
     fact_samples: int = 0
     """The length in a `fact` chunk that contradicts the audio."""
+    damaged_samples: int = 0
+    """Samples of damaged MPEG frames, whose sound the decoder guesses."""
+    stray_bytes: int = 0
+    """Bytes of MPEG audio that belong to no frame."""
+    absent_samples: int = 0
+    """Samples of the frames that an MP3 should have according to its Xing header."""
 
     def add(self, other: Mapping[str, int]) -> None:
         for field in fields(self):
@@ -46,12 +52,13 @@ class Flaws:
 
         A decoder that can go on after an error reports no lost packet.
         """
-        lost = _DECODER_ERROR.findall(messages)
-        self.decoder_errors = sum(1 + int(repeated or 0) for repeated in lost) or len(
-            _ANY_ERROR.findall(messages)
+        lost, crc = (
+            sum(1 + int(repeated or 0) for repeated in kind.findall(messages))
+            for kind in (_DECODER_ERROR, _CRC_ERROR)
         )
+        self.decoder_errors = max(lost, crc) or len(_ANY_ERROR.findall(messages))
         formats = _FORMAT.findall(messages)
-        self.contradicting_formats = int(len(formats) == 2 and formats[0] != formats[1])
+        self.contradicting_formats |= len(formats) == 2 and formats[0] != formats[1]
 
     def compare_length(self, info: WavInfo, samples: int) -> None:
         """Compare the decoded length with the length that the blocks or the `fact` chunk give."""
@@ -93,12 +100,25 @@ def flaw_warnings(
             "Blocks of the compressed audio are damaged: {} were converted as silence.",
         ),
         (
+            total.damaged_samples,
+            "Frames of the MP3 inside the WAV are damaged: the decoder replaced {} by silence or by a guess.",
+        ),
+        (
+            total.absent_samples,
+            "The MP3 inside the WAV has fewer frames than its Xing header says: {} are missing.",
+        ),
+        (
             total.fact_samples,
             f"The fact chunk says {{}}, but the audio has {length(samples)}. All of it was converted.",
         ),
     )
     contradiction = [_CONTRADICTION] * bool(total.contradicting_formats)
     warnings = contradiction + [text.format(length(count)) for count, text in sentences if count]
+    if total.stray_bytes:
+        warnings.append(
+            f"At least {total.stray_bytes} bytes of the compressed audio are no frames, such as a tag after the audio "
+            "or a damaged place. They were left out."
+        )
     if total.decoder_errors:
         missing = f": about {length(total.missing_samples)} are missing" * bool(
             total.missing_samples

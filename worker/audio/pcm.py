@@ -15,6 +15,7 @@ from shared.segmentation import SampleRange
 from shared.wav import Codec, FmtChunk, WavInfo
 from worker.audio.damage import limit_floats, silence_damaged_blocks
 from worker.audio.flaws import Flaws
+from worker.audio.mpeg_check import FrameCheck
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
@@ -85,7 +86,7 @@ def decoding_arguments(info: WavInfo) -> list[str]:
     """
     pcm_format, decoder = decoded_format(info), str(info.fmt.codec)
     only = ["-codec_whitelist", decoder, "-c:a", decoder]
-    source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0"]
+    source = ["-max_error_rate", "1", "-err_detect", "crccheck", "-f", "wav", *only, "-i", "pipe:0"]
     rate = ["-ar", str(pcm_format.sample_rate_hz)]
     return [*source, "-map", "0:a:0", *rate, *_keep_channels(info.fmt), "-f", pcm_format.name]
 
@@ -112,7 +113,9 @@ def without_padding(decoded: Iterable[bytes], info: WavInfo, flaws: Flaws) -> It
         ready = max(0, len(held) // block_align - info.max_padding_samples) * block_align
         yield _limit_decoded(held[:ready], pcm_format, flaws)
         held, given = held[ready:], given + ready
-    samples = info.audio_samples((given + len(held)) // block_align)
+    samples = (given + len(held)) // block_align
+    if not flaws.absent_samples:  # otherwise the padding is not there
+        samples = info.audio_samples(samples)
     yield _limit_decoded(held[: max(0, samples * block_align - given)], pcm_format, flaws)
 
 
@@ -199,5 +202,10 @@ def compressed_file(file: BinaryIO, info: WavInfo, flaws: Flaws) -> Generator[by
     yield b"data" + _UNKNOWN_SIZE
     block_align = info.fmt.block_align or 1
     step = max(1, CHUNK_BYTES // block_align) * block_align
+    check = FrameCheck(flaws, info.fmt.stream_frames)
+    is_mpeg = info.fmt.codec in (Codec.MP2, Codec.MP3)
     for chunk in _read_data(file, info, 0, info.data_bytes, step):
         yield silence_damaged_blocks(chunk, info.fmt, flaws)
+        if is_mpeg:
+            check.read(chunk)
+    check.finish()
