@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from shared.mp3_options import mix_warnings
-from tests.worker.audio.test_encode import FFMPEG
 from tests.worker.conversion import Voices, convert
+from tests.worker.mp3.mp3_material import FFMPEG
 
 RATE_HZ = 48_000
 
