@@ -56,8 +56,8 @@ class FileText:
         if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
             return self.clean(self.until_nul(self.decode_utf16(raw)))
         if codec := find_utf16_order(raw):
-            text = self._check(raw[: len(raw) // 2 * 2].decode(codec, "replace"))
-            return self.clean(self.until_nul(text))
+            text = raw[: len(raw) // 2 * 2].decode(codec, "replace")
+            return self.clean(self.until_nul(self._check(text, raw)))
         start, _, rest = raw.partition(b"\0")
         self._losses[_AFTER_NUL] += bool(rest.strip(b"\0 "))
         return self.clean(self._decode(start, self._evidence))
@@ -74,13 +74,11 @@ class FileText:
 
     def decode_utf16(self, raw: bytes) -> str:
         """Decode text that is declared as UTF-16, with any NULs."""
-        if len(raw) % 2 and raw[-1]:
-            self._losses[_NOT_VALID.format("UTF-16")] += 1
-            return decode_utf16(raw)
-        return self._check(decode_utf16(raw))
+        return self._check(decode_utf16(raw), raw)
 
-    def _check(self, text: str) -> str:
-        self._losses[_NOT_VALID.format("UTF-16")] += _INVALID in text
+    def _check(self, text: str, raw: bytes) -> str:
+        has_odd_byte = len(raw) % 2 == 1 and raw[-1] != 0
+        self._losses[_NOT_VALID.format("UTF-16")] += has_odd_byte or _INVALID in text
         return text
 
     def decode_utf8(self, raw: bytes) -> str:

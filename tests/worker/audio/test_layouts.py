@@ -1,4 +1,4 @@
-"""Compressed sources keep each channel, whatever the layout that their decoder gives them."""
+"""Compressed sources keep each channel in every layout that their decoder may choose."""
 
 import subprocess
 from pathlib import Path

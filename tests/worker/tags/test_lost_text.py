@@ -34,6 +34,7 @@ LONE_SURROGATE = "Утро".encode("utf-16-le") + b"\x00\xd8" + "a".encode("utf-
             "1 .* not valid in UTF-16",
         ),
         (raw_id3(raw_frame(b"TIT2", b"\3caf\xe9")), "1 .* not valid in UTF-8"),
+        (info(INAM="Утро".encode("utf-16-le") + b"x"), "1 .* not valid in UTF-16"),
         (info(INAM=b"Title\0Second"), "1 .* go on after a NUL"),
         (info(INAM="Title\0Second".encode("utf-16")), "1 .* go on after a NUL"),
         (bext(b"Scene\0buffer", b"Recorder\0old"), "2 .* go on after a NUL"),
