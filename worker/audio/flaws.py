@@ -13,11 +13,12 @@ _DECODER_ERROR = re.compile(r"\[dec:[^\]]*\] \[error\] .*" + _REPEATED)
 _CRC_ERROR = re.compile(r"\[error\] .*CRC.*" + _REPEATED)
 # ffmpeg's line about its input, then that about its output: the rate, and the layout without "(side)" or "(back)".
 _FORMAT = re.compile(r"Stream #0:0.*: Audio: .*?, ([0-9]+ Hz, [^,(]+)")
+_CHANGED = "because audio parameters changed"
 _ANY_ERROR = re.compile(r"\[error\]")
 
 _CONTRADICTION = (
-    "The compressed audio has another sample rate or other channels than the WAV's header says. "
-    "It was converted to those of the header."
+    "The compressed audio has another sample rate or other channels than the WAV's header says, or changes them in "
+    "between. All of it was converted to one format."
 )
 
 
@@ -33,7 +34,7 @@ class Flaws:
     missing_samples: int = 0
     """Samples that the decoder lost, as far as anything tells their number."""
     contradicting_formats: int = 0
-    """1 if the compressed audio has another rate or other channels than the header says."""
+    """1 if the compressed audio has another rate or other channels than the header says, or changes them."""
     fact_samples: int = 0
     """The length in a `fact` chunk that contradicts the audio."""
     damaged_samples: int = 0
@@ -58,7 +59,8 @@ class Flaws:
         )
         self.decoder_errors = max(lost, crc) or len(_ANY_ERROR.findall(messages))
         formats = _FORMAT.findall(messages)
-        self.contradicting_formats |= len(formats) == 2 and formats[0] != formats[1]
+        differs = len(formats) == 2 and formats[0] != formats[1]
+        self.contradicting_formats |= differs or _CHANGED in messages
 
     def compare_length(self, info: WavInfo, samples: int) -> None:
         """Compare the decoded length with the length that the blocks or the `fact` chunk give."""

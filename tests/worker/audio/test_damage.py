@@ -161,3 +161,14 @@ def test_a_wrong_checksum_is_reported(tmp_path: Path, codec: str) -> None:
     wav[len(wav) // 2] ^= 1
     (warning,) = about(convert(tmp_path, bytes(wav)), "damaged")
     assert "damaged at 1 place(s)" in warning
+
+
+def test_a_format_that_changes_in_between_is_reported(tmp_path: Path) -> None:
+    surround, stereo = (
+        through_ffmpeg(tmp_path / f"{count}.wav", sweep(48_000, count, 48_000), 48_000, "ac3")
+        for count in (6, 2)
+    )
+    start = surround[: surround.index(b"data") + 4] + b"\xff" * 4
+    parts = [wav[wav.index(b"data") + 8 :] for wav in (surround, surround, surround, stereo)]
+    (warning,) = about(convert(tmp_path, start + b"".join(parts)), "changes them")
+    assert "All of it was converted to one format" in warning
