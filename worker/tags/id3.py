@@ -88,9 +88,9 @@ def _read_frame(tag: ID3Tags, name: str, data: bytes, reading: Reading) -> None:
 def _add(tag: ID3Tags, frame: Any, reading: Reading) -> None:
     if isinstance(frame, TextFrame) and not str(frame):
         return  # an empty text must not hide a value from another chunk
-    while frame.FrameID == "APIC" and frame.HashKey in tag:
-        # ID3 tells pictures apart by their descriptions, but many have none.
-        frame.desc += " "
+    if frame.FrameID == "APIC" and frame.HashKey in tag:
+        # ID3 tells pictures apart by their descriptions, but many have none. Blanks do not show.
+        frame.desc += " " * len(tag.getall("APIC"))
     if frame.HashKey not in tag:
         tag.add(frame)
     elif tag[frame.HashKey] != frame:
