@@ -38,7 +38,7 @@ class Flaws:
     fact_samples: int = 0
     """The length in a `fact` chunk that contradicts the audio."""
     damaged_samples: int = 0
-    """Samples of damaged MPEG frames, whose sound the decoder guesses."""
+    """Samples of damaged frames of MPEG, whose sound the decoder guesses, and of those that are cut off."""
     stray_bytes: int = 0
     """Bytes of MPEG audio that belong to no frame."""
     absent_samples: int = 0
@@ -103,7 +103,7 @@ def flaw_warnings(
         ),
         (
             total.damaged_samples,
-            "Frames of the MP3 inside the WAV are damaged: the decoder replaced {} by silence or by a guess.",
+            "Frames of the compressed audio are damaged or cut off: {} were left out, or are a guess of the decoder.",
         ),
         (
             total.absent_samples,

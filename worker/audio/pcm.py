@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from shared.segmentation import SampleRange
 from shared.wav import Codec, FmtChunk, WavInfo
-from worker.audio.damage import limit_floats, silence_damaged_blocks
+from worker.audio.damage import CutFrameCheck, limit_floats, silence_damaged_blocks
 from worker.audio.flaws import Flaws
 from worker.audio.mpeg_check import FrameCheck
 
@@ -202,10 +202,19 @@ def compressed_file(file: BinaryIO, info: WavInfo, flaws: Flaws) -> Generator[by
     yield b"data" + _UNKNOWN_SIZE
     block_align = info.fmt.block_align or 1
     step = max(1, CHUNK_BYTES // block_align) * block_align
-    check = FrameCheck(flaws, info.fmt.stream_frames)
-    is_mpeg = info.fmt.codec in (Codec.MP2, Codec.MP3)
+    check = _find_check(info.fmt, flaws)
     for chunk in _read_data(file, info, 0, info.data_bytes, step):
         yield silence_damaged_blocks(chunk, info.fmt, flaws)
-        if is_mpeg:
+        if check:
             check.read(chunk)
-    check.finish()
+    if check:
+        check.finish()
+
+
+def _find_check(fmt: FmtChunk, flaws: Flaws) -> FrameCheck | CutFrameCheck | None:
+    match fmt.codec:
+        case Codec.MP2 | Codec.MP3:
+            return FrameCheck(flaws, fmt.stream_frames)
+        case Codec.G723_1:
+            return CutFrameCheck(flaws)
+    return None

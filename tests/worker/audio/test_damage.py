@@ -1,10 +1,12 @@
 """Damaged samples and blocks are repaired if they can be, and the user is told their number."""
 
+import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from shared.mp3_options import Options
 from shared.wav.mpeg_streams import first_frame
@@ -172,3 +174,22 @@ def test_a_format_that_changes_in_between_is_reported(tmp_path: Path) -> None:
     parts = [wav[wav.index(b"data") + 8 :] for wav in (surround, surround, surround, stereo)]
     (warning,) = about(convert(tmp_path, start + b"".join(parts)), "changes them")
     assert "All of it was converted to one format" in warning
+
+
+@pytest.mark.parametrize(("codec", "block_bytes"), [("G.723.1", 24), ("GSM", 65)])
+def test_a_last_block_that_is_cut_off_is_reported(
+    tmp_path: Path, codec: str, block_bytes: int
+) -> None:
+    """The header agrees with the data, so only the block tells."""
+    path, samples = tmp_path / "a.wav", sweep(8000, 1, 8000)
+    if codec == "GSM":
+        soundfile.write(path, samples, 8000, subtype="GSM610")
+    else:
+        through_ffmpeg(path, samples, 8000, "g723_1", "-b:a", "6300")
+    wav = bytearray(path.read_bytes())
+    assert about(convert(tmp_path, bytes(wav)), "damaged") == []
+    at = wav.index(b"data") + 4
+    size = (len(wav) - at - 4) // block_bytes * block_bytes - block_bytes // 2
+    wav[at : at + 4] = size.to_bytes(4, "little")
+    (warning,) = about(convert(tmp_path, bytes(wav[: at + 4 + size])), "damaged")
+    assert re.search("240 sample.* were left out|are missing", warning)

@@ -124,7 +124,7 @@ def test_damaged_frames_are_warned_about(tmp_path: Path) -> None:
     middle = next(n for n, frame in enumerate(frames) if n > 20 and frame[4])
     converted = convert(tmp_path, wav_of(b"".join(frames[middle:]) + tag))
     damaged, stray = (text for text in converted.warnings if "missing" not in text)
-    assert "of the MP3 inside the WAV are damaged" in damaged
+    assert "of the compressed audio are damaged" in damaged
     assert "1152 sample(s) (0.026 s)" in damaged
     assert stray.startswith("At least 128 bytes of the compressed audio are no frames")
 
