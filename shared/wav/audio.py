@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import BadWav
-from shared.wav.chunks import ChunkHeader, is_streaming_size
+from shared.wav.chunks import ChunkHeader
 from shared.wav.codecs import Codec
 from shared.wav.container import Source
 from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk, parse_fmt
 from shared.wav.info import DataRange
+from shared.wav.streaming import is_streaming_size
 
 _MAX_SENTENCES = 5
 _LEFT_OUT = (

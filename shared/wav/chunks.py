@@ -17,16 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.wav.container import W64_TAILS, Container, Source, container_at
+from shared.wav.streaming import is_streaming_size
 
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
 _SEARCHED_END_BYTES, _MAX_CHECKED = 1 << 20, 10_000
-# Data sizes of writers that cannot seek back: 0, or the maximum of 31, 32 or 64 bits, or a value near it.
-_STREAMING_SIZES = (
-    *(range(1), range(0x7FFF0000, 0x80000001)),
-    *(range(0xFFFF0000, 2**32), range(2**62, 2**64)),
-)
 _FINAL_CHUNK = re.compile(rb"LIST|bext|iXML|axml|cue |smpl|inst|id3 |ID3 |PEAK|cart|_PMX|JUNK|fact")
 _UNLIKELY, _PRINTABLE, _LIKELY, _KNOWN = range(4)
 
@@ -55,8 +51,14 @@ class ChunkHeader:
     """False if the bytes at this place do not look like a chunk."""
 
 
-def is_streaming_size(declared: int) -> bool:
-    return any(declared in sizes for sizes in _STREAMING_SIZES)
+def holds_wav(source: Source, data: ChunkHeader) -> bool:
+    """Return True if the data is a WAV of the same kind, which the walk enters next."""
+    return _has_wav_at(source, data.offset, data.container)
+
+
+def _has_wav_at(source: Source, offset: int, outer: Container) -> bool:
+    inner = container_at(source, offset)
+    return inner is not None and inner.kind == outer.kind
 
 
 def is_printable(chunk_id: bytes) -> bool:
@@ -157,8 +159,7 @@ class ChunkWalk:
         RIFF declares data of 4 GiB or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that
         is left belongs to the data.
         """
-        inner = container_at(self._source, offset)
-        if inner is not None and inner.kind == self._container.kind:
+        if _has_wav_at(self._source, offset, self._container):
             return 0
         if declared > present:
             return self._bytes_to_next_wav(offset, present)

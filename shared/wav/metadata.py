@@ -32,15 +32,15 @@ def collect_metadata(
     # The markers of a WAV that follows the first one count from its own start.
     is_wrapped = _is_wrapped(container, headers)
     containers = (container, data.container) if is_wrapped else (container,)
-    found = [
+    own = [
         header
         for header in headers
         if header.size
         and header.id not in _NOT_METADATA
-        and is_printable(header.id)
         and header.container in containers
         and header.is_plausible
     ]
+    found = [header for header in own if is_printable(header.id)]
     id3_bytes = container.start - container.junk_bytes
     tags = [Chunk(b"id3 ", 0, id3_bytes), Chunk(b"id3 ", data.offset, tag_bytes)]
     chunks = [
@@ -50,6 +50,11 @@ def collect_metadata(
     warnings = [_WRAPPED] if is_wrapped else []
     if container.junk_bytes:
         warnings.append(_JUNK.format(container.junk_bytes))
+    unnamed = [header.size for header in own if header not in found]
+    if unnamed:
+        warnings.append(
+            f"{len(unnamed)} chunk(s) with {sum(unnamed)} bytes have an unknown id and were left out."
+        )
     if (excess := len(chunks) - MAX_METADATA_CHUNKS) > 0:
         warnings.append(
             f"{excess} of the WAV's {len(chunks)} metadata chunks were left out: only {MAX_METADATA_CHUNKS} are read."

@@ -106,3 +106,12 @@ def test_a_tag_after_the_audio_is_named(tag: bytes, name: str) -> None:
     assert info.warnings == (
         f"An {name} tag of {len(tag)} bytes follows the audio. It was left out.",
     )
+
+
+def test_a_chunk_without_a_name_is_warned_about() -> None:
+    """W64 has GUIDs of its own for markers and texts."""
+    wav = wavs.build(SAMPLES, container="W64", after=[(b"mark", b"x" * 40)])
+    at = wav.rindex(b"mark")
+    guid = bytes.fromhex("5662f7ab2d39d211 86c700c04f8edb8a")
+    info = read(wav[:at] + guid + wav[at + 16 :])
+    assert info.warnings == ("1 chunk(s) with 40 bytes have an unknown id and were left out.",)
