@@ -12,8 +12,10 @@ from api.changes import MAX_WAIT_S
 from api.deps import AppSettings, RecordChanges, RecordId
 from api.filenames import content_disposition
 from api.http import parse_ranges
+from api.openapi import success
 from api.preferences import Prefer, parse_wait_s
-from api.problems import problem, problem_response, responses
+from api.problems import FAILURES, problem, problem_response, responses
+from api.schemas import RECORD_ID, USER_ID
 from api.snapshots import Snapshot
 from shared import errors, media
 from shared.db import RecordStatus
@@ -26,20 +28,27 @@ class Mp3Response(FileResponse):
     chunk_size = 2**18
 
 
-DOWNLOAD_RESPONSES = responses(
-    *LINK_ERRORS,
-    errors.RecordNotFound,
-    errors.RecordNotReady,
-    errors.RecordGone,
-    errors.TooManyWaiting,
-    errors.BadRange,
-    # Raised when the record failed; repeats its stored error.
-    errors.NotAWav,
-    errors.BadWav,
-    errors.NoSpace,
-    errors.Wav2mp3Error,
-    media_type="audio/mpeg",
+HEADERS = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "ETag",
+    "Last-Modified",
+    "Preference-Applied",
 )
+DOWNLOAD_RESPONSES = {
+    **responses(
+        *LINK_ERRORS,
+        errors.RecordNotFound,
+        errors.RecordNotReady,
+        errors.RecordGone,
+        errors.TooManyWaiting,
+        errors.BadRange,
+        *FAILURES,
+    ),
+    **success(200, "The MP3.", *HEADERS, media_type="audio/mpeg"),
+    **success(206, "The ranges of Range.", *HEADERS, "Content-Range", media_type="audio/mpeg"),
+    **success(304, "The client's copy is the newest: it named the ETag.", "ETag"),
+}
 
 
 @router.get(
@@ -50,12 +59,18 @@ DOWNLOAD_RESPONSES = responses(
 )
 async def download_by_query(
     request: Request,
-    record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
+    record_id: Annotated[
+        UUID, Query(alias="id", examples=[RECORD_ID], description="The record's id.")
+    ],
     _: OpenDownload,
     settings: AppSettings,
     changes: RecordChanges,
-    user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
-    user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
+    user_id: Annotated[
+        UUID | None, Query(examples=[USER_ID], description="The id of the record's user.")
+    ] = None,
+    user: Annotated[
+        UUID | None, Query(examples=[USER_ID], description="The same as `user_id`.")
+    ] = None,
     prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""

@@ -117,7 +117,7 @@ def create_app() -> FastAPI:
         health,
     ):
         app.include_router(resource.router)
-    complete_description(app, get_settings())
+    complete_description(app, get_settings(), problems.examples())
     app.router.routes.append(_PageRoute())
     return app
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import psycopg2
 import sqlalchemy.exc
@@ -17,10 +18,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.generators import binary_content
 from api.http import status_title
-from api.openapi import schema_ref
-from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
+from api.openapi import describe_headers, schema_ref
+from api.schemas import (
+    RECORD_ID,
+    Components,
+    FilenameTakenProblem,
+    NotReadyProblem,
+    Problem,
+)
 from shared import errors
 from shared.errors import Wav2mp3Error
 
@@ -91,12 +97,30 @@ SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {
     errors.FilenameTaken: FilenameTakenProblem,
     errors.NotReady: NotReadyProblem,
 }
+COMMON: tuple[type[Wav2mp3Error], ...] = (
+    errors.BadRequest,
+    errors.UnknownParameter,
+    errors.Unavailable,
+    errors.ShuttingDown,
+    Wav2mp3Error,
+)
+"""The errors that every call may raise."""
+FAILURES: tuple[type[Wav2mp3Error], ...] = (
+    errors.NotAWav,
+    errors.BadWav,
+    errors.EncodeFailed,
+    errors.Mp3TooLarge,
+    errors.SourceLost,
+)
+"""The reasons of a record's failure. Its download repeats them."""
 DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
     "08": errors.Unavailable,  # connection exception
     "25006": errors.Unavailable,  # read-only transaction, during a failover
     "25P03": errors.Unavailable,  # idle in transaction for too long: this process was stopped
     "28": errors.Unavailable,  # invalid authorization: the password changes
     "3D": errors.Unavailable,  # invalid catalog name: the database is being restored
+    "42703": errors.Unavailable,  # undefined column: a newer release has changed the database, and starts now
+    "42P01": errors.Unavailable,  # undefined table: the same
     "40": errors.Unavailable,  # transaction rollback: serialization failure, deadlock
     "53": errors.Unavailable,  # insufficient resources: disk full, out of memory, too many connections
     "55P03": errors.Unavailable,  # lock not available
@@ -126,25 +150,12 @@ def problem(code: str, detail: str) -> Problem:
     return Problem(title=status_title(status), status=status, code=code, detail=detail)
 
 
-def responses(
-    *raised: type[Wav2mp3Error], media_type: str | None = None
-) -> dict[int | str, dict[str, Any]]:
-    """Describe an endpoint's errors for OpenAPI, and its answer's media type if that is not JSON."""
+def responses(*raised: type[Wav2mp3Error]) -> dict[int | str, dict[str, Any]]:
+    """Describe an endpoint's errors for OpenAPI."""
     by_status: dict[int, list[type[Wav2mp3Error]]] = {}
-    common: list[type[Wav2mp3Error]] = [
-        errors.BadRequest,
-        errors.UnknownParameter,
-        errors.Unavailable,
-    ]
-    for error in (*common, *raised):
+    for error in dict.fromkeys((*COMMON, *raised)):
         by_status.setdefault(STATUS[error].value, []).append(error)
-    described: dict[int | str, dict[str, Any]] = {
-        status: _describe(errors_of_status) for status, errors_of_status in by_status.items()
-    }
-    if media_type is not None:
-        is_text = media_type.startswith("text/")
-        described[200] = {"content": {media_type: {}} if is_text else binary_content(media_type)}
-    return described
+    return {status: _describe(errors_of_status) for status, errors_of_status in by_status.items()}
 
 
 def _describe(raised: Sequence[type[Wav2mp3Error]]) -> dict[str, Any]:
@@ -152,10 +163,36 @@ def _describe(raised: Sequence[type[Wav2mp3Error]]) -> dict[str, Any]:
     models = list(dict.fromkeys(SCHEMA.get(error, Problem) for error in raised))
     refs = [schema_ref(model) for model in models]
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    return {
+    examples = {error.code: {"$ref": f"#/components/examples/{error.code}"} for error in raised}
+    described: dict[str, Any] = {
         "description": "\n".join(codes),
-        "content": {"application/problem+json": {"schema": schema}},
+        "content": {"application/problem+json": {"schema": schema, "examples": examples}},
     }
+    if headers := dict.fromkeys(name for error in raised for name in _headers(error)):
+        described["headers"] = describe_headers(headers)
+    return described
+
+
+def _headers(error: type[Wav2mp3Error]) -> Sequence[str]:
+    """Return the names of the headers that an error's answer may have."""
+    if issubclass(error, errors.TooManyRequests | errors.FilenameTaken):
+        return ("Retry-After",)
+    if issubclass(error, errors.BadRange):
+        return ("Content-Range",)
+    return tuple(HEADERS.get(error, {}))
+
+
+def examples() -> dict[str, dict[str, Any]]:
+    """Return the problem of each code, for OpenAPI."""
+    problems = {error.code: problem(error.code, error.message) for error in STATUS}
+    taken = problems[errors.FilenameTaken.code].model_dump()
+    problems[errors.FilenameTaken.code] = FilenameTakenProblem(
+        **taken | {"detail": errors.FilenameTaken.message}, record_id=UUID(RECORD_ID)
+    )
+    not_ready = problems[errors.NotReady.code].model_dump()
+    states = dict.fromkeys(Components.model_fields, "ok") | {"redis": "not ready"}
+    problems[errors.NotReady.code] = NotReadyProblem(**not_ready, **states)
+    return {code: each.model_dump(mode="json") for code, each in problems.items()}
 
 
 def install(app: FastAPI) -> None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Response
 
 from api.deps import CurrentUser, DbSession
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
+from api.openapi import success
 from api.problems import responses
 from api.schemas import RecordEvent, WebhookSecret
 from shared import db, errors
@@ -18,7 +19,10 @@ events = APIRouter(tags=["webhooks"], generate_unique_id_function=lambda route: 
 @router.post(
     "/users/me/webhook-secret",
     status_code=201,
-    responses=responses(*KEY_ERRORS, errors.BadCredentials, errors.TooManyBadCredentials),
+    responses={
+        **responses(*KEY_ERRORS, errors.BadCredentials, errors.TooManyBadCredentials),
+        **success(201, "The new secret signs your events.", "Idempotency-Replayed"),
+    },
 )
 def create_webhook_secret(
     response: Response, user_id: CurrentUser, session: DbSession, key: UserKey
