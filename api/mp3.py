@@ -14,7 +14,7 @@ from api.downloads import Mp3Response, send_mp3
 from api.idempotency import REPLAYED, UserKey
 from api.openapi import success
 from api.options import QueryOptions
-from api.preferences import Prefer, parse_wait_s
+from api.preferences import Prefer, applied, parse_wait_s
 from api.problems import FAILURES, problem, problem_response, responses
 from api.schemas import RecordAccepted
 from api.snapshots import Snapshot
@@ -83,8 +83,7 @@ async def convert_wav(
     answer.headers["Location"] = links.status(accepted.record_id)
     if accepted.is_replayed:
         answer.headers.update(REPLAYED)
-    if prefer and wait_s:
-        answer.headers["Preference-Applied"] = f"wait={wait_s}"
+    answer.headers.update(applied(prefer))
     return answer
 
 

@@ -18,7 +18,7 @@ from api.deps import (
 from api.idempotency import UserKey
 from api.openapi import success
 from api.options import QueryOptions
-from api.preferences import Prefer, parse_wait_s
+from api.preferences import Prefer, applied, parse_wait_s
 from api.problems import responses
 from api.schemas import RECORD_ID, RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
@@ -140,8 +140,7 @@ async def get_record(
         raise errors.RecordGone
     # A ready answer: FastAPI would validate the record once more, at each status poll.
     content = views.view(snapshot, links).model_dump_json()
-    headers = {"Preference-Applied": f"wait={wait_s}"} if wait_s else None
-    return Response(content, headers=headers, media_type="application/json")
+    return Response(content, headers=applied(prefer), media_type="application/json")
 
 
 @router.get(
