@@ -19,9 +19,10 @@ from zipstream import ZipStream
 
 from api import views
 from api.deps import AppSettings, CurrentUser
+from api.described_errors import FAILURES, responses
 from api.filenames import mp3_filename
 from api.openapi import success
-from api.problems import FAILURES, problem, problem_response, responses
+from api.problems import problem, problem_response
 from api.schemas import RECORD_ID
 from shared import db, errors, media
 from shared.db import Record, RecordStatus

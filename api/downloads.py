@@ -11,11 +11,12 @@ from api.access import LINK_ERRORS, LINK_QUERY, OpenDownload
 from api.changes import MAX_WAIT_S, Changes
 from api.conditions import allows_range, is_known
 from api.deps import AppSettings, RecordChanges, RecordId
+from api.described_errors import FAILURES, responses
 from api.filenames import content_disposition
 from api.http import parse_ranges
 from api.openapi import success
 from api.preferences import Prefer, applied, parse_wait_s
-from api.problems import FAILURES, problem, problem_response, responses
+from api.problems import problem, problem_response
 from api.schemas import RECORD_ID, USER_ID
 from api.snapshots import Snapshot
 from shared import errors, media

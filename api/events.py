@@ -17,8 +17,8 @@ from fastapi.responses import Response, StreamingResponse
 from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import RecordChanges, RecordId
+from api.described_errors import responses
 from api.openapi import success
-from api.problems import responses
 from api.snapshots import Snapshot
 from api.views import Links, RecordLinks
 from shared import db, errors

@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from api.described_errors import responses
 from api.openapi import success
-from api.problems import responses
 from api.schemas import Components, Liveness
 from api.volume import require_volume
 from shared import db, media, queue

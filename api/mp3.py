@@ -10,12 +10,13 @@ from fastapi.responses import JSONResponse
 from api import uploads
 from api.changes import MAX_WAIT_S, Changes
 from api.deps import AppSettings, CurrentUser, RecordChanges
+from api.described_errors import FAILURES, responses
 from api.downloads import Mp3Response, send_mp3
 from api.idempotency import REPLAYED, UserKey
 from api.openapi import success
 from api.options import QueryOptions
 from api.preferences import Prefer, applied, parse_wait_s
-from api.problems import FAILURES, problem, problem_response, responses
+from api.problems import problem, problem_response
 from api.schemas import RecordAccepted
 from api.snapshots import Snapshot
 from api.uploads import Accepted

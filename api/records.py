@@ -15,11 +15,11 @@ from api.deps import (
     RecordChanges,
     RecordId,
 )
+from api.described_errors import responses
 from api.idempotency import UserKey
 from api.openapi import success
 from api.options import QueryOptions
 from api.preferences import Prefer, applied, parse_wait_s
-from api.problems import responses
 from api.schemas import RECORD_ID, RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
 from api.upload import PART_NAME

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from api import conversion, uploads, views
 from api.deps import AppSettings, CurrentUser, RecordId
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, Key, UserKey
 from api.openapi import success
 from api.options import RecordOptions, RetryOptions
-from api.problems import responses
 from api.schemas import RecordAccepted
 from api.uploads import Accepted
 from api.views import RecordLinks

@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.deps import AppSettings, CurrentToken, DbSession
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.json_body import read_json
 from api.openapi import success
-from api.problems import responses
-from api.schemas import NAMED_ID, NewToken, TokenCreated, TokenList, TokenView
+from api.user_schemas import NAMED_ID, NewToken, TokenCreated, TokenList, TokenView
 from shared import db, errors
 
 router = APIRouter(tags=["users"])

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
 from api.deps import AppSettings, CurrentUser, DbSession, bearer_token
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.json_body import read_json
 from api.openapi import success
-from api.problems import responses
-from api.schemas import NewUser, UserCreated, UserView
+from api.user_schemas import NewUser, UserCreated, UserView
 from shared import db, errors
 from shared.db import User
 from shared.settings import Settings

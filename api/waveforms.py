@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import AppSettings, RecordId
+from api.described_errors import responses
 from api.generators import binary_content
 from api.openapi import schema_ref
-from api.problems import responses
 from api.schemas import WaveformView
 from shared import db, errors, media
 from shared.db import RecordStatus

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from api.deps import CurrentUser, DbSession
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.openapi import success
-from api.problems import responses
-from api.schemas import RecordEvent, WebhookSecret
+from api.schemas import RecordEvent
+from api.user_schemas import WebhookSecret
 from shared import db, errors
 
 router = APIRouter(tags=["users"])
