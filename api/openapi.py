@@ -1,5 +1,6 @@
 """The OpenAPI description at /openapi.json: tags, and the schemas of errors."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -119,10 +120,19 @@ def complete_description(
             schema["paths"]["/users"]["post"]["security"] = [{name: []} for name in ADMIN_SCHEMES]
         if settings.link_ttl_s is not None:
             _describe_links(schema["paths"])
+        _summarize(schema["paths"])
         suit_generators(schema)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _summarize(paths: dict[str, Any]) -> None:
+    """Make the first sentence of each description its summary. FastAPI makes it of the operation's name."""
+    for methods in paths.values():
+        for operation in methods.values():
+            sentence = re.split(r"\.(?:\s|$)", operation["description"], maxsplit=1)[0]
+            operation["summary"] = " ".join(sentence.split())
 
 
 def _describe_links(paths: dict[str, Any]) -> None:

@@ -81,6 +81,14 @@ def _has_example(description: Json, element: Json) -> bool:
     )
 
 
+def test_summaries_are_the_first_sentences(description: Json) -> None:
+    assert description["paths"]["/users"]["post"]["summary"] == "Create a user"
+    for operation in _operations(description):
+        summary = operation["summary"]
+        assert len(summary) < 100
+        assert " ".join(operation["description"].split()).startswith(f"{summary}.")
+
+
 def test_every_answer_and_body_is_described(description: Json) -> None:
     for operation in _operations(description):
         answers = operation["responses"].values()
