@@ -70,7 +70,7 @@ async def convert_wav(
     key: UserKey,
     prefer: Prefer = None,
 ) -> Response:
-    """Upload a WAV as the body and get its MP3 as the answer, as `curl -T song.wav …/mp3/ -o song.mp3` does.
+    """Upload a WAV as the body, and get its MP3 as the answer. `curl -T song.wav …/mp3/ -o song.mp3` does that.
 
     If the MP3 is not ready within 30 s, or the seconds of `Prefer: wait=N`, the answer is a 202 with the links of the
     record. The record stays in every case; `Location` is its status link. A record that failed is answered with its
