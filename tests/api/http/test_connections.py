@@ -16,7 +16,8 @@ from tests.api.conftest import AnotherApi, StartApi
 from tests.api.wire import SHORT_WAV, Wire, eventually, part, refused, wav_head, wire
 from tests.conftest import ROOT, User
 
-HEAD_TIMEOUT_S = 10  # of api/http/connections.py
+HEAD_TIMEOUT_S = 2
+"""of the `impatient` API"""
 LIMIT = 6
 
 
@@ -44,10 +45,15 @@ def live(api: AnotherApi) -> httpx.Response:
     return httpx.get(f"{api.url}/health/live", trust_env=False)
 
 
-def test_a_half_sent_head_gets_408(small: AnotherApi, connections: ExitStack) -> None:
+@pytest.fixture
+def impatient(start_api: StartApi) -> AnotherApi:
+    return start_api({}, {"api.http.connections.HEAD_TIMEOUT_S": HEAD_TIMEOUT_S})
+
+
+def test_a_half_sent_head_gets_408(impatient: AnotherApi, connections: ExitStack) -> None:
     before_s = time.monotonic()
-    half, empty = half_head(connections, small), connections.enter_context(wire(small.url))
-    second = connections.enter_context(wire(small.url))
+    half = half_head(connections, impatient)
+    empty, second = (connections.enter_context(wire(impatient.url)) for _ in range(2))
     second.send(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
     assert second.answer().status_code == 200
     second.send(b"GET /health/live HTTP/1.1\r\nX: ")
