@@ -94,10 +94,8 @@ def create(
     is_long: bool = False,
 ) -> list[int]:
     """Create the jobs of a record. Return the ids of the encode jobs that are ready, in order."""
-    encode = [
+    encode: list[dict[str, object]] = [
         {
-            "record_id": record_id,
-            "user_id": user_id,
             "kind": JobKind.ENCODE,
             "index": index,
             "start_sample": sample_range.start_sample,
@@ -108,18 +106,21 @@ def create(
         }
         for index, sample_range in enumerate(sample_ranges)
     ]
-    ids = session.scalars(insert(Job).returning(Job.id, sort_by_parameter_order=True), encode)
-    ready = list(ids)[:in_flight]
-    session.add(
-        Job(
-            record_id=record_id,
-            user_id=user_id,
-            kind=JobKind.ASSEMBLE,
-            queue=assemble_queue,
-            state=JobState.HELD,
-        )
+    assemble: dict[str, object] = {
+        "kind": JobKind.ASSEMBLE,
+        "index": 0,
+        "start_sample": 0,
+        "samples": 0,
+        "queue": assemble_queue,
+        "is_long": False,
+        "state": JobState.HELD,
+    }
+    of_record: dict[str, object] = {"record_id": record_id, "user_id": user_id}
+    ids = session.scalars(
+        insert(Job).returning(Job.id, sort_by_parameter_order=True),
+        [of_record | job for job in (*encode, assemble)],
     )
-    return ready
+    return list(ids)[: min(in_flight, len(encode))]
 
 
 def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> Claim | None:
