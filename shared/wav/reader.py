@@ -15,13 +15,14 @@ from typing import BinaryIO
 
 from shared.errors import BadWav, NotAWav
 from shared.wav.audio import collect_audio, read_fmt
-from shared.wav.chunks import ChunkHeader, ChunkWalk, holds_wav, is_streaming_size
+from shared.wav.chunks import ChunkHeader, ChunkWalk, holds_wav
 from shared.wav.container import MAGIC_BYTES, Container, Source, find_container
 from shared.wav.first_samples import inspect_samples
 from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk
 from shared.wav.info import WavInfo
 from shared.wav.metadata import collect_metadata
 from shared.wav.other_formats import describe_file
+from shared.wav.streaming import is_streaming_size
 
 MAX_CHUNKS = 10_000  # real files have dozens
 _CUT_OFF = "The WAV is cut off {}: the rest is missing. Copy or upload it again."
@@ -159,4 +160,5 @@ def _fact_samples(
     if header is None or header.size < 4:
         return None
     raw = source.read(header.offset, 4)
-    return int.from_bytes(raw, "big" if container.big_endian else "little") or None
+    samples = int.from_bytes(raw, "big" if container.big_endian else "little")
+    return None if is_streaming_size(samples) else samples

@@ -74,4 +74,4 @@ def test_right_justified_integers_stay_integers() -> None:
 def test_type_1_samples_are_floats() -> None:
     info = read(floats(2**15 * NOISE), bits=32, extension=TYPE_1)
     assert (info.fmt.codec, info.fmt.full_scale) == (Codec.FLOAT, 2**15)
-    assert read(floats(NOISE), bits=32, extension=b"\0\0").fmt.codec == Codec.PCM
+    assert read(floats(2**15 * NOISE), bits=32, extension=b"\0\0").fmt.codec == Codec.PCM
