@@ -6,13 +6,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import hypothesis
+import psutil
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -30,6 +31,8 @@ SLOTS = 2
 """Jobs that the worker of the embedded stack runs at a time."""
 SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
+LONGEST_FIRST = ("faults", "browser", "generated_clients")
+"""The folders with the longest files."""
 
 
 hypothesis.settings.register_profile(
@@ -38,9 +41,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any load")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Run one process more than there are cores, because many tests wait. Each may start a stack: six at most."""
-    return min(6, 1 + (os.cpu_count() or 1))
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run more processes than there are cores. Tests with a stack wait most of the time. Six stacks need 6 GB."""
+    cores = os.cpu_count() or 1
+    has_stack = "not stack" not in config.option.markexpr
+    return min(6, 1 + cores * (2 if has_stack else 1))
 
 
 def pytest_configure() -> None:
@@ -49,14 +54,19 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a running service. Run their files first: they take longest, and wait for it anyway."""
-    slow_files = set()
+    """Mark the tests that need a running service. Run the longest files first, so that all processes end together."""
+    stack_files = set()
     for item in items:
         assert isinstance(item, pytest.Function)
         if {"stack", "service_url"} & set(item.fixturenames):
             item.add_marker("stack")
-            slow_files.add(item.path)
-    items.sort(key=lambda item: item.path not in slow_files)
+            stack_files.add(item.path)
+    items.sort(key=lambda item: (item.path not in stack_files, _place(item.path)))
+
+
+def _place(path: Path) -> int:
+    folder = path.relative_to(ROOT / "tests").parts[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +88,28 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "WORKER_CONCURRENCY": str(SLOTS),
     }
     with tempfile.TemporaryDirectory(prefix="wav2mp3-") as folder:
-        with Stack.on_free_ports(Path(folder, "data"), settings) as stack:
+        with running_stack(Stack.on_free_ports(Path(folder, "data"), settings)) as stack:
             yield stack
         shutil.move(stack.data_dir / "logs", tmp_path_factory.mktemp("stack"))
+
+
+@contextmanager
+def running_stack(stack: Stack) -> Iterator[Stack]:
+    """Run a stack while the block runs. At the end kill it, because an orderly stop takes 10 s."""
+    stack.start()
+    try:
+        yield stack
+    finally:
+        supervisord = psutil.Process(stack.supervisor.getPID())
+        # supervisord first, which would start the others again
+        processes = [supervisord, *supervisord.children(recursive=True)]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                # PostgreSQL must remove its shared memory, and does so at once
+                is_postgres = process.name() == "postgres"
+                process.send_signal(signal.SIGQUIT if is_postgres else signal.SIGKILL)
+        psutil.wait_procs(processes, timeout=TIMEOUT_S)
+        stack.stop()
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,22 @@ of `main`. `deliveries` sends webhooks, in threads, because they wait for receiv
 """
 
 from argparse import ArgumentParser
+from importlib import import_module
 
-from shared.queue import BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE
+from shared.queue import BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE, app
 from shared.settings import get_settings
-from worker import sweeper, tasks
 
 QUEUES = {
     "main": BY_PRIORITY,
     "clips": (RETRY_QUEUE[CLIPS], CLIPS),
     "deliveries": (DELIVERIES,),
 }
+MODULES = {
+    "main": ("worker.tasks",),
+    "clips": ("worker.tasks",),
+    "deliveries": ("worker.deliveries", "worker.heartbeat"),
+}
+"""They register the tasks and the heartbeat of each Celery worker. The others would only cost time and memory."""
 DELIVERY_THREADS = 16
 """Each may use two connections to the database, of the pool's 20. It does so for a moment only."""
 MAX_FLOWER_TASKS = 10_000
@@ -32,6 +38,8 @@ def main() -> None:
         case "deliveries":
             _start_worker("deliveries", options.name, str(DELIVERY_THREADS), "--pool=threads")
         case "sweeper":
+            from worker import sweeper  # noqa: PLC0415 -- the other roles do not need it
+
             sweeper.run()
         case "flower":
             _start_flower(options.host, options.port)
@@ -55,7 +63,9 @@ def _parser() -> ArgumentParser:
 
 
 def _start_worker(role: str, name: str, concurrency: str, *more: str) -> None:
-    tasks.app.worker_main(
+    for module in MODULES[role]:
+        import_module(module)
+    app.worker_main(
         [
             "worker",
             f"--queues={','.join(QUEUES[role])}",
@@ -69,9 +79,7 @@ def _start_worker(role: str, name: str, concurrency: str, *more: str) -> None:
 
 
 def _start_flower(host: str, port: int) -> None:
-    tasks.app.start(
-        ["flower", f"--address={host}", f"--port={port}", f"--max-tasks={MAX_FLOWER_TASKS}"]
-    )
+    app.start(["flower", f"--address={host}", f"--port={port}", f"--max-tasks={MAX_FLOWER_TASKS}"])
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from shared.errors import (
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import deliveries, heartbeat, sweep, waveforms
+from worker import heartbeat, sweep, waveforms
 from worker.audio import (
     Encoded,
     Limits,
@@ -259,8 +259,13 @@ def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings:
 
 
 def _publish_deliveries(claim: Claim) -> None:
-    if claim.has_callback:
-        deliveries.publish_due(claim.record_id)
+    """Publish the deliveries of a record that just changed. The sweeper would do so a little later."""
+    if not claim.has_callback:
+        return
+    with db.transaction() as session:
+        due = db.deliveries.due(session, claim.record_id)
+    for job_id in due:
+        queue.publish(job_id, queue.DELIVERIES)
 
 
 def _delete_part(claim: Claim, settings: Settings) -> None:

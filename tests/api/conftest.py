@@ -1,10 +1,10 @@
 """A second API next to the stack's own, with settings that a test chooses."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,28 +13,35 @@ import pytest
 
 from local.machine import free_port
 from local.stack import Stack
+from tests.api.forked import fork_api
 from tests.api.wire import eventually
 from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
-from tests.conftest import ROOT, TIMEOUT_S, User, new_user
+from tests.conftest import TIMEOUT_S, User, new_user
 
 ADMIN_TOKEN = "the operator's token"
-StartApi = Callable[[dict[str, str]], "AnotherApi"]
+UNCHANGED: Mapping[str, float] = MappingProxyType({})
+
+
+class StartApi(Protocol):
+    def __call__(
+        self, settings: Mapping[str, str], constants: Mapping[str, float] = UNCHANGED
+    ) -> "AnotherApi": ...
 
 
 class AnotherApi:
     """Runs another API process on the stack's database, queue and volume."""
 
-    def __init__(self, stack: Stack, settings: dict[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        settings: Mapping[str, str],
+        constants: Mapping[str, float],
+        log: Path,
+    ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self._log = log.open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "api", "--port", str(port)],
-            cwd=ROOT,
-            env=stack.environment | settings,
-            stdout=self._log,
-            stderr=self._log,
-        )
+        self._log = log
+        self._process = fork_api(port, stack.environment | dict(settings), constants, log)
         self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
         eventually(self._is_live, within_s=20)
 
@@ -54,34 +61,39 @@ class AnotherApi:
 
     @property
     def pid(self) -> int:
+        assert self._process.pid is not None
         return self._process.pid
 
     def terminate(self) -> None:
         self._process.terminate()
 
     def wait(self) -> int:
-        return self._process.wait(TIMEOUT_S)
+        self._process.join(TIMEOUT_S)
+        assert self._process.exitcode is not None
+        return self._process.exitcode
 
     def log(self) -> str:
-        return Path(self._log.name).read_text()
+        return self._log.read_text()
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self.wait()
 
     def stop(self) -> None:
         self.client.close()
         self.terminate()
         self.wait()
-        self._log.close()
 
 
 @pytest.fixture(scope="module")
 def start_api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartApi]:
     started: list[AnotherApi] = []
 
-    def start(settings: dict[str, str]) -> AnotherApi:
-        started.append(AnotherApi(stack, settings, tmp_path_factory.mktemp("api") / "log"))
+    def start(
+        settings: Mapping[str, str], constants: Mapping[str, float] = UNCHANGED
+    ) -> AnotherApi:
+        log = tmp_path_factory.mktemp("api") / "log"
+        started.append(AnotherApi(stack, settings, constants, log))
         return started[-1]
 
     yield start

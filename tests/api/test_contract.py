@@ -126,7 +126,7 @@ def _answers(operation: Any, values: dict[str, Any]) -> set[int]:
         operation.as_strategy(**values) | operation.as_strategy(GenerationMode.NEGATIVE, **values)
     )
     @settings(
-        max_examples=30,
+        max_examples=12,
         derandomize=True,
         deadline=None,
         database=None,

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 import httpx
 
 from local.stack import Stack
+from tests.api.conftest import StartApi
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
 from tests.conftest import User
 
@@ -122,9 +123,10 @@ def test_a_closed_event_stream_ends_its_request(stack: Stack, user: User) -> Non
 
 
 def test_a_silent_stream_has_heartbeats(
-    user: User, frozen_workers: AbstractContextManager[None]
+    start_api: StartApi, user: User, frozen_workers: AbstractContextManager[None]
 ) -> None:
+    api = start_api({}, {"api.events.HEARTBEAT_S": 0.5})
     with frozen_workers:
         record_id = user.upload(SHORT_WAV).json()["id"]
-        with user.client.stream("GET", f"/records/{record_id}/events") as answer:
+        with api.client.stream("GET", f"/records/{record_id}/events") as answer:
             assert any(line.startswith(":") for line in answer.iter_lines())

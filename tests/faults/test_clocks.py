@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from local.stack import Stack
-from tests.conftest import TIMEOUT_S, new_user
+from tests.conftest import TIMEOUT_S, new_user, running_stack
 from tests.faults.conftest import Service, service_of, stopped
 
 CLOCKS = ("api", "main", "sweeper", "postgres")
@@ -71,16 +71,18 @@ def shifted_stack(clocks: Clocks) -> Iterator[Stack]:
         postgres = clocks.wrap(Path(stack.environment["POSTGRES_BIN"], "postgres"))
         stack.environment |= {"PYTHON": str(python), "POSTGRES_BIN": str(postgres.parent)}
         clocks.shift(1, -1, 1, 0)
-        with stack:
+        with running_stack(stack), stopped(stack, "clips"):
             yield stack
 
 
 @pytest.fixture
 def shifted(shifted_stack: Stack) -> Iterator[Service]:
-    with httpx.Client(base_url=shifted_stack.api_url, timeout=TIMEOUT_S, trust_env=False) as client:
-        user = new_user(client)
-        with stopped(shifted_stack, "clips"), service_of(shifted_stack, user) as service:
-            yield service
+    url = shifted_stack.api_url
+    with (
+        httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client,
+        service_of(shifted_stack, new_user(client)) as service,
+    ):
+        yield service
 
 
 def test_the_clocks_are_shifted(shifted: Service, clocks: Clocks) -> None:

@@ -13,7 +13,8 @@ from shared.settings import get_settings
 from tests.receiver import Receiver, receiving, status
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
-from worker.deliveries import publish_due, task
+from worker import tasks
+from worker.deliveries import task
 from worker.deliveries.task import MAX_ATTEMPTS, PAUSES_S
 
 DAY_S = 24 * 3600
@@ -127,8 +128,9 @@ def test_an_encode_job_is_not_delivered() -> None:
 def test_new_deliveries_are_published_on_their_queue(receiver: Receiver) -> None:
     record_id = rows.add_encoded()
     rows.set_callback(record_id, receiver.url)
-    db_call(rows.complete, rows.claim_assembly(record_id))
-    publish_due(record_id)
+    claim = rows.claim_assembly(record_id)
+    db_call(rows.complete, claim)
+    tasks._publish_deliveries(claim)
     assert queue.length(queue.DELIVERIES) == 1
 
 

@@ -3,6 +3,6 @@
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
-from worker.deliveries.task import publish_due
+from worker.deliveries.task import deliver
 
-__all__ = ["publish_due"]
+__all__ = ["deliver"]

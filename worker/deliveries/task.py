@@ -4,7 +4,6 @@ A delivery that fails becomes ready again after a pause, and the sweeper publish
 """
 
 import random
-from uuid import UUID
 
 import structlog
 
@@ -28,14 +27,6 @@ GONE = 410
 """The receiver wants no more of them."""
 
 log = structlog.get_logger(__name__)
-
-
-def publish_due(record_id: UUID) -> None:
-    """Publish the deliveries of a record that just changed. The sweeper would do so a little later."""
-    with db.transaction() as session:
-        due = db.deliveries.due(session, record_id)
-    for job_id in due:
-        queue.publish(job_id, queue.DELIVERIES)
 
 
 @app.task(name=queue.DELIVER)
