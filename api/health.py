@@ -43,8 +43,10 @@ async def live() -> Liveness:
     responses={**responses(NotReady), **success(200, "Every component works.")},
 )
 def ready() -> Components:
-    """Check PostgreSQL, Redis, the media volume, and the workers. These are the workers that convert, the sweeper and the
-    sender of webhooks."""
+    """Check PostgreSQL, Redis, the media volume and the other processes.
+
+    These are the worker, the sweeper and the sender of webhooks.
+    """
     checks: dict[str, Callable[[], None]] = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
