@@ -1,9 +1,10 @@
-"""uvicorn's HTTP protocol with three fixes. `python -m api` uses it.
+"""uvicorn's HTTP protocol with four changes. `python -m api` uses it.
 
-It limits the size of a request's head, answers malformed requests with a problem instead of plain text, and reads a
-request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
+It reads larger pieces, limits the size of a request's head, answers malformed requests with a problem instead of plain
+text, and reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
 """
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from api.http.http1_parser import Http1Parser
+from api.http.large_reads import LargeReads
 from api.http.titles import status_title
 from api.schemas import Problem
 
@@ -41,6 +43,10 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._http1_parser = Http1Parser(self)
         self.parser = cast("HttpRequestParser", self._http1_parser)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        transport.set_protocol(LargeReads(self))
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
