@@ -3,13 +3,29 @@
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 
 import uvloop
 
 from api.http.large_reads import READ_BYTES, LargeReads
+from tests.conftest import ROOT
 
 UVLOOP_READ_BYTES = 256_000
 SENT = os.urandom(8 * READ_BYTES + 1)
+
+PAGE_BYTES = 4096
+PIECES = 4
+COUNT_FAULTS = f"""
+from resource import RUSAGE_SELF, getrusage
+from api.http import keep_freed_memory
+keep_freed_memory()
+[b"x" * {READ_BYTES} for _ in range({PIECES})]
+before = getrusage(RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    [b"x" * {READ_BYTES} for _ in range({PIECES})]
+print(getrusage(RUSAGE_SELF).ru_minflt - before)
+"""
 
 
 class Recorder(asyncio.Protocol):
@@ -68,3 +84,10 @@ def test_another_protocol_gets_the_same_events() -> None:
 def test_a_piece_is_larger_than_those_of_uvloop() -> None:
     recorder = Recorder()
     assert len(LargeReads(recorder).get_buffer(-1)) == READ_BYTES > UVLOOP_READ_BYTES
+
+
+def test_freed_memory_is_used_again() -> None:
+    """Counted as page faults, in a process of its own."""
+    command = [sys.executable, "-c", COUNT_FAULTS]
+    faults = int(subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout)
+    assert faults < PIECES * READ_BYTES / PAGE_BYTES
