@@ -19,8 +19,11 @@ from zipstream import ZipStream
 
 from api import views
 from api.deps import AppSettings, CurrentUser
+from api.described_errors import FAILURES, responses
 from api.filenames import mp3_filename
-from api.problems import problem, problem_response, responses
+from api.openapi import success
+from api.problems import problem, problem_response
+from api.schemas import RECORD_ID
 from shared import db, errors, media
 from shared.db import Record, RecordStatus
 
@@ -35,26 +38,28 @@ FORBIDDEN_CHARS = re.compile(r'[<>:"/\\|?*]')
 @router.get(
     "/records.zip",
     response_class=StreamingResponse,
-    responses=responses(
-        errors.BadCredentials,
-        errors.TooManyBadCredentials,
-        errors.RecordNotFound,
-        errors.RecordNotReady,
-        errors.RecordGone,
-        # Raised when a record failed; repeats its stored error.
-        errors.NotAWav,
-        errors.BadWav,
-        errors.NoSpace,
-        errors.Wav2mp3Error,
-        media_type=MEDIA_TYPE,
-    ),
+    responses={
+        **responses(
+            errors.BadCredentials,
+            errors.TooManyBadCredentials,
+            errors.RecordNotFound,
+            errors.RecordNotReady,
+            errors.RecordGone,
+            *FAILURES,
+        ),
+        **success(200, "The ZIP.", "Content-Disposition", media_type=MEDIA_TYPE),
+    },
 )
 def download_archive(
     user_id: CurrentUser,
     settings: AppSettings,
     record_ids: Annotated[
         list[UUID],
-        Query(alias="id", description="A record's id. Repeat it for each one. Default: all done."),
+        Query(
+            alias="id",
+            examples=[[RECORD_ID]],
+            description="A record's id. Repeat it for each one. Default: all done.",
+        ),
     ] = [],  # noqa: B006 -- FastAPI copies it
 ) -> Response:
     """Download the MP3s of many records as one ZIP."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from api import rate_limits
 from api.changes import Changes
 from api.http import BodyLimits
+from api.schemas import RECORD_ID, USER_ID
 from shared import db
 from shared.db import Identity
 from shared.errors import BadCredentials, Wav2mp3Error
@@ -42,7 +43,6 @@ async def _changes(request: Request) -> Changes:
 RecordChanges = Annotated[Changes, Depends(_changes)]
 
 
-EXAMPLE_USER_ID = "3f2b8c1e-9d4a-4f6e-8a7b-1c2d3e4f5a6b"
 BEARER = HTTPBearer(
     scheme_name="bearer", description="The user's token as a Bearer token.", auto_error=False
 )
@@ -62,7 +62,7 @@ TOKEN_HEADER = APIKeyHeader(
 
 RecordId = Annotated[
     UUID,
-    Path(description="The record's id.", examples=["7c9e6679-7425-40de-944b-e07fc1f90ae7"]),
+    Path(description="The record's id, as the upload returned it.", examples=[RECORD_ID]),
 ]
 
 
@@ -117,7 +117,7 @@ def _authenticate(
     token_header: Annotated[str | None, Header(alias="token", include_in_schema=False)] = None,
     authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     user_id: Annotated[
-        str | None, Query(description="The user's id.", examples=[EXAMPLE_USER_ID])
+        str | None, Query(description="The user's id. May be left out.", examples=[USER_ID])
     ] = None,
 ) -> Identity:
     """Return the token's user. Raises BadCredentials, TooManyBadCredentials."""

@@ -8,12 +8,16 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api.access import LINK_ERRORS, LINK_QUERY, OpenDownload
-from api.changes import MAX_WAIT_S
+from api.changes import MAX_WAIT_S, Changes
+from api.conditions import allows_range, is_known
 from api.deps import AppSettings, RecordChanges, RecordId
+from api.described_errors import FAILURES, responses
 from api.filenames import content_disposition
 from api.http import parse_ranges
-from api.preferences import Prefer, parse_wait_s
-from api.problems import problem, problem_response, responses
+from api.openapi import success
+from api.preferences import Prefer, applied, parse_wait_s
+from api.problems import problem, problem_response
+from api.schemas import RECORD_ID, USER_ID
 from api.snapshots import Snapshot
 from shared import errors, media
 from shared.db import RecordStatus
@@ -26,20 +30,27 @@ class Mp3Response(FileResponse):
     chunk_size = 2**18
 
 
-DOWNLOAD_RESPONSES = responses(
-    *LINK_ERRORS,
-    errors.RecordNotFound,
-    errors.RecordNotReady,
-    errors.RecordGone,
-    errors.TooManyWaiting,
-    errors.BadRange,
-    # Raised when the record failed; repeats its stored error.
-    errors.NotAWav,
-    errors.BadWav,
-    errors.NoSpace,
-    errors.Wav2mp3Error,
-    media_type="audio/mpeg",
+HEADERS = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "ETag",
+    "Last-Modified",
+    "Preference-Applied",
 )
+DOWNLOAD_RESPONSES = {
+    **responses(
+        *LINK_ERRORS,
+        errors.RecordNotFound,
+        errors.RecordNotReady,
+        errors.RecordGone,
+        errors.TooManyWaiting,
+        errors.BadRange,
+        *FAILURES,
+    ),
+    **success(200, "The MP3.", *HEADERS, media_type="audio/mpeg"),
+    **success(206, "The ranges of Range.", *HEADERS, "Content-Range", media_type="audio/mpeg"),
+    **success(304, "The client's copy is the newest.", "ETag"),
+}
 
 
 @router.get(
@@ -50,12 +61,18 @@ DOWNLOAD_RESPONSES = responses(
 )
 async def download_by_query(
     request: Request,
-    record_id: Annotated[UUID, Query(alias="id", description="The record's id.")],
+    record_id: Annotated[
+        UUID, Query(alias="id", examples=[RECORD_ID], description="The record's id.")
+    ],
     _: OpenDownload,
     settings: AppSettings,
     changes: RecordChanges,
-    user_id: Annotated[UUID | None, Query(description="The user's id.")] = None,
-    user: Annotated[UUID | None, Query(description="The same as `user_id`.")] = None,
+    user_id: Annotated[
+        UUID | None, Query(examples=[USER_ID], description="The id of the record's user.")
+    ] = None,
+    user: Annotated[
+        UUID | None, Query(examples=[USER_ID], description="The same as `user_id`.")
+    ] = None,
     prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
@@ -66,8 +83,7 @@ async def download_by_query(
     record = await changes.load(record_id)
     if record.user_id != owner:
         raise errors.RecordNotFound
-    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
-    return await _send_mp3(request, record_id, settings, changes, wait_s)
+    return await _send_mp3(request, record_id, settings, changes, prefer)
 
 
 @router.get(
@@ -85,13 +101,13 @@ async def download_mp3(
     prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
-    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
-    return await _send_mp3(request, record_id, settings, changes, wait_s)
+    return await _send_mp3(request, record_id, settings, changes, prefer)
 
 
 async def _send_mp3(
-    request: Request, record_id: UUID, settings: AppSettings, changes: RecordChanges, wait_s: int
+    request: Request, record_id: UUID, settings: Settings, changes: Changes, prefer: Prefer
 ) -> Response:
+    wait_s = parse_wait_s(prefer, MAX_WAIT_S)
     record = await changes.load(record_id)
     if not record.is_final and wait_s:
         record = await changes.wait_until_final(request, record_id, wait_s)
@@ -101,16 +117,18 @@ async def _send_mp3(
         return problem_response(problem(record.error_code or "", record.error_detail or ""))
     if record.status != RecordStatus.DONE:
         raise errors.RecordNotReady
-    return await asyncio.to_thread(_mp3_response, request, record, settings)
+    answer = await asyncio.to_thread(_mp3_response, request, record, settings)
+    answer.headers.update(applied(prefer))
+    return answer
 
 
-def _mp3_response(request: Request, record: Snapshot, settings: AppSettings) -> Response:
-    headers = _validators(record)
-    known = request.headers.get("if-none-match", "")
-    if known.strip() == "*" or headers["ETag"] in known:
-        return Response(status_code=304, headers=headers)
-    _filter_range(request, record.mp3_bytes or 0, headers["ETag"])
-    return send_mp3(record, settings)
+def _mp3_response(request: Request, record: Snapshot, settings: Settings) -> Response:
+    answer = send_mp3(record, settings)
+    if is_known(request.headers, answer.headers):
+        return Response(status_code=304, headers=_validators(record))
+    may_be_part = allows_range(request.headers, answer.headers)
+    _filter_range(request, record.mp3_bytes or 0, may_be_part=may_be_part)
+    return answer
 
 
 def send_mp3(record: Snapshot, settings: Settings) -> Mp3Response:
@@ -135,12 +153,10 @@ def _validators(record: Snapshot) -> dict[str, str]:
     return {"ETag": f'"{record.id}"', "Cache-Control": "private, no-cache"}
 
 
-def _filter_range(request: Request, size_bytes: int, etag: str) -> None:
+def _filter_range(request: Request, size_bytes: int, *, may_be_part: bool) -> None:
     """Replace the Range header by the satisfiable ranges, or remove it. Raises BadRange."""
-    headers = request.headers
-    requested = headers.get("range", "")
-    applies = headers.get("if-range", etag) == etag
-    ranges = parse_ranges(requested, size_bytes) if applies else None
+    requested = request.headers.get("range", "")
+    ranges = parse_ranges(requested, size_bytes) if may_be_part else None
     if ranges == []:
         raise errors.BadRange(size_bytes)
     request.scope["headers"] = [pair for pair in request.scope["headers"] if pair[0] != b"range"]

@@ -17,7 +17,8 @@ from fastapi.responses import Response, StreamingResponse
 from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import RecordChanges, RecordId
-from api.problems import responses
+from api.described_errors import responses
+from api.openapi import success
 from api.snapshots import Snapshot
 from api.views import Links, RecordLinks
 from shared import db, errors
@@ -42,9 +43,13 @@ FINAL = (*db.FINISHED, *db.GONE)
             errors.RecordNotFound,
             errors.RecordGone,
             errors.TooManyWaiting,
+        ),
+        **success(
+            200,
+            "Events, each named after the record's status. Their data are the record.",
             media_type="text/event-stream",
         ),
-        204: {"description": "The client has already received the last event."},
+        **success(204, "The client has already received the last event."),
     },
 )
 async def follow_record(
@@ -54,7 +59,11 @@ async def follow_record(
     links: RecordLinks,
     changes: RecordChanges,
     last_event_id: Annotated[
-        str, Header(description="The id of the last event that the client has received.")
+        str,
+        Header(
+            examples=["converting-83e3f67fabc98c79"],
+            description="The id of the last event that the client has received.",
+        ),
     ] = "",
 ) -> Response:
     """Stream the record now and after each change, until it is done, failed, deleted or expired.

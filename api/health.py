@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Response
@@ -12,8 +13,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
-from api.problems import responses
-from api.schemas import Components
+from api.described_errors import responses
+from api.openapi import success
+from api.schemas import Components, Liveness
 from api.volume import require_volume
 from shared import db, media, queue
 from shared.db import UNFINISHED_JOB, Job, JobKind, JobState, Record
@@ -29,14 +31,17 @@ LEAST_SWEEPER_SILENCE_S = 30
 """A shorter silence may be a slow sweep or a restart."""
 
 
-@router.get("/health/live")
-async def live() -> dict[str, str]:
+@router.get("/health/live", responses=success(200, "This API process answers."))
+async def live() -> Liveness:
     """Check that this API process answers."""
     # Not in a thread: all of them may wait for the database.
-    return {"status": "ok"}
+    return Liveness(status="ok")
 
 
-@router.get("/health/ready", responses=responses(NotReady))
+@router.get(
+    "/health/ready",
+    responses={**responses(NotReady), **success(200, "Every component works.")},
+)
 def ready() -> Components:
     """Check PostgreSQL, Redis, the media volume, and that the worker, sweeper and sender of webhooks are alive."""
     checks: dict[str, Callable[[], None]] = {
@@ -47,7 +52,7 @@ def ready() -> Components:
         "sweeper": _check_sweeper,
         "deliveries": partial(_check_alive, "deliveries"),
     }
-    states = {name: _run_check(name, check) for name, check in checks.items()}
+    states: dict[str, Any] = {name: _run_check(name, check) for name, check in checks.items()}
     if set(states.values()) != {"ok"}:
         raise NotReady(states)
     return Components(**states)
@@ -150,7 +155,14 @@ class _Gauges(Collector):
         yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={
+        **responses(),
+        **success(200, "The metrics, as text for Prometheus.", media_type="text/plain"),
+    },
+)
 def metrics() -> Response:
     """Return metrics for Prometheus."""
     registry = CollectorRegistry(auto_describe=False)

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
     archives,
+    described_errors,
     downloads,
     events,
     health,
@@ -119,7 +120,7 @@ def create_app() -> FastAPI:
         health,
     ):
         app.include_router(resource.router)
-    complete_description(app, get_settings())
+    complete_description(app, get_settings(), described_errors.examples())
     app.router.routes.append(_PageRoute())
     return app
 

@@ -10,11 +10,13 @@ from fastapi.responses import JSONResponse
 from api import uploads
 from api.changes import MAX_WAIT_S, Changes
 from api.deps import AppSettings, CurrentUser, RecordChanges
+from api.described_errors import FAILURES, responses
 from api.downloads import Mp3Response, send_mp3
 from api.idempotency import REPLAYED, UserKey
+from api.openapi import success
 from api.options import QueryOptions
-from api.preferences import Prefer, parse_wait_s
-from api.problems import problem, problem_response, responses
+from api.preferences import Prefer, applied, parse_wait_s
+from api.problems import problem, problem_response
 from api.schemas import RecordAccepted
 from api.snapshots import Snapshot
 from api.uploads import Accepted
@@ -26,10 +28,13 @@ from shared.settings import Settings
 router = APIRouter(tags=["records"])
 
 BODY = {
-    "requestBody": {"required": True, "content": {uploads.OCTET_STREAM: uploads.RAW_SCHEMA}},
+    "requestBody": {
+        "required": True,
+        "description": "The WAV itself.",
+        "content": {uploads.OCTET_STREAM: uploads.RAW_SCHEMA},
+    },
 }
-CONVERSION_ERRORS = (errors.EncodeFailed, errors.SourceLost, errors.Wav2mp3Error)
-"""Of a record that failed."""
+HEADERS = ("Location", "Preference-Applied", "Idempotency-Replayed")
 
 
 @router.put(
@@ -37,16 +42,26 @@ CONVERSION_ERRORS = (errors.EncodeFailed, errors.SourceLost, errors.Wav2mp3Error
     response_class=Mp3Response,
     openapi_extra=BODY,
     responses={
-        **responses(*uploads.UPLOAD_ERRORS, *CONVERSION_ERRORS, media_type="audio/mpeg"),
+        **responses(*uploads.UPLOAD_ERRORS, errors.RecordGone, *FAILURES),
+        **success(
+            200, "The MP3.", *HEADERS, "Content-Disposition", "ETag", media_type="audio/mpeg"
+        ),
         202: {
+            **success(
+                202,
+                "The WAV is stored, and its MP3 was not ready in time. Poll `status_link`.",
+                *HEADERS,
+                "Retry-After",
+            )[202],
             "model": RecordAccepted,
-            "description": "The WAV is stored, and its MP3 was not ready in time. Poll `status_link`.",
         },
     },
 )
 async def convert_wav(
     request: Request,
-    filename: Annotated[str, Path(examples=["song.wav"], description="Name of the WAV.")],
+    filename: Annotated[
+        str, Path(openapi_examples={"song": {"value": "song.wav"}}, description="Name of the WAV.")
+    ],
     user_id: CurrentUser,
     options: QueryOptions,
     settings: AppSettings,
@@ -69,8 +84,7 @@ async def convert_wav(
     answer.headers["Location"] = links.status(accepted.record_id)
     if accepted.is_replayed:
         answer.headers.update(REPLAYED)
-    if prefer and wait_s:
-        answer.headers["Preference-Applied"] = f"wait={wait_s}"
+    answer.headers.update(applied(prefer))
     return answer
 
 

@@ -1,13 +1,21 @@
 """The OpenAPI description at /openapi.json: tags, and the schemas of errors."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.generators import suit_generators
-from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem, WaveformView
+from api.generators import binary_content, suit_generators
+from api.schemas import (
+    RECORD_ID,
+    STATUS_LINK,
+    FilenameTakenProblem,
+    NotReadyProblem,
+    Problem,
+    WaveformView,
+)
 from shared.settings import Settings
 
 TAGS = [
@@ -36,14 +44,62 @@ ADMIN_SCHEMES = {
     },
 }
 REF_TEMPLATE = "#/components/schemas/{model}"
+HEADERS = {
+    "Accept-Ranges": ("`bytes`: the service answers Range.", "string", "bytes"),
+    "Content-Disposition": ("Has the filename.", "string", 'attachment; filename="song.mp3"'),
+    "Content-Range": ("The sent part, and the size.", "string", "bytes 0-999/5064912"),
+    "ETag": ("Never changes. For If-None-Match and If-Range.", "string", f'"{RECORD_ID}"'),
+    "Idempotency-Replayed": (
+        "`true` if an earlier request with the same Idempotency-Key got this answer, else missing.",
+        "string",
+        "true",
+    ),
+    "Last-Modified": (
+        "Time at which the MP3 was ready.",
+        "string",
+        "Sat, 28 Nov 2026 12:00:04 GMT",
+    ),
+    "Location": ("The record's `status_link`.", "string", STATUS_LINK),
+    "Preference-Applied": (
+        "The preference `wait` as the service applied it.",
+        "string",
+        "wait=10",
+    ),
+    "Retry-After": ("Seconds after which to ask again.", "integer", 5),
+    "WWW-Authenticate": ("The scheme of the token.", "string", "Bearer"),
+}
+"""The description, type and an example of each header that an answer may have."""
 
 
 def schema_ref(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": REF_TEMPLATE.format(model=model.__name__)}
 
 
-def complete_description(app: FastAPI, settings: Settings) -> None:
-    """Add the schemas that `problems.responses` refers to, and the security that the settings ask for."""
+def success(
+    status: int, description: str, *headers: str, media_type: str | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """Describe an endpoint's answer, and its media type if that is not JSON."""
+    described: dict[str, Any] = {"description": description}
+    if headers:
+        described["headers"] = describe_headers(headers)
+    if media_type is not None:
+        is_text = media_type.startswith("text/")
+        described["content"] = {media_type: {}} if is_text else binary_content(media_type)
+    return {status: described}
+
+
+def describe_headers(names: Iterable[str]) -> dict[str, Any]:
+    return {name: _header(*HEADERS[name]) for name in names}
+
+
+def _header(description: str, kind: str, example: object) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}, "example": example}
+
+
+def complete_description(
+    app: FastAPI, settings: Settings, examples: Mapping[str, dict[str, Any]]
+) -> None:
+    """Add what the answers refer to, schemas and examples, and the security that the settings ask for."""
     models: list[Any] = [
         (model, "serialization")
         for model in (Problem, FilenameTakenProblem, NotReadyProblem, WaveformView)
@@ -55,6 +111,9 @@ def complete_description(app: FastAPI, settings: Settings) -> None:
         schema = generate()
         # FastAPI knows only the schemas of JSON answers.
         schema.setdefault("components", {}).setdefault("schemas", {}).update(described["$defs"])
+        schema["components"]["examples"] = {
+            code: {"value": example} for code, example in examples.items()
+        }
         if settings.registration == "closed":
             schema["components"]["securitySchemes"] |= ADMIN_SCHEMES
             schema["paths"]["/users"]["post"]["security"] = [{name: []} for name in ADMIN_SCHEMES]

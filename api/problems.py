@@ -1,8 +1,7 @@
 """Turns every error into an answer: an RFC 9457 problem, on every path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import psycopg2
 import sqlalchemy.exc
@@ -17,9 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.generators import binary_content
 from api.http import status_title
-from api.openapi import schema_ref
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
@@ -87,16 +84,14 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
 }
-SCHEMA: dict[type[Wav2mp3Error], type[Problem]] = {
-    errors.FilenameTaken: FilenameTakenProblem,
-    errors.NotReady: NotReadyProblem,
-}
 DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
     "08": errors.Unavailable,  # connection exception
     "25006": errors.Unavailable,  # read-only transaction, during a failover
     "25P03": errors.Unavailable,  # idle in transaction for too long: this process was stopped
     "28": errors.Unavailable,  # invalid authorization: the password changes
     "3D": errors.Unavailable,  # invalid catalog name: the database is being restored
+    "42703": errors.Unavailable,  # undefined column: a newer release has changed the database, and starts now
+    "42P01": errors.Unavailable,  # undefined table: the same
     "40": errors.Unavailable,  # transaction rollback: serialization failure, deadlock
     "53": errors.Unavailable,  # insufficient resources: disk full, out of memory, too many connections
     "55P03": errors.Unavailable,  # lock not available
@@ -124,38 +119,6 @@ def problem(code: str, detail: str) -> Problem:
     """Return the problem for an error's code, for example the code in a failed record's row."""
     status = STATUS_OF_CODE.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     return Problem(title=status_title(status), status=status, code=code, detail=detail)
-
-
-def responses(
-    *raised: type[Wav2mp3Error], media_type: str | None = None
-) -> dict[int | str, dict[str, Any]]:
-    """Describe an endpoint's errors for OpenAPI, and its answer's media type if that is not JSON."""
-    by_status: dict[int, list[type[Wav2mp3Error]]] = {}
-    common: list[type[Wav2mp3Error]] = [
-        errors.BadRequest,
-        errors.UnknownParameter,
-        errors.Unavailable,
-    ]
-    for error in (*common, *raised):
-        by_status.setdefault(STATUS[error].value, []).append(error)
-    described: dict[int | str, dict[str, Any]] = {
-        status: _describe(errors_of_status) for status, errors_of_status in by_status.items()
-    }
-    if media_type is not None:
-        is_text = media_type.startswith("text/")
-        described[200] = {"content": {media_type: {}} if is_text else binary_content(media_type)}
-    return described
-
-
-def _describe(raised: Sequence[type[Wav2mp3Error]]) -> dict[str, Any]:
-    codes = [f"- `{error.code}`: {error.message}" for error in raised]
-    models = list(dict.fromkeys(SCHEMA.get(error, Problem) for error in raised))
-    refs = [schema_ref(model) for model in models]
-    schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    return {
-        "description": "\n".join(codes),
-        "content": {"application/problem+json": {"schema": schema}},
-    }
 
 
 def install(app: FastAPI) -> None:

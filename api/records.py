@@ -15,11 +15,12 @@ from api.deps import (
     RecordChanges,
     RecordId,
 )
+from api.described_errors import responses
 from api.idempotency import UserKey
+from api.openapi import success
 from api.options import QueryOptions
-from api.preferences import Prefer, parse_wait_s
-from api.problems import responses
-from api.schemas import RecordAccepted, RecordPage, RecordView
+from api.preferences import Prefer, applied, parse_wait_s
+from api.schemas import RECORD_ID, RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
 from api.upload import PART_NAME
 from api.uploads import UPLOAD_ERRORS
@@ -32,6 +33,7 @@ router = APIRouter(tags=["records"])
 BODY = {
     "requestBody": {
         "required": True,
+        "description": "The WAV as the form file `wav_file`, or the WAV itself.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -55,19 +57,31 @@ BODY = {
 }
 
 
+UPLOAD_RESPONSES = {
+    **responses(*UPLOAD_ERRORS),
+    **success(
+        202,
+        "The WAV is stored safely, and its conversion is queued.",
+        "Location",
+        "Retry-After",
+        "Idempotency-Replayed",
+    ),
+}
+
+
 @router.post(
     "/records",
     name="create_record",
     status_code=202,
     openapi_extra=BODY,
-    responses=responses(*UPLOAD_ERRORS),
+    responses=UPLOAD_RESPONSES,
 )
 @router.post(
     "/record",
     name="create_record_by_form",
     status_code=202,
     openapi_extra=BODY,
-    responses=responses(*UPLOAD_ERRORS),
+    responses=UPLOAD_RESPONSES,
 )
 async def create_record(
     request: Request,
@@ -103,9 +117,10 @@ async def create_record(
     "/records/{record_id}",
     response_model=RecordView,
     openapi_extra=LINK_QUERY,
-    responses=responses(
-        *LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting
-    ),
+    responses={
+        **responses(*LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.TooManyWaiting),
+        **success(200, "The record as it is now.", "Preference-Applied"),
+    },
 )
 async def get_record(
     request: Request,
@@ -125,22 +140,32 @@ async def get_record(
         raise errors.RecordGone
     # A ready answer: FastAPI would validate the record once more, at each status poll.
     content = views.view(snapshot, links).model_dump_json()
-    headers = {"Preference-Applied": f"wait={wait_s}"} if wait_s else None
-    return Response(content, headers=headers, media_type="application/json")
+    return Response(content, headers=applied(prefer), media_type="application/json")
 
 
-@router.get("/records", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
+@router.get(
+    "/records",
+    responses={
+        **responses(errors.BadCredentials, errors.TooManyBadCredentials),
+        **success(200, "One page of the user's records."),
+    },
+)
 def list_records(
     request: Request,
     user_id: CurrentUser,
     session: DbSession,
     links: RecordLinks,
-    limit: Annotated[int, Query(ge=1, le=100, description="Records per page.")] = 50,
-    before: Annotated[UUID | None, Query(description="Last record of the previous page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, examples=[50], description="Records per page.")] = 50,
+    before: Annotated[
+        UUID | None,
+        Query(examples=[RECORD_ID], description="Id of the last record of the previous page."),
+    ] = None,
     filename: Annotated[
         str | None, Query(examples=["song.wav"], description="Only records of this filename.")
     ] = None,
-    status: Annotated[RecordStatus | None, Query(description="Only records in this state.")] = None,
+    status: Annotated[
+        RecordStatus | None, Query(examples=["done"], description="Only records in this state.")
+    ] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""
     newest_first = tuple_(Record.created_at, Record.id)
@@ -168,12 +193,15 @@ def list_records(
 @router.delete(
     "/records/{record_id}",
     status_code=204,
-    responses=responses(
-        errors.BadCredentials,
-        errors.TooManyBadCredentials,
-        errors.RecordNotFound,
-        errors.RecordGone,
-    ),
+    responses={
+        **responses(
+            errors.BadCredentials,
+            errors.TooManyBadCredentials,
+            errors.RecordNotFound,
+            errors.RecordGone,
+        ),
+        **success(204, "The record was deleted."),
+    },
 )
 def delete_record(record_id: RecordId, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from api import conversion, uploads, views
 from api.deps import AppSettings, CurrentUser, RecordId
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, Key, UserKey
+from api.openapi import success
 from api.options import RecordOptions, RetryOptions
-from api.problems import responses
 from api.schemas import RecordAccepted
 from api.uploads import Accepted
 from api.views import RecordLinks
@@ -26,22 +27,34 @@ router = APIRouter(tags=["records"])
 @router.post(
     "/records/{record_id}/retry",
     status_code=202,
-    responses=responses(
-        *KEY_ERRORS,
-        errors.BadCredentials,
-        errors.TooManyBadCredentials,
-        errors.RecordNotFound,
-        errors.FilenameTaken,
-        errors.RecordUnfinished,
-        errors.SourceGone,
-        errors.NotAWav,
-        errors.BadWav,
-        errors.TooLong,
-        errors.Mp3TooLarge,
-        errors.TooManyPending,
-        errors.NoSpace,
-        errors.StorageUnavailable,
-    ),
+    responses={
+        **responses(
+            *KEY_ERRORS,
+            errors.BadCredentials,
+            errors.TooManyBadCredentials,
+            errors.RecordNotFound,
+            errors.FilenameTaken,
+            errors.RecordUnfinished,
+            errors.RecordGone,
+            errors.SourceGone,
+            errors.NotAWav,
+            errors.BadOptions,
+            errors.BadWav,
+            errors.TooLong,
+            errors.Mp3TooLarge,
+            errors.TooManyPending,
+            errors.TooManyPendingInAll,
+            errors.NoSpace,
+            errors.StorageUnavailable,
+        ),
+        **success(
+            202,
+            "The conversion is queued again.",
+            "Location",
+            "Retry-After",
+            "Idempotency-Replayed",
+        ),
+    },
 )
 def retry_record(
     record_id: RecordId,

@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.deps import AppSettings, CurrentToken, DbSession
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.json_body import read_json
-from api.problems import responses
-from api.schemas import NewToken, TokenCreated, TokenList, TokenView
+from api.openapi import success
+from api.user_schemas import NAMED_ID, NewToken, TokenCreated, TokenList, TokenView
 from shared import db, errors
 
 router = APIRouter(tags=["users"])
@@ -18,6 +19,7 @@ HINT = 'Send {"name": "a name for the token"}.'
 BODY = {
     "requestBody": {
         "required": True,
+        "description": "The token's name.",
         "content": {"application/json": {"schema": NewToken.model_json_schema()}},
     }
 }
@@ -32,15 +34,18 @@ async def _new_token(request: Request, settings: AppSettings, _: CurrentToken) -
     "/users/me/tokens",
     status_code=201,
     openapi_extra=BODY,
-    responses=responses(
-        *KEY_ERRORS,
-        errors.BadCredentials,
-        errors.TooManyBadCredentials,
-        errors.TooManyTokens,
-        errors.UploadTooLarge,
-        errors.UploadTimeout,
-        errors.NotJson,
-    ),
+    responses={
+        **responses(
+            *KEY_ERRORS,
+            errors.BadCredentials,
+            errors.TooManyBadCredentials,
+            errors.TooManyTokens,
+            errors.UploadTooLarge,
+            errors.UploadTimeout,
+            errors.NotJson,
+        ),
+        **success(201, "The token was created.", "Idempotency-Replayed"),
+    },
 )
 def create_token(
     response: Response,
@@ -61,7 +66,11 @@ def create_token(
 
 
 @router.get(
-    "/users/me/tokens", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials)
+    "/users/me/tokens",
+    responses={
+        **responses(errors.BadCredentials, errors.TooManyBadCredentials),
+        **success(200, "The user's tokens."),
+    },
 )
 def list_tokens(current: CurrentToken, session: DbSession) -> TokenList:
     """List the user's tokens, oldest first, without their secrets."""
@@ -82,16 +91,19 @@ def list_tokens(current: CurrentToken, session: DbSession) -> TokenList:
 @router.delete(
     "/users/me/tokens/{token_id}",
     status_code=204,
-    responses=responses(
-        errors.BadCredentials,
-        errors.TooManyBadCredentials,
-        errors.TokenNotFound,
-        errors.LastToken,
-    ),
+    responses={
+        **responses(
+            errors.BadCredentials,
+            errors.TooManyBadCredentials,
+            errors.TokenNotFound,
+            errors.LastToken,
+        ),
+        **success(204, "The token was revoked."),
+    },
 )
 def revoke_token(
     token_id: Annotated[
-        UUID, Path(description="The token's id.", examples=["0c1f7a52-6b0e-4b8e-9a53-2f4f5f3f0b11"])
+        UUID, Path(description="The token's id, from the list of tokens.", examples=[NAMED_ID])
     ],
     current: CurrentToken,
     session: DbSession,

@@ -27,6 +27,7 @@ from shared.settings import Settings
 
 PART_NAME = "wav_file"
 CREDENTIALS = ("user_id", "token")
+_EXAMPLE = f"curl -F '{PART_NAME}=@song.wav'"
 MAX_FORM_BYTES = 64 * 2**10
 """Maximum size of a form without its file."""
 FIRST_SLICE_BYTES = 64 * 2**10
@@ -124,8 +125,14 @@ class Upload:
         return self._fields[-1][1]
 
     async def _start_file(self, head: PartHead) -> None:
-        if head.name != PART_NAME or head.filename is None:
-            raise BadUpload(f"Send the WAV as `{PART_NAME}`: curl -F '{PART_NAME}=@song.wav'.")
+        if head.name != PART_NAME:
+            raise BadUpload(
+                f"The file is in the form field `{head.name[:40]}`. Send the WAV as `{PART_NAME}`: {_EXAMPLE}."
+            )
+        if head.filename is None:
+            raise BadUpload(
+                f"The form field `{PART_NAME}` has no filename. Send the WAV as `{PART_NAME}`: {_EXAMPLE}."
+            )
         if self._writer is not None:
             raise BadUpload("The upload contains two files. Send each in its own request.")
         fields = [(field.name, _decode(value, field.charset)) for field, value in self._fields]
@@ -170,9 +177,7 @@ class Upload:
         """Finish the source, commit the record and queue its jobs. Raises the same errors as `receive`."""
         record_id = self.reservation.record_id
         if self._writer is None or record_id is None:
-            raise BadUpload(
-                f"The body has no file `{PART_NAME}`. Send it: curl -F '{PART_NAME}=@song.wav'."
-            )
+            raise BadUpload(f"The body has no file `{PART_NAME}`. Send it: {_EXAMPLE}.")
         self._writer.write(self._buffer.take())
         info = self._writer.finish()
         plan = conversion.plan(info, self._options.conversion(), self._settings)

@@ -38,7 +38,7 @@ UPLOAD_ERRORS = (
     errors.TooManyBadCredentials,
     errors.UploadTimeout,
     errors.FilenameTaken,
-    errors.RecordGone,
+    errors.UploadReplaced,
     errors.UploadTooLarge,
     errors.NotMultipart,
     errors.NoWebhookSecret,

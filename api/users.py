@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
 from api.deps import AppSettings, CurrentUser, DbSession, bearer_token
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.json_body import read_json
-from api.problems import responses
-from api.schemas import NewUser, UserCreated, UserView
+from api.openapi import success
+from api.user_schemas import NewUser, UserCreated, UserView
 from shared import db, errors
 from shared.db import User
 from shared.settings import Settings
@@ -21,6 +22,7 @@ HINT = 'Send {"name": "your name"}.'
 BODY = {
     "requestBody": {
         "required": True,
+        "description": "The user's name.",
         "content": {"application/json": {"schema": NewUser.model_json_schema()}},
     }
 }
@@ -65,15 +67,18 @@ async def _new_user(request: Request, settings: AppSettings, _: IsOperator) -> N
     "/users",
     status_code=201,
     openapi_extra=BODY,
-    responses=responses(
-        *KEY_ERRORS,
-        errors.RegistrationClosed,
-        errors.UploadTooLarge,
-        errors.UploadTimeout,
-        errors.NotJson,
-        errors.TooManyNewUsers,
-        errors.TooManyBadCredentials,
-    ),
+    responses={
+        **responses(
+            *KEY_ERRORS,
+            errors.RegistrationClosed,
+            errors.UploadTooLarge,
+            errors.UploadTimeout,
+            errors.NotJson,
+            errors.TooManyNewUsers,
+            errors.TooManyBadCredentials,
+        ),
+        **success(201, "The user was created.", "Idempotency-Replayed"),
+    },
 )
 def create_user(
     request: Request,
@@ -103,7 +108,13 @@ def create_user(
     return UserCreated(id=user.id, token=secret)
 
 
-@router.get("/users/me", responses=responses(errors.BadCredentials, errors.TooManyBadCredentials))
+@router.get(
+    "/users/me",
+    responses={
+        **responses(errors.BadCredentials, errors.TooManyBadCredentials),
+        **success(200, "The token's user."),
+    },
+)
 def get_user(user_id: CurrentUser, session: DbSession, settings: AppSettings) -> UserView:
     """Show the token's user, with the limits of the service and how much of them is used."""
     user = session.get_one(User, user_id)

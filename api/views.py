@@ -11,13 +11,13 @@ from api.access import link_signer
 from api.callbacks import origin
 from api.options import RecordOptions
 from api.problems import problem
-from api.schemas import Problem, RecordView, TargetView, WebhookView
+from api.schemas import Problem, RecordView, WebhookView
 from api.snapshots import Snapshot
-from shared import db, mp3_options
-from shared.db import GONE, Record, RecordStatus
+from shared import db
+from shared.db import GONE, Record
 from shared.errors import RecordGone, RecordNotFound
 from shared.links import LinksToRecords
-from shared.mp3_options import Target
+from shared.public_record import describe
 from shared.settings import get_settings
 
 
@@ -48,28 +48,12 @@ def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Reco
 
 
 def view(snapshot: Snapshot, links: Links) -> RecordView:
-    is_done = snapshot.status == RecordStatus.DONE
     return RecordView(
-        id=snapshot.id,
-        status=RecordStatus(snapshot.status),
-        progress=1.0 if is_done else round(min(snapshot.encoded or 0.0, 1.0), 4),
+        **describe(snapshot._asdict(), snapshot.encoded, links),
         queue_position=snapshot.queue_position,
         waiting_for=db.jobs.STORAGE if snapshot.waits_for_storage else None,
-        filename=snapshot.filename,
-        duration_s=snapshot.duration_s,
-        source_bytes=snapshot.source_bytes,
-        mp3_bytes=snapshot.mp3_bytes,
         options=stored_options(snapshot),
-        target=_target(snapshot),
-        warnings=snapshot.warnings,
         error=_error(snapshot),
-        created_at=snapshot.created_at,
-        finished_at=snapshot.finished_at,
-        expires_at=snapshot.expires_at,
-        status_link=links.status(snapshot.id),
-        events_link=links.events(snapshot.id),
-        waveform_link=links.waveform(snapshot.id) if is_done else None,
-        download_link=links.download(snapshot.id, snapshot.user_id) if is_done else None,
         webhook=_webhook(snapshot),
     )
 
@@ -79,20 +63,6 @@ def stored_options(record: Record | Snapshot) -> RecordOptions:
     stored = record.options | record.tags
     known = {name: stored[name] for name in RecordOptions.model_fields if name in stored}
     return RecordOptions.model_construct(**known)
-
-
-def _target(snapshot: Snapshot) -> TargetView | None:
-    if snapshot.target is None:
-        return None
-    target = mp3_options.from_stored(Target, snapshot.target)
-    return TargetView(
-        mode="vbr" if target.bitrate_kbps is None else "cbr",
-        quality=target.quality,
-        bitrate_kbps=target.bitrate_kbps,
-        sample_rate_hz=target.sample_rate_hz,
-        channels=target.channels,
-        gain_db=target.gain_db,
-    )
 
 
 def _webhook(snapshot: Snapshot) -> WebhookView | None:

@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
 from api.deps import AppSettings, RecordId
+from api.described_errors import responses
 from api.generators import binary_content
 from api.openapi import schema_ref
-from api.problems import responses
 from api.schemas import WaveformView
 from shared import db, errors, media
 from shared.db import RecordStatus
@@ -36,10 +36,11 @@ class WaveformFormat(StrEnum):
     responses={
         **responses(*LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
         200: {
+            "description": "The waveform, as JSON or binary.",
             "content": {
                 "application/json": {"schema": schema_ref(WaveformView)},
                 **binary_content(DAT),
-            }
+            },
         },
     },
 )
@@ -47,9 +48,15 @@ def show_waveform(
     record_id: RecordId,
     _: OpenStatus,
     settings: AppSettings,
-    accept: Annotated[str, Header(description=f"`{DAT}` for the binary format.")] = "",
+    # OpenAPI ignores a parameter of this name: the media types of the answer describe it.
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
     chosen: Annotated[
-        WaveformFormat | None, Query(alias="format", description="Takes precedence over Accept.")
+        WaveformFormat | None,
+        Query(
+            alias="format",
+            examples=["json"],
+            description="JSON or binary. Takes precedence over the header Accept.",
+        ),
     ] = None,
 ) -> Response:
     """Return the waveform in the format of BBC audiowaveform, version 2: JSON or binary."""

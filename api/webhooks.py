@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from api.deps import CurrentUser, DbSession
+from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
-from api.problems import responses
-from api.schemas import RecordEvent, WebhookSecret
+from api.openapi import success
+from api.schemas import RecordEvent
+from api.user_schemas import WebhookSecret
 from shared import db, errors
 
 router = APIRouter(tags=["users"])
@@ -18,7 +20,10 @@ events = APIRouter(tags=["webhooks"], generate_unique_id_function=lambda route: 
 @router.post(
     "/users/me/webhook-secret",
     status_code=201,
-    responses=responses(*KEY_ERRORS, errors.BadCredentials, errors.TooManyBadCredentials),
+    responses={
+        **responses(*KEY_ERRORS, errors.BadCredentials, errors.TooManyBadCredentials),
+        **success(201, "The new secret signs your events.", "Idempotency-Replayed"),
+    },
 )
 def create_webhook_secret(
     response: Response, user_id: CurrentUser, session: DbSession, key: UserKey

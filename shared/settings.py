@@ -1,11 +1,22 @@
 """The settings of the service, typed and with units. Nothing else reads the environment."""
 
 import re
+import sys
+from collections.abc import Callable
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.allowed_hosts import AllowedHosts
@@ -16,10 +27,39 @@ def _check_hosts(text: str) -> str:
     return text
 
 
+def _require_scheme(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+    def check(url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(schemes):
+            raise ValueError(f"the URL must begin with {' or '.join(schemes)}")
+        return url
+
+    return check
+
+
+def _check_base(url: HttpUrl) -> HttpUrl:
+    if url.query is not None or url.fragment is not None or url.username is not None:
+        raise ValueError(
+            "links begin with it, so it may have a path, but no user, query or fragment"
+        )
+    return url
+
+
+def _check_proxies(text: str) -> str:
+    """The server takes each entry that is not a network for a name, which no client address equals."""
+    for entry in _split(text):
+        if entry != "*":
+            ip_network(entry)
+    return text
+
+
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
 
 MIN_SECRET_CHARS = 16
+MAX_LINK_TTL_S = 10**9
+"""About 30 years."""
+MAX_RETENTION_H = 10**6
+"""About 100 years. PostgreSQL has no dates after the year 294276."""
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.\[\]:-]+")
 
 
@@ -32,15 +72,18 @@ class Settings(BaseSettings):
         # An error would print the secrets with the other values.
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
-    database_url: SecretStr
+    database_url: Annotated[SecretStr, AfterValidator(_require_scheme("postgresql+psycopg2://"))]
     """PostgreSQL URL: `postgresql+psycopg2://user:password@host/database`."""
-    redis_url: SecretStr
+    redis_url: Annotated[
+        SecretStr, AfterValidator(_require_scheme("redis://", "rediss://", "redis+socket://"))
+    ]
     """Redis or Valkey URL: `redis://host:6379/0` or `redis+socket:///path/to/socket`."""
     media_dir: Path
     """Folder on the volume that the API and all workers share. Holds sources, parts and MP3s."""
-    public_url: HttpUrl | None = None
+    public_url: Annotated[HttpUrl, AfterValidator(_check_base)] | None = None
     """Base URL of all links, for a service behind a proxy. If unset, links use the host of the request."""
     log_level: LogLevel = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
@@ -48,7 +91,7 @@ class Settings(BaseSettings):
     """`open` or `closed`. If closed, only requests with `ADMIN_TOKEN` create users; others are refused with 403."""
     admin_token: SecretStr | None = Field(None, min_length=MIN_SECRET_CHARS)
     """The operator's token for `POST /users`, as `Authorization: Bearer` or `X-Admin-Token`. `make` generates it."""
-    link_ttl_s: int | None = Field(None, ge=10)
+    link_ttl_s: int | None = Field(None, ge=10, le=MAX_LINK_TTL_S)
     """Seconds after which status and download links expire. If unset, a record's id alone opens it, and for ever."""
     link_keys: SecretStr | None = None
     """Keys that sign links, separated by commas. The first one signs, all are accepted. `make` generates one."""
@@ -75,7 +118,7 @@ class Settings(BaseSettings):
     """Maximum number of new users per client address and hour. Further ones are refused with 429."""
     max_bad_credentials_per_minute: int = Field(1000, gt=0)
     """Requests with bad credentials per client address and minute that get 401. Further ones get 429."""
-    forwarded_allow_ips: str = "127.0.0.1"
+    forwarded_allow_ips: Annotated[str, AfterValidator(_check_proxies)] = "127.0.0.1"
     """Proxies, by address or network, separated by commas, whose `X-Forwarded-For` names the client."""
     upload_idle_timeout_s: float = Field(30, gt=0)
     """Abort an upload after this many seconds without data."""
@@ -87,7 +130,7 @@ class Settings(BaseSettings):
     """Maximum number of requests per API process that wait for a record, with event streams. Others get 429."""
     max_share_per_address: float = Field(0.5, gt=0, le=1)
     """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one client address. Use 1 behind a proxy: it is one address."""
-    retention_h: float | None = Field(None, gt=0)
+    retention_h: float | None = Field(None, gt=0, le=MAX_RETENTION_H)
     """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
 
     webhook_allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] | None = None
@@ -152,4 +195,14 @@ def _split(text: str) -> list[str]:
 
 @cache
 def get_settings() -> Settings:
-    return Settings()
+    """Return the settings. If some are not valid, print a sentence about each, and end the process."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [_explain(each["loc"], each["msg"]) for each in error.errors()]
+        sys.exit("\n".join(["The settings are not valid:", *wrong]))
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    name = "".join(f"{each}: ".upper() for each in location[:1])
+    return f"  {name}{message.removeprefix('Value error, ')}"

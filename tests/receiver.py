@@ -1,10 +1,12 @@
 """A receiver of webhooks that answers as a test says."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from standardwebhooks import Webhook
@@ -84,7 +86,8 @@ def raw(content: bytes) -> Answer:
 
 
 @contextmanager
-def receiving(*answers: Answer) -> Iterator[Receiver]:
+def receiving(*answers: Answer, certificate: Path | None = None) -> Iterator[Receiver]:
+    """Listen with HTTP, or with HTTPS if there is a file with a certificate and its key."""
     receiver = Receiver(answers=list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,6 +105,10 @@ def receiving(*answers: Answer) -> Iterator[Receiver]:
             """Keep the test's output clean."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -145,7 +145,7 @@ class LimitedProtocol(Protocol):
 
     def _give_up_head(self) -> None:
         self._head_timer = None
-        if self._head_bytes:
+        if self._head_bytes and not self._is_refused:
             detail = (
                 f"The request's head was not complete within {HEAD_TIMEOUT_S} s. Send it again."
             )

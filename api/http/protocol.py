@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol with four changes. `python -m api` uses it.
+"""uvicorn's HTTP protocol with five changes. `python -m api` uses it.
 
 It reads larger pieces, limits the size of a request's head, answers malformed requests with a problem instead of plain
-text, and reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
+text, reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8), and sends a client that begins with HTTP/2
+back to HTTP/1.1.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from api.http.http1_parser import Http1Parser
+from api.http.http2_refusal import PREFACE, Http2Refusal
 from api.http.large_reads import LargeReads
 from api.http.titles import status_title
 from api.schemas import Problem
@@ -29,13 +31,17 @@ REFUSAL_HEADERS = {
     "connection": "close",
 }
 MAX_HEAD_BYTES = 64 * 2**10
+MAX_HTTP2_BYTES = 4 * MAX_HEAD_BYTES
+"""More than a client may send before it gets an answer: HTTP/2 limits bodies to 64 KiB then."""
 CLOSE_DELAY_S = 1
+_PREFACE_LINE_BYTES = 16  # no other request begins with the preface's first line
 
 
 class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     """Counted from the body's last byte, because uvicorn keeps trailers in memory too."""
     _is_refused = False
+    _http2: Http2Refusal | None = None
     cross_origin_headers: ClassVar[Mapping[str, str]] = {}
     """Of refusals, so that scripts of other origins can read them."""
 
@@ -49,6 +55,11 @@ class Protocol(HttpToolsProtocol):
         transport.set_protocol(LargeReads(self))
 
     def data_received(self, data: bytes) -> None:
+        # Compared as a slice, because `LargeReads` passes a memoryview.
+        starts_http2 = data[:_PREFACE_LINE_BYTES] == PREFACE[:_PREFACE_LINE_BYTES]
+        if self._http2 or (starts_http2 and self._is_unused()):
+            self._refuse_http2(data)
+            return
         if self._is_refused:
             return
         self._head_bytes += len(data)
@@ -63,6 +74,18 @@ class Protocol(HttpToolsProtocol):
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 f"The URL and headers are larger than {MAX_HEAD_BYTES} bytes. Send fewer headers or a shorter URL.",
             )
+
+    def _is_unused(self) -> bool:
+        return not self._head_bytes and cast("RequestResponseCycle | None", self.cycle) is None
+
+    def _refuse_http2(self, data: bytes) -> None:
+        self._is_refused = True
+        self._http2 = self._http2 or Http2Refusal()
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HTTP2_BYTES:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write(self._http2.answer(data))
 
     def on_body(self, body: bytes) -> None:
         # uvicorn copies each piece into a bytearray and that into bytes. One piece alone needs no copy.

@@ -121,7 +121,7 @@ def accept(
         duration_s=duration_s,
         target=asdict(target),
         reserved_bytes=reserved_bytes,
-        warnings=list(warnings),
+        warnings=_storable(warnings),
     )
 
 
@@ -150,7 +150,7 @@ def retry(
         duration_s=duration_s,
         target=asdict(target),
         reserved_bytes=reserved_bytes,
-        warnings=list(warnings),
+        warnings=_storable(warnings),
         encoder=None,
         error_code=None,
         error_detail=None,
@@ -176,6 +176,12 @@ def _take_filename(
         raise FilenameTaken(record_id=holder) from error
 
 
+def _storable(warnings: Iterable[str]) -> list[str]:
+    """Replace characters that PostgreSQL cannot store: a warning may quote any bytes of the file."""
+    clean = (warning.replace("\0", "?") for warning in warnings)
+    return [warning.encode(errors="replace").decode() for warning in clean]
+
+
 def reserved_bytes(session: Session) -> int:
     """Return the bytes that the conversions of all unfinished records may still need."""
     total = select(func.coalesce(func.sum(Record.reserved_bytes), 0))
@@ -199,7 +205,7 @@ def finish(
         status=RecordStatus.DONE,
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
-        warnings=type_coerce(Record.warnings, JSONB).concat(list(warnings)),
+        warnings=type_coerce(Record.warnings, JSONB).concat(_storable(warnings)),
         finished_at=func.now(),
         expires_at=_expiry(retention_h),
     )

@@ -8,17 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import BadWav
-from shared.wav.chunks import ChunkHeader, is_streaming_size
+from shared.wav.chunks import ChunkHeader
 from shared.wav.codecs import Codec
 from shared.wav.container import Source
 from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk, parse_fmt
 from shared.wav.info import DataRange
+from shared.wav.streaming import is_streaming_size
 
 _MAX_SENTENCES = 5
 _LEFT_OUT = (
     "The file holds another recording, which cannot be joined to the first: {} were left out. "
     "Upload it as a file of its own."
 )
+_TAGS = {b"TAG": "ID3v1", b"APE": "APE"}
+_TAG_ID_BYTES = 3
 _MIN_SILENCE_BYTES = 1 << 16
 """More zeros than programs add at the end of a file: they may be silence of the recording."""
 # Compressed audio whose blocks do not depend on each other.
@@ -186,6 +189,9 @@ def _stray_warnings(
     at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes
     count = source.size_bytes - at
     if count < fmt.block_align or (count < _MIN_SILENCE_BYTES and _is_zero(source, at)):
+        return
+    if tag := _TAGS.get(source.read(at, 8)[:_TAG_ID_BYTES]):
+        yield f"An {tag} tag of {count} bytes follows the audio. It was left out."
         return
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"

@@ -11,20 +11,19 @@ byte (the chunk id starts one byte early) and where a LIST declares a few bytes 
 end). A data size that a streaming writer left unset means "to the end of the file" (see `ChunkWalk._data_bytes`).
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.wav.container import W64_TAILS, Container, Source, container_at
+from shared.wav.streaming import is_streaming_size
 
 _MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
-# Data sizes of writers that cannot seek back: 0, or the maximum of 31, 32 or 64 bits, or a value near it.
-_STREAMING_SIZES = (
-    *(range(1), range(0x7FFF0000, 0x80000001)),
-    *(range(0xFFFF0000, 2**32), range(2**62, 2**64)),
-)
+_SEARCHED_END_BYTES, _MAX_CHECKED = 1 << 20, 10_000
+_FINAL_CHUNK = re.compile(rb"LIST|bext|iXML|axml|cue |smpl|inst|id3 |ID3 |PEAK|cart|_PMX|JUNK|fact")
 _UNLIKELY, _PRINTABLE, _LIKELY, _KNOWN = range(4)
 
 # Chunk ids accepted without further checks. Any other id must also have a plausible size, because random bytes can look
@@ -52,8 +51,14 @@ class ChunkHeader:
     """False if the bytes at this place do not look like a chunk."""
 
 
-def is_streaming_size(declared: int) -> bool:
-    return any(declared in sizes for sizes in _STREAMING_SIZES)
+def holds_wav(source: Source, data: ChunkHeader) -> bool:
+    """Return True if the data is a WAV of the same kind, which the walk enters next."""
+    return _has_wav_at(source, data.offset, data.container)
+
+
+def _has_wav_at(source: Source, offset: int, outer: Container) -> bool:
+    inner = container_at(source, offset)
+    return inner is not None and inner.kind == outer.kind
 
 
 def is_printable(chunk_id: bytes) -> bool:
@@ -114,18 +119,20 @@ class ChunkWalk:
             chunk_id = raw[:4] if raw[4:16] in W64_TAILS else bytes(4)
             return chunk_id, max(0, int.from_bytes(raw[16:], "little") - 24)
         chunk_id, size = struct.unpack(">4sI" if self._container.big_endian else "<4sI", raw)
-        return chunk_id, self._size64(chunk_id, size)
+        return chunk_id, self._size64(chunk_id, at + self._container.header_bytes, size)
 
-    def _size64(self, chunk_id: bytes, size32: int) -> int:
-        """Return the size from `ds64` if the 32-bit size is only a placeholder.
+    def _size64(self, chunk_id: bytes, offset: int, size32: int) -> int:
+        """Return the size from `ds64` if the 32-bit size is a placeholder.
 
-        Placeholders are 0xFFFFFFFF and, for the data, 0 and the low 32 bits of the 64-bit size.
+        Those are 0xFFFFFFFF and, for the data, 0, the low 32 bits, and any size that cannot be right.
         """
         size64 = self._sizes64.get(chunk_id, size32)
-        is_placeholder = size32 == 0xFFFFFFFF or (
-            chunk_id == b"data" and size32 in (0, size64 & 0xFFFFFFFF)
-        )
-        return size64 if is_placeholder else size32
+        if size32 == 0xFFFFFFFF or (chunk_id == b"data" and size32 in (0, size64 & 0xFFFFFFFF)):
+            return size64
+        if chunk_id != b"data":
+            return size32
+        ends_there = self._rank(self._next_header(offset + size32)) >= _LIKELY
+        return size32 if ends_there or offset + size64 > self._source.size_bytes else size64
 
     def _read_ds64(self, offset: int, size: int) -> None:
         raw = self._source.read(offset, min(size, _MAX_DS64_BYTES))
@@ -148,11 +155,11 @@ class ChunkWalk:
         """Return the number of bytes of samples: 0 if the data is a WAV itself, which the walk enters next.
 
         A declared size of 0 followed by chunks means empty data. A size that a streaming writer left unset, or one
-        beyond the end of the file, means all bytes to the end or to another WAV. A plain RIFF declares data of 4 GiB
-        or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
+        beyond the end of the file, means all bytes to another WAV, to the file's last chunks, or to its end. A plain
+        RIFF declares data of 4 GiB or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that
+        is left belongs to the data.
         """
-        inner = container_at(self._source, offset)
-        if inner is not None and inner.kind == self._container.kind:
+        if _has_wav_at(self._source, offset, self._container):
             return 0
         if declared > present:
             return self._bytes_to_next_wav(offset, present)
@@ -165,9 +172,32 @@ class ChunkWalk:
         return declared + ((present - declared) >> 32 << 32)
 
     def _bytes_to_next_wav(self, offset: int, present: int) -> int:
-        """Return `present`, or less if another WAV is among these bytes: streams may be joined too."""
+        """Return `present`, or less if another WAV or the file's last chunks are among these bytes."""
         following = self._source.find_wav(offset)
-        return present if following is None else following - offset
+        if following is not None:
+            return following - offset  # streams may be joined too
+        return (self._find_last_chunks(offset) or offset + present) - offset
+
+    def _find_last_chunks(self, start: int) -> int | None:
+        """Return the offset of the chunks at the end of the file: their headers lead exactly to the end."""
+        start = max(start, self._source.size_bytes - _SEARCHED_END_BYTES)
+        if self._container.header_bytes != 8:
+            return None
+        checked: set[int] = set()
+        matches = _FINAL_CHUNK.finditer(self._source.read(start, _SEARCHED_END_BYTES))
+        places = (start + match.start() for match in matches if len(checked) < _MAX_CHECKED)
+        return next((at for at in places if self._lead_to_end(at, checked)), None)
+
+    def _lead_to_end(self, at: int, checked: set[int]) -> bool:
+        """Return False at a place that was checked before: its headers did not lead to the end."""
+        while at not in checked and (peeked := self._peek(at)):
+            checked.add(at)
+            chunk_id, declared = peeked
+            end = at + self._container.header_bytes + declared
+            if not is_printable(chunk_id) or end > self._source.size_bytes:
+                return False
+            at = self._next_header(end)
+        return at in (self._source.size_bytes, self._source.size_bytes + 1)
 
     def _chunks_follow(self, at: int) -> bool:
         """Return True if chunks start at `at`: their headers lead to a known id or exactly to the end."""

@@ -35,6 +35,7 @@ class Codec(StrEnum):
     XBOX_ADPCM = "adpcm_ima_xbox"
     XMA_2 = "xma2"
     AAC = "aac"
+    OKI_ADPCM = "adpcm_ima_oki"
 
     @property
     def label(self) -> str:
@@ -67,6 +68,7 @@ _LABELS = {
     Codec.WMA_PRO: "WMA Pro",
     Codec.XMA_2: "XMA2",
     Codec.AAC: "AAC",
+    Codec.OKI_ADPCM: "OKI ADPCM",
 }
 
 
@@ -94,6 +96,7 @@ MAX_CHANNELS_OF = {
     Codec.XBOX_ADPCM: 2,
     Codec.XMA_2: 8,
     Codec.AAC: 8,
+    Codec.OKI_ADPCM: 1,
 }
 EAC3_TAG = -1
 """E-AC-3 has a GUID and no format tag."""
@@ -104,10 +107,13 @@ _CODECS = {
     0x0003: Codec.FLOAT,
     0x0006: Codec.ALAW,
     0x0007: Codec.MULAW,
+    0x0010: Codec.OKI_ADPCM,
     0x0011: Codec.IMA_ADPCM,
+    0x0017: Codec.OKI_ADPCM,
     0x0020: Codec.YAMAHA_ADPCM,
     0x0022: Codec.TRUESPEECH,
     0x0031: Codec.GSM,
+    0x0032: Codec.GSM,  # MSN Audio
     0x0045: Codec.G726,
     0x0050: Codec.MP2,
     0x0055: Codec.MP3,
@@ -120,16 +126,18 @@ _CODECS = {
     0x0162: Codec.WMA_PRO,
     0x0166: Codec.XMA_2,
     0x1600: Codec.AAC,
+    0x6C75: Codec.MULAW,
     0x2001: Codec.DTS,
     0xF1AC: Codec.FLAC,
 }
 _UNSUPPORTED = {
     0x0008: "DTS",
     0x000A: "WMA Voice",
-    0x0010: "OKI ADPCM",
     0x0014: "G.723 ADPCM",
     0x0038: "AMR or NMS ADPCM",
     0x0040: "G.721 ADPCM",
+    0x0057: "AMR",
+    0x0058: "AMR-WB",
     0x0083: "G.729",
     0x0092: "Dolby AC-3 over S/PDIF",
     0x00FF: "AAC",
@@ -138,7 +146,16 @@ _UNSUPPORTED = {
     0x0165: "XMA",
     0x0190: "DTS",
     0x0270: "ATRAC3",
-    0x674F: "Ogg Vorbis",
+    0x0200: "Creative ADPCM",
+    0x1602: "AAC",
+    0x1610: "AAC",
+    0x566F: "Vorbis",
+    0x5756: "WavPack",
+    **dict.fromkeys((0x674F, 0x6750, 0x6751, 0x676F, 0x6770, 0x6771), "Ogg Vorbis"),
+    0x704F: "Opus",
+    0x706D: "AAC",
+    0xA106: "AAC",
+    0xA109: "Speex",
 }
 
 

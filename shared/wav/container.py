@@ -1,21 +1,26 @@
 """The kind of a WAV, by its first bytes.
 
-In: a seekable file, complete or still growing. Out: a `Container`. Raises only `NotAWav`.
-`chunks.py` names the sources.
+In: a seekable file, complete or still growing. Out: a `Container`. Raises `NotAWav`, and `BadWav` for a header that
+was damaged as text. `chunks.py` names the sources.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from shared.errors import NotAWav
-from shared.wav.other_formats import describe_file
+from shared.errors import BadWav, NotAWav
+from shared.wav.other_formats import NO_OTHER_FORMAT, describe_file
+from shared.wav.text_damage import describe_damaged_header
 
 _W64_RIFF = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
 _SEARCHED_BYTES = 1 << 20
+_MAX_JUNK_BYTES = 4096
 _HEADER = re.compile(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE(?:fmt |ds64|JUNK|bext|LIST)", re.DOTALL)
 _HEADER_BYTES = 16
+_PLAIN_HEADER_BYTES = 44
+MAGIC_BYTES = 40
+"""The bytes at its start that identify a WAV: those of a W64, which are the most."""
 W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 
 
@@ -51,6 +56,8 @@ class Container:
     """The offset of the magic bytes: 0, or the size of the ID3v2 tag before them."""
     body: int
     """The offset of the first chunk."""
+    junk_bytes: int = 0
+    """The bytes before the header that are no ID3v2 tag."""
 
     @property
     def big_endian(self) -> bool:
@@ -71,18 +78,30 @@ class Container:
 
 
 def find_container(source: Source) -> Container | None:
-    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`."""
+    """Return the container, or None if more bytes are needed to decide. Raises `NotAWav`, `BadWav`."""
+    if damage := describe_damaged_header(source.read(0, _PLAIN_HEADER_BYTES)):
+        raise BadWav(damage)
     start = id3v2_bytes(source.read(0, 10))
     if container := container_at(source, start):
         return container
-    head = source.read(start, 40)
-    if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
+    head = source.read(start, MAGIC_BYTES)
+    if len(head) < (MAGIC_BYTES if _W64_RIFF.startswith(head[:16]) else 12):
         return None
-    raise NotAWav(describe_file(source.read(0, 512)))
+    description = describe_file(source.read(0, 512))
+    if description in NO_OTHER_FORMAT and (container := _find_after_junk(source)):
+        return container
+    raise NotAWav(description)
+
+
+def _find_after_junk(source: Source) -> Container | None:
+    """Find the header after a few bytes that a web server or a script wrote before it, such as a byte order mark."""
+    found = _HEADER.search(source.read(0, _MAX_JUNK_BYTES + _HEADER_BYTES))
+    container = container_at(source, found.start()) if found else None
+    return replace(container, junk_bytes=container.start) if container else None
 
 
 def container_at(source: Source, start: int) -> Container | None:
-    head = source.read(start, 40)
+    head = source.read(start, MAGIC_BYTES)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return Container(head[:4].decode(), start, start + 12)
     if head[:16] == _W64_RIFF and head[24:] == _W64_WAVE:

@@ -10,19 +10,22 @@ from dataclasses import replace
 
 from shared.errors import BadWav
 from shared.wav import mpeg_streams
+from shared.wav.adpcm_blocks import detect_block_align
 from shared.wav.chunks import ChunkHeader
 from shared.wav.codecs import Codec
 from shared.wav.container import Source, id3v2_bytes
 from shared.wav.cool_edit import detect_floats
 from shared.wav.disguised_streams import WINDOW_BYTES, detect_stream
 from shared.wav.fmt import FmtChunk
+from shared.wav.frames import detect_frames
 from shared.wav.lone_channel import detect_lone_channel
 from shared.wav.low_bytes import detect_low_bytes
 from shared.wav.other_formats import detect_wrapped_file
 from shared.wav.sound import first_sound
+from shared.wav.text_damage import describe_text_damage
+from shared.wav.wrong_codec import detect_wrong_codec
 
 _START_BYTES = 16 * 1024
-_HEAD_BYTES = 16
 _UNKNOWN_DELAY = frozenset(
     {
         *(Codec.AC3, Codec.EAC3, Codec.DTS, Codec.AAC, Codec.G723_1),
@@ -40,7 +43,9 @@ _SHIFTED = (
 def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
     """Return `fmt`, corrected if the samples contradict it. Raises `BadWav`."""
     if fmt.is_raw:
-        _refuse_wrapped_file(source.read(data.offset, min(data.size, _HEAD_BYTES)))
+        _refuse_wrapped_file(source.read(data.offset, min(data.size, _START_BYTES)))
+        if damage := describe_text_damage(first_sound(source, data, WINDOW_BYTES)):
+            raise BadWav(damage)
     match fmt.codec:
         case Codec.MP2 | Codec.MP3:
             tag_bytes = id3v2_bytes(source.read(data.offset, 10))
@@ -52,10 +57,13 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             return followed if is_sure else followed.with_warning(_SHIFTED.format(fmt.codec.label))
         case Codec.FLOAT if fmt.bits_per_sample == 32:
             _refuse_disguised_stream(source, data, fmt)
+            return detect_wrong_codec(source, data, fmt)
         case Codec.PCM if fmt.bits_per_sample in (16, 24, 32):
             _refuse_disguised_stream(source, data, fmt)
-            floats = detect_floats(source, data, fmt)
-            return detect_low_bytes(source, data, detect_lone_channel(source, data, floats))
+            fmt = detect_lone_channel(source, data, detect_floats(source, data, fmt))
+            return detect_wrong_codec(source, data, detect_low_bytes(source, data, fmt))
+        case Codec.IMA_ADPCM | Codec.MS_ADPCM if fmt.bits_per_sample == 4:
+            return detect_block_align(source, data, fmt)
         case codec if codec in _UNKNOWN_DELAY:
             if codec in _SURROUND and fmt.channels == 6 and not fmt.channel_mask:
                 fmt = replace(fmt, channel_mask=_MASK_OF_5_1)
@@ -63,8 +71,8 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
     return fmt
 
 
-def _refuse_wrapped_file(head: bytes) -> None:
-    if name := detect_wrapped_file(head):
+def _refuse_wrapped_file(start: bytes) -> None:
+    if name := detect_wrapped_file(start) or detect_frames(start):
         raise BadWav(
             f"The data chunk of the WAV contains {name} instead of samples. Convert that to WAV and upload the result."
         )

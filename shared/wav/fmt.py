@@ -13,7 +13,7 @@ from typing import Self
 
 from shared.errors import BadWav
 from shared.wav.codecs import EAC3_TAG, MAX_CHANNELS_OF, RAW_CODECS, Codec, find_codec
-from shared.wav.layout import layout_warning, repair_layout
+from shared.wav.layout import adpcm_warning, layout_warning, repair_layout
 
 MIN_FMT_BYTES = 14
 MAX_FMT_BYTES = 4096  # the longest real ones (MS ADPCM with its own coefficients) stay below 1100
@@ -23,6 +23,7 @@ MAX_CHANNELS = 64
 # A byte rate outside these limits comes from a broken header. 640 kbit/s is AC-3's highest rate.
 _MIN_BYTE_RATE, _MAX_BYTE_RATE = 500, 80_000
 _EXTENSIBLE = 0xFFFE
+_ALL_SPEAKERS = (1 << 18) - 1  # the positions that mmreg.h names
 _MP3 = 0x0055
 _KS_GUID_TAIL = bytes.fromhex("0000 1000 8000 00aa00389b71")
 _DOLBY_GUIDS = {
@@ -60,6 +61,8 @@ class FmtChunk:
     """The size of an ID3 tag at the start of compressed audio."""
     frame_samples: int = 0
     """MP3 that does not declare its end: the samples of a frame."""
+    stream_frames: int = 0
+    """MP3: the number of frames according to its Xing header, or 0."""
     ambisonic: bool = False
     """True if the channels are B-format (W, X, Y, Z, ...) instead of speakers."""
     full_scale: int = 1
@@ -92,7 +95,7 @@ class FmtChunk:
         """Return the samples of each channel in the data: exact for raw audio, or None if nothing tells it."""
         if self.is_raw or self.block_samples:
             return data_bytes * (self.block_samples or 1) / self.block_align
-        if self.codec in (Codec.YAMAHA_ADPCM, Codec.G722):
+        if self.codec in (Codec.YAMAHA_ADPCM, Codec.OKI_ADPCM, Codec.G722):
             return 2 * data_bytes / self.channels
         if self.codec is Codec.FLAC:
             return None  # its byte rate is that of the samples
@@ -121,8 +124,13 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> FmtChunk:
         tag, mask, ambisonic = _parse_extension(fmt)
     codec = find_codec(tag)
     _check_bounds(codec, channels, rate_hz)
-    declared, (block_align, bits) = block_align, repair_layout(codec, channels, block_align, bits)
-    warning = layout_warning(channels, declared, block_align) if codec in RAW_CODECS else None
+    declared = block_align
+    block_align, bits = repair_layout(codec, channels, block_align, bits, fmt)
+    warning = None
+    if codec in RAW_CODECS:
+        warning = layout_warning(channels, declared, block_align)
+    elif block_align != declared and declared and codec is not Codec.GSM:
+        warning = adpcm_warning(declared, block_align)
     if codec not in RAW_CODECS:
         fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
     parsed = FmtChunk(codec, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
@@ -148,6 +156,8 @@ def _parse_extension(fmt: bytes) -> tuple[int, int, bool]:
             "The WAV uses WAVE_FORMAT_EXTENSIBLE but does not name its sub-format. Export it again."
         )
     mask, tag, tail = struct.unpack_from("<II12s", fmt, 20)
+    if mask & ~_ALL_SPEAKERS:
+        mask = 0  # a program wrote something else there, such as the size of the data
     if fmt[24:40] in _DOLBY_GUIDS:
         return _DOLBY_GUIDS[fmt[24:40]], mask, False
     if fmt[28:40] == _IEC61937_GUID_TAIL:

@@ -9,12 +9,19 @@ say 4 or 1) and every other reader ignores it.
 from shared.errors import BadWav
 from shared.wav.codecs import Codec
 
+_EXTENSIBLE = b"\xfe\xff"  # has valid bits in place of the samples per block
 _GSM_BLOCK_BYTES = 65
+_MIN_BLOCK_SAMPLES = 16
 _ADPCM_HEADER_BYTES = {Codec.IMA_ADPCM: 4, Codec.XBOX_ADPCM: 4, Codec.MS_ADPCM: 7}
 
 
-def repair_layout(codec: Codec, channels: int, block_align: int, bits: int) -> tuple[int, int]:
-    """Return block align and bits per sample, corrected if only one value is possible. Raises `BadWav`."""
+def repair_layout(
+    codec: Codec, channels: int, block_align: int, bits: int, payload: bytes = b""
+) -> tuple[int, int]:
+    """Return block align and bits per sample, corrected if only one value is possible. Raises `BadWav`.
+
+    The `payload` of the fmt chunk has the samples per block of ADPCM.
+    """
     match codec:
         case Codec.ALAW | Codec.MULAW:
             return channels, 8
@@ -25,9 +32,13 @@ def repair_layout(codec: Codec, channels: int, block_align: int, bits: int) -> t
                 raise contradictory_layout(codec, channels, block_align, bits)
             return _GSM_BLOCK_BYTES, bits
         case Codec.IMA_ADPCM | Codec.MS_ADPCM | Codec.XBOX_ADPCM:
-            if block_align <= _ADPCM_HEADER_BYTES[codec] * channels or bits not in (0, 3, 4):
+            by_samples = adpcm_block_align(codec, channels, payload)
+            is_too_small = block_align <= _ADPCM_HEADER_BYTES[codec] * channels
+            if is_too_small and by_samples:
+                return by_samples, 4
+            if is_too_small or (bits not in (0, 3, 4) and block_align != by_samples):
                 raise contradictory_layout(codec, channels, block_align, bits)
-            return block_align, bits or 4  # ffmpeg rejects 0 for IMA
+            return block_align, bits if bits == 3 else 4  # ffmpeg rejects 0 for IMA
     return block_align, bits
 
 
@@ -46,6 +57,22 @@ def _repair_raw_layout(codec: Codec, channels: int, block_align: int, bits: int)
     if rest or sample_bytes not in widths or not fits:
         raise contradictory_layout(codec, channels, block_align, bits)
     return channels * sample_bytes, 8 * sample_bytes
+
+
+def adpcm_block_align(codec: Codec, channels: int, payload: bytes) -> int | None:
+    """Return the block align that belongs to the samples per block, with 4 bits a sample, or None."""
+    unpacked = {Codec.IMA_ADPCM: 1, Codec.MS_ADPCM: 2}.get(codec)
+    samples = int.from_bytes(payload[18:20], "little")
+    if unpacked is None or payload[:2] == _EXTENSIBLE or samples < _MIN_BLOCK_SAMPLES:
+        return None
+    return _ADPCM_HEADER_BYTES[codec] * channels + (samples - unpacked) * channels // 2
+
+
+def adpcm_warning(declared: int, block_align: int) -> str:
+    return (
+        f"The header says blocks of {declared} bytes, but its number of samples in a block needs {block_align} bytes. "
+        f"The audio was read in blocks of {block_align} bytes."
+    )
 
 
 def layout_warning(channels: int, declared: int, block_align: int) -> str | None:

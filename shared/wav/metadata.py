@@ -16,6 +16,10 @@ _WRAPPED = (
     "The data chunk of the WAV holds another WAV, as if it had been saved twice. The inner one was converted, and the "
     "outer header was ignored."
 )
+_JUNK = (
+    "The file has {} bytes before the WAV's header, as if a program had written something else there. "
+    "They were left out."
+)
 
 
 def collect_metadata(
@@ -28,20 +32,29 @@ def collect_metadata(
     # The markers of a WAV that follows the first one count from its own start.
     is_wrapped = _is_wrapped(container, headers)
     containers = (container, data.container) if is_wrapped else (container,)
-    found = [
+    own = [
         header
         for header in headers
         if header.size
         and header.id not in _NOT_METADATA
-        and is_printable(header.id)
         and header.container in containers
+        and header.is_plausible
     ]
-    tags = [Chunk(b"id3 ", 0, container.start), Chunk(b"id3 ", data.offset, tag_bytes)]
+    found = [header for header in own if is_printable(header.id)]
+    id3_bytes = container.start - container.junk_bytes
+    tags = [Chunk(b"id3 ", 0, id3_bytes), Chunk(b"id3 ", data.offset, tag_bytes)]
     chunks = [
         *(tag for tag in tags if tag.size),
         *(Chunk(header.id, header.offset, header.size) for header in found),
     ]
     warnings = [_WRAPPED] if is_wrapped else []
+    if container.junk_bytes:
+        warnings.append(_JUNK.format(container.junk_bytes))
+    unnamed = [header.size for header in own if header not in found]
+    if unnamed:
+        warnings.append(
+            f"{len(unnamed)} chunk(s) with {sum(unnamed)} bytes have an unknown id and were left out."
+        )
     if (excess := len(chunks) - MAX_METADATA_CHUNKS) > 0:
         warnings.append(
             f"{excess} of the WAV's {len(chunks)} metadata chunks were left out: only {MAX_METADATA_CHUNKS} are read."
@@ -50,7 +63,7 @@ def collect_metadata(
         f"The {header.id.decode('latin-1').strip()} chunk is cut off: {header.declared - header.size} of its "
         f"{header.declared} bytes are missing."
         for header in found[:MAX_METADATA_CHUNKS]
-        if header.declared > header.size and header.is_plausible
+        if header.declared > header.size
     ]
     return tuple(chunks[:MAX_METADATA_CHUNKS]), warnings
 

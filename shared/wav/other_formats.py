@@ -48,19 +48,33 @@ _OTHERS = (
     (0, b"GIF8", "a GIF image"),
     (8, b"WEBP", "a WebP image"),
     (0, b"%PDF", "a PDF document"),
+    (
+        0,
+        b"\x00\x05\x16\x07",
+        "the metadata that macOS stores beside a file (its name starts with ._)",
+    ),
 )
 _TEXTS = (
     (b"#extm3u", "an HLS or M3U playlist"),
     (b"ffconcat", "an ffconcat playlist"),
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
+    (b"uklgr", "a WAV as base64 text"),
+    (b"data:audio", "a data URL"),
     (b"<", "XML"),
     (b"{", "JSON"),
     (b"[", "JSON"),
 )
+_ZEROS = (
+    "This is not a WAV file: it starts with zeros in place of a header, because its recording or copying was "
+    "interrupted. Upload a WAV that the recorder's software has repaired, or a new copy."
+)
+_UNKNOWN = "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
+NO_OTHER_FORMAT = (_ZEROS, _UNKNOWN)
 _WAV_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff")
 _MIN_HEADER_BYTES = 12
 _CERTAIN_BYTES = 4
+_CERTAIN_FORMATS = ("Matroska or WebM", "WMA or WMV")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -83,15 +97,20 @@ def describe_file(head: bytes) -> str:
         )
     if head.startswith(_WAV_MAGICS):
         return "This starts like a WAV, but its header is not a WAV header. Export the file again."
-    return "This is not a WAV file. Upload a WAV (RIFF, RIFX, RF64, BW64 or W64)."
+    if not any(head) and len(head) >= _MIN_HEADER_BYTES:
+        return _ZEROS
+    return _UNKNOWN
 
 
 def detect_wrapped_file(samples: bytes) -> str | None:
-    """Return the format of an audio file that someone put into a data chunk. Only words are certain."""
+    """Return the format of an audio file that someone put into a data chunk.
+
+    Only words are certain, and a few other magics.
+    """
     certain = tuple(
         (at, magic, name)
         for at, magic, name in _AUDIO_OR_VIDEO
-        if len(magic) >= _CERTAIN_BYTES and magic.isascii()
+        if len(magic) >= _CERTAIN_BYTES and (magic.isascii() or name in _CERTAIN_FORMATS)
     )
     tags = tuple((0, b"ID3" + bytes([version, 0]), "MP3") for version in (2, 3, 4))
     return _match(certain + tags, samples)

@@ -38,6 +38,25 @@ form.append("wav_file", await (await import("node:fs")).openAsBlob(name), "Пр�
 console.log(await (await fetch(url, { method: "POST", body: form })).text());
 """
 
+DOTNET_UPLOAD = """
+using System;
+using System.IO;
+using System.Net.Http;
+
+class Upload {
+    static void Main(string[] arguments) {
+        foreach (var expect in new[] { false, true }) {
+            var client = new HttpClient();
+            client.DefaultRequestHeaders.ExpectContinue = expect;
+            var form = new MultipartFormDataContent(expect ? "bound ary (1)" : Guid.NewGuid().ToString());
+            form.Add(new StringContent("Привет"), "title");
+            form.Add(new StreamContent(File.OpenRead(arguments[1])), "wav_file", "Песня & 100%; x=y.wav");
+            Console.WriteLine(client.PostAsync(arguments[0], form).Result.Content.ReadAsStringAsync().Result);
+        }
+    }
+}
+"""
+
 
 def program(name: str) -> str:
     path = shutil.which(name)
@@ -94,6 +113,27 @@ def test_node_uploads_a_form(user: User, wav: Path) -> None:
     options = user.wait(accepted["id"])["options"]
     assert isinstance(options, dict)
     assert options["title"] == "Привет"
+
+
+def test_dotnet_uploads_a_form(user: User, wav: Path) -> None:
+    compiler, mono = program("mcs"), program("mono")
+    wav.with_name("Upload.cs").write_text(DOTNET_UPLOAD)
+    run(compiler, "-r:System.Net.Http.dll", "Upload.cs", cwd=wav.parent)
+    url = upload_url(user, "&if_exists=rename")
+    answers = run(mono, "Upload.exe", url, str(wav), cwd=wav.parent).splitlines()
+    names = [json.loads(answer)["filename"] for answer in answers]
+    assert names == ["Песня & 100%; x=y.wav", "Песня & 100%; x=y (2).wav"]
+    options = user.wait(json.loads(answers[0])["id"])["options"]
+    assert isinstance(options, dict)
+    assert options["title"] == "Привет"
+
+
+@pytest.mark.parametrize("kind", ["audio/wav", "application/octet-stream"])
+def test_wget_posts_a_file(user: User, wav: Path, kind: str) -> None:
+    wget = [program("wget"), "-q", "-O", "-", "--no-proxy", f"--header=Content-Type: {kind}"]
+    url = upload_url(user, "&filename=wget.wav")
+    accepted = json.loads(run(*wget, f"--post-file={wav}", url, cwd=wav.parent))
+    assert accepted["filename"] == "wget.wav"
 
 
 @pytest.mark.parametrize("filename", ["Привет 720.wav", "Grüße & 100%; x=y.wav", "🎵.wav"])

@@ -18,7 +18,17 @@ from tests.api.test_records import undecodable_wav
 from tests.api.wire import SHORT_WAV
 from tests.conftest import User
 
+
+def codes_are_listed(_: Any, answer: Any, case: Any) -> None:
+    """Each problem's code is in the description of its status."""
+    if answer.status_code < 400:
+        return
+    declared = case.operation.definition.raw["responses"][str(answer.status_code)]
+    assert f"`{answer.json()['code']}`" in declared["description"], answer.text
+
+
 CHECKS = [
+    codes_are_listed,
     not_a_server_error,
     status_code_conformance,
     content_type_conformance,

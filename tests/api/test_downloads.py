@@ -122,8 +122,26 @@ def test_a_matching_etag_gets_304(mp3: Mp3) -> None:
     assert mp3.get(If_None_Match='"another"').status_code == 200
 
 
-def test_if_range_must_match_the_etag(mp3: Mp3) -> None:
-    assert mp3.get(Range="bytes=0-1", If_Range=mp3.etag).status_code == 206
+def test_an_old_enough_date_gets_304(mp3: Mp3) -> None:
+    """As curl -z and wget -N ask."""
+    modified = mp3.get().headers["Last-Modified"]
+    answer = mp3.get(If_Modified_Since=modified)
+    assert (answer.status_code, answer.headers["ETag"]) == (304, mp3.etag)
+    for since in ("Mon, 01 Jan 2024 00:00:00 GMT", "yesterday", ""):
+        assert mp3.get(If_Modified_Since=since).status_code == 200
+    assert mp3.get(If_Modified_Since=modified, If_None_Match='"another"').status_code == 200
+
+
+def test_a_download_names_the_applied_preference(mp3: Mp3) -> None:
+    assert "Preference-Applied" not in mp3.get().headers
+    assert mp3.get(Prefer="wait=3").headers["Preference-Applied"] == "wait=3"
+    partial = mp3.get(Prefer="wait=3", Range="bytes=0-1")
+    assert (partial.status_code, partial.headers["Preference-Applied"]) == (206, "wait=3")
+
+
+def test_if_range_must_match_the_file(mp3: Mp3) -> None:
+    for same in (mp3.etag, mp3.get().headers["Last-Modified"]):
+        assert mp3.get(Range="bytes=0-1", If_Range=same).status_code == 206
     for other in ('"another"', f"W/{mp3.etag}", "Mon, 01 Jan 2024 00:00:00 GMT"):
         assert mp3.get(Range="bytes=0-1", If_Range=other).content == mp3.content
         assert mp3.get(Range="bytes=99999999-", If_Range=other).content == mp3.content

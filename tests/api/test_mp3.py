@@ -62,6 +62,10 @@ def test_a_taken_filename_is_replaced_if_asked(user: User) -> None:
     assert len(listed(user)) == 1
 
 
+def test_another_preference_is_not_applied(user: User) -> None:
+    assert "Preference-Applied" not in put(user, Prefer="respond-async").headers
+
+
 @pytest.mark.parametrize("prefer", ["wait=0", "wait=1"])
 def test_a_late_mp3_is_announced(
     user: User, frozen_workers: AbstractContextManager[None], prefer: str

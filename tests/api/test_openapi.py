@@ -5,7 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import RootModel
 
+from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.mpeg import SAMPLE_RATES_HZ
 from tests.api.wire import SHORT_WAV
@@ -36,6 +38,89 @@ def test_every_parameter_is_described(description: Json) -> None:
     parameters = [each for one in _operations(description) for each in one.get("parameters", [])]
     assert parameters
     assert [each["name"] for each in parameters if not each.get("description")] == []
+
+
+def test_every_parameter_has_an_example(description: Json) -> None:
+    parameters = [each for one in _operations(description) for each in one.get("parameters", [])]
+    assert [each["name"] for each in parameters if not _has_example(description, each)] == []
+
+
+def test_no_parameter_is_ignored_by_openapi(description: Json) -> None:
+    """OpenAPI 3.1, 4.8.12.2."""
+    names = {
+        each["name"].lower()
+        for one in _operations(description)
+        for each in one.get("parameters", [])
+    }
+    assert not names & {"accept", "content-type", "authorization"}
+
+
+def test_every_field_is_described_and_has_an_example(description: Json) -> None:
+    fields = {
+        f"{name}.{field}": schema
+        for name, model in description["components"]["schemas"].items()
+        for field, schema in model.get("properties", {}).items()
+    }
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+    assert [name for name, field in fields.items() if not _has_example(description, field)] == []
+
+
+def _has_example(description: Json, element: Json) -> bool:
+    """A schema that refers to others has their examples. Bytes have none."""
+    schema = element.get("schema", element)
+    if "$ref" in schema:
+        model = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return "properties" in model or _has_example(description, model)
+    if "items" in schema and _has_example(description, schema["items"]):
+        return True
+    others = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    if others and all(_has_example(description, each) for each in others):
+        return True
+    return schema.get("format") == "binary" or bool(
+        {"example", "examples", "default", "enum"} & (element.keys() | schema.keys())
+    )
+
+
+def test_every_answer_and_body_is_described(description: Json) -> None:
+    for operation in _operations(description):
+        answers = operation["responses"].values()
+        assert all(each["description"] != "Successful Response" for each in answers)
+        assert operation["description"]
+        assert operation.get("requestBody", {"description": "none"})["description"]
+
+
+def test_every_error_has_an_example_of_each_code(description: Json) -> None:
+    examples = description["components"]["examples"]
+    for operation in _operations(description):
+        for status, answer in operation["responses"].items():
+            for code, ref in _problem(answer).get("examples", {}).items():
+                assert ref == {"$ref": f"#/components/examples/{code}"}
+                assert (examples[code]["value"]["status"], code) == (int(status), code)
+                assert f"`{code}`" in answer["description"]
+            assert ("application/problem+json" in answer.get("content", {})) == (status >= "400")
+
+
+def _problem(answer: Json) -> Json:
+    found: Json = answer.get("content", {}).get("application/problem+json", {})
+    return found
+
+
+def test_examples_fit_their_schemas(description: Json) -> None:
+    for example in description["components"]["examples"].values():
+        RootModel[NotReadyProblem | FilenameTakenProblem | Problem].model_validate(example["value"])
+    taken = description["components"]["examples"]["filename_taken"]["value"]
+    assert taken["detail"] == errors.FilenameTaken.message
+    assert taken["record_id"]
+
+
+def test_headers_of_answers_are_described(description: Json) -> None:
+    upload = description["paths"]["/records"]["post"]["responses"]
+    assert {"Location", "Retry-After"} <= upload["202"]["headers"].keys()
+    assert upload["401"]["headers"].keys() == {"WWW-Authenticate"}
+    assert upload["429"]["headers"].keys() == {"Retry-After"}
+    mp3 = description["paths"]["/records/{record_id}/mp3"]["get"]["responses"]
+    assert {"200", "206", "304", "416"} <= mp3.keys()
+    assert "Content-Range" in mp3["206"]["headers"]
 
 
 def test_tokens_are_security_schemes(description: Json) -> None:

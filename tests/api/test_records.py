@@ -109,11 +109,18 @@ def test_a_failed_record_explains_itself(user: User) -> None:
     user.wait(upload(user, SHORT_WAV))
 
 
-@pytest.mark.parametrize("prefer", ["wait=20", 'respond-async, Wait = "20"', "wait=999999999"])
+@pytest.mark.parametrize("prefer", ["wait=20", 'respond-async, Wait = "20"', "wait=99999999999"])
 def test_prefer_wait_holds_the_answer(user: User, prefer: str) -> None:
     record_id = upload(user, SHORT_WAV)
     answer = user.client.get(f"/records/{record_id}", headers={"Prefer": prefer})
     assert answer.json()["status"] == "done"
+
+
+def test_several_prefer_headers_are_one(user: User) -> None:
+    record_id = upload(user, SHORT_WAV)
+    headers = [("Prefer", "respond-async"), ("Prefer", "wait=20")]
+    answer = user.client.get(f"/records/{record_id}", headers=headers)
+    assert (answer.json()["status"], answer.headers["Preference-Applied"]) == ("done", "wait=20")
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,17 @@ def test_a_malformed_body_leaves_nothing(user: User, left_behind: LeftBehind, bo
 
 
 @pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (form(SHORT_WAV, name=b"file"), "form field `file`. Send the WAV as `wav_file`"),
+        (form(SHORT_WAV, None), "`wav_file` has no filename"),
+    ],
+)
+def test_a_file_in_a_wrong_field_is_explained(user: User, body: bytes, named: str) -> None:
+    assert named in refused(send(user, body), 422, "bad_upload")
+
+
+@pytest.mark.parametrize(
     "body", [b"a preamble\r\n" + form(SHORT_WAV), form(SHORT_WAV) + b"an epilogue"]
 )
 def test_text_around_the_form_is_ignored(user: User, body: bytes) -> None:

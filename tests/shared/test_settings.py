@@ -1,5 +1,8 @@
 """Settings come from the environment and hide their secrets."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,16 @@ def test_secrets_are_not_printed() -> None:
         ({"CORS_ORIGINS": "https://Example.com"}, "is not an origin"),
         ({"CORS_ORIGINS": "https://"}, "is not an origin"),
         ({"CORS_ORIGINS": "null"}, "is not an origin"),
+        ({"DATABASE_URL": "postgresql://hunter2@db"}, r"must begin with postgresql\+psycopg2://"),
+        ({"REDIS_URL": "http://:hunter2@redis"}, "must begin with redis://"),
+        ({"PUBLIC_URL": "https://example.com/?a=b"}, "no user, query or fragment"),
+        ({"PUBLIC_URL": "https://a:hunter2@example.com/"}, "no user, query or fragment"),
+        ({"FORWARDED_ALLOW_IPS": "127.0.0.1,proxy"}, "'proxy' does not appear to be"),
+        ({"FORWARDED_ALLOW_IPS": "172.17.0.1/12"}, "host bits set"),
+        ({"MAX_DURATION_S": "inf"}, "finite"),
+        ({"WEBHOOK_TIMEOUT_S": "nan"}, "finite"),
+        ({"RETENTION_H": "1e300"}, "less than"),
+        ({"LINK_TTL_S": "99999999999", "LINK_KEYS": "0123456789abcdef"}, "less than"),
     ],
 )
 def test_settings_that_do_not_fit_are_explained(
@@ -71,6 +84,28 @@ def test_settings_that_do_not_fit_are_explained(
     with pytest.raises(ValidationError, match=sentence) as refused:
         Settings()
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_process_ends_with_a_sentence_for_each_wrong_setting() -> None:
+    environment = os.environ | {
+        "MAX_UPLOAD_BYTES": "64G",
+        "FORWARDED_ALLOW_IPS": "proxy",
+    }
+    for module in ("api", "worker"):
+        role = ["main"] if module == "worker" else []
+        ended = subprocess.run(
+            [sys.executable, "-m", module, *role],
+            check=False,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert ended.returncode == 1
+        first, upload, proxies = ended.stdout.splitlines()
+        assert first == "The settings are not valid:"
+        assert upload.startswith("  MAX_UPLOAD_BYTES: Input should be a valid integer")
+        assert proxies.startswith("  FORWARDED_ALLOW_IPS: 'proxy' does not appear")
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,13 @@
 """A post to receivers that do not answer as they should, and to addresses that must not be reached."""
 
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +96,50 @@ def test_plain_http_at_an_https_url_is_a_failure() -> None:
     with receiving() as receiver:
         assert "TLS" in str(_fail(receiver.url.replace("http:", "https:")))
         assert receiver.requests == []
+
+
+POST_ONCE = """
+import sys
+from shared.allowed_hosts import AllowedHosts
+from worker.deliveries.post import DeliveryFailed, post
+try:
+    print(post(sys.argv[1], "", {}, AllowedHosts("127.0.0.0/8,::1"), 10))
+except DeliveryFailed as failure:
+    print(failure)
+"""
+
+
+def test_a_company_ca_is_trusted_for_its_hosts(tmp_path: Path) -> None:
+    """SSL_CERT_FILE adds the CA. It is read when the process starts."""
+    certificate = _certificate(tmp_path / "localhost.pem")
+    trusting = os.environ | {"SSL_CERT_FILE": str(certificate)}
+    with receiving(certificate=certificate) as receiver:
+        by_address = receiver.url.replace("http:", "https:")
+        by_name = by_address.replace("127.0.0.1", "localhost")
+        assert _post_once(by_name, trusting) == "204"
+        assert len(receiver.requests) == 1
+        assert "certificate is not valid" in _post_once(by_address, trusting)
+        assert "certificate is not valid" in _post_once(by_name, dict(os.environ))
+        assert len(receiver.requests) == 1
+
+
+def _certificate(path: Path) -> Path:
+    """Write a certificate for localhost that is its own CA, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        assert "CI" not in os.environ, "CI must have openssl"
+        pytest.skip("there is no openssl on this machine")
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    request = (openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
+    files = ("-keyout", str(path), "-out", str(path.with_suffix(".crt")))
+    subprocess.run([*request, *files], check=True, stderr=subprocess.DEVNULL)
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+def _post_once(url: str, environment: dict[str, str]) -> str:
+    command = [sys.executable, "-c", POST_ONCE, url]
+    return subprocess.check_output(command, env=environment, text=True).strip()
 
 
 @pytest.mark.parametrize(

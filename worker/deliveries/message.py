@@ -9,10 +9,10 @@ from uuid import UUID
 from standardwebhooks import Webhook
 
 from shared import db
-from shared.db import RecordStatus
 from shared.errors import NotAWav
 from shared.links import LinksToRecords, link_signer
-from shared.mp3_options import Options, Target, from_stored
+from shared.mp3_options import Options
+from shared.public_record import TIMES, describe
 from shared.settings import Settings
 
 Claim = db.deliveries.DeliveryClaim
@@ -44,31 +44,22 @@ def body(claim: Claim, settings: Settings) -> str:
         "timestamp": _utc(claim.created_at),
         "data": _record(claim, settings),
     }
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _record(claim: Claim, settings: Settings) -> dict[str, Any]:
     """Return the record as `GET /records/{id}` shows it. The row may be that of an older release."""
     row = claim.record
-    is_done = row["status"] == RecordStatus.DONE
-    record_id, user_id = UUID(row["id"]), UUID(row["user_id"])
+    ids = {name: UUID(row[name]) for name in ("id", "user_id")}
+    times = {name: row[name] and _utc(datetime.fromisoformat(row[name])) for name in TIMES}
     base_url = str(settings.public_url or claim.base_url)
     links = LinksToRecords(base_url, link_signer(settings))
-    same = ("id", "status", "filename", "duration_s", "source_bytes", "mp3_bytes", "warnings")
-    times = ("created_at", "finished_at", "expires_at")
     return {
-        **{name: row[name] for name in same},
-        **{name: row[name] and _utc(datetime.fromisoformat(row[name])) for name in times},
-        "progress": round(min(claim.progress, 1.0), 4),
+        **describe(row | ids | times, claim.progress, links),
         "queue_position": None,
         "waiting_for": None,
         "options": _options(row),
-        "target": _target(row["target"]),
         "error": problem(row),
-        "status_link": links.status(record_id),
-        "events_link": links.events(record_id),
-        "waveform_link": links.waveform(record_id) if is_done else None,
-        "download_link": links.download(record_id, user_id) if is_done else None,
         "webhook": None,
     }
 
@@ -81,20 +72,6 @@ def _options(row: dict[str, Any]) -> dict[str, Any]:
     names = (*TAGS, *(field.name for field in fields(Options)))
     sent = row["options"] | row["tags"]
     return {name: sent.get(name) for name in names}
-
-
-def _target(stored: dict[str, Any] | None) -> dict[str, Any] | None:
-    if stored is None:
-        return None
-    target = from_stored(Target, stored)
-    return {
-        "mode": "vbr" if target.bitrate_kbps is None else "cbr",
-        "quality": target.quality,
-        "bitrate_kbps": target.bitrate_kbps,
-        "sample_rate_hz": target.sample_rate_hz,
-        "channels": target.channels,
-        "gain_db": target.gain_db,
-    }
 
 
 def problem(row: dict[str, Any]) -> dict[str, Any] | None:

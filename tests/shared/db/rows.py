@@ -1,7 +1,7 @@
 """Rows in every state, made by the functions under test, and two transactions that meet."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from uuid import UUID
@@ -128,9 +128,11 @@ def claim_assembly(record_id: UUID) -> Claim:
     return claim(assemble_job(record_id))
 
 
-def complete(session: Session, held: Claim, retention_h: float | None = None) -> bool:
+def complete(
+    session: Session, held: Claim, retention_h: float | None = None, warnings: Sequence[str] = ()
+) -> bool:
     return db.jobs.finish_assembly(
-        session, held, mp3_bytes=10, duration_s=1.0, retention_h=retention_h
+        session, held, mp3_bytes=10, duration_s=1.0, retention_h=retention_h, warnings=warnings
     )
 
 

@@ -57,6 +57,13 @@ def test_the_second_upload_wins_after_a_rollback() -> None:
     assert second.result(rows.WAIT_S) != record_id
 
 
+def test_warnings_may_quote_any_characters() -> None:
+    record_id = rows.add_encoded()
+    held = rows.claim_assembly(record_id)
+    assert db_call(rows.complete, held, None, ["The LIST\0\ud800 chunk was left out."])
+    assert rows.record(record_id).warnings == ["The LIST?? chunk was left out."]
+
+
 @pytest.mark.parametrize("status", [RecordStatus.DELETED, RecordStatus.EXPIRED])
 def test_a_gone_record_frees_its_filename(status: RecordStatus) -> None:
     user_id = rows.add_user()

@@ -35,6 +35,7 @@ def test_floats_are_detected(full_scale: int, samples: wavs.Samples) -> None:
     info = read(floats(full_scale * samples))
     assert (info.fmt.codec, info.fmt.full_scale) == (Codec.FLOAT, full_scale)
     assert (info.fmt.bits_per_sample, info.samples) == (32, len(samples))
+    assert ["as Cool Edit writes them" in warning for warning in info.warnings] == [True]
 
 
 def test_floats_are_detected_after_silence() -> None:
@@ -73,4 +74,4 @@ def test_right_justified_integers_stay_integers() -> None:
 def test_type_1_samples_are_floats() -> None:
     info = read(floats(2**15 * NOISE), bits=32, extension=TYPE_1)
     assert (info.fmt.codec, info.fmt.full_scale) == (Codec.FLOAT, 2**15)
-    assert read(floats(NOISE), bits=32, extension=b"\0\0").fmt.codec == Codec.PCM
+    assert read(floats(2**15 * NOISE), bits=32, extension=b"\0\0").fmt.codec == Codec.PCM

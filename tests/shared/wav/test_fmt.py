@@ -35,7 +35,7 @@ def test_fmt_has_at_least_14_bytes(container: str, fmt_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
-@pytest.mark.parametrize("mask", [0, 0x3, 0x60F, 0x17FFFF])
+@pytest.mark.parametrize("mask", [0, 0x3, 0x60F, 0x3FFFF])
 def test_the_channel_mask_is_read(container: str, mask: int) -> None:
     info = read(wavs.build(wavs.sine(9, 2), container=container, channel_mask=mask))
     assert (info.fmt.channel_mask, info.fmt.codec) == (mask, Codec.PCM)
@@ -207,3 +207,10 @@ def test_adts_aac_is_decoded() -> None:
     info = read(wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", adts)]))
     assert (info.fmt.codec, len(info.warnings)) == (Codec.AAC, 1)
     assert "does not say where it starts" in info.warnings[0]
+
+
+@pytest.mark.parametrize("mask", [0x40000, 0x80000000, 0xFFFFFFFF, 44100 << 4])
+def test_a_mask_with_unknown_speakers_is_ignored(mask: int) -> None:
+    """Some writers put the size of the data there. It would leave out the fourth track as an LFE."""
+    info = read(wavs.build(wavs.sine(9, 4), channel_mask=mask))
+    assert info.fmt.channel_mask == 0

@@ -1,9 +1,11 @@
 """Metadata chunks that are left out or incomplete, and a WAV inside another one."""
 
 import io
+import struct
 
 import pytest
 
+from shared.errors import NotAWav
 from shared.wav import WavInfo, read_wav
 from shared.wav.metadata import MAX_METADATA_CHUNKS
 from shared.wav.reader import MAX_CHUNKS
@@ -64,3 +66,52 @@ def test_a_wav_inside_a_data_chunk_is_read(container: str, declared: int | None)
     assert wav[data.offset : data.offset + data.size] == raw
     assert len(info.chunks) == (3 if declared is None else 2)
     assert ["holds another WAV" in warning for warning in info.warnings] == [True]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\xef\xbb\xbf",
+        b"\r\n",
+        bytes(512),
+        b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n\r\n",
+        b'------form\r\nContent-Disposition: form-data; name="file"\r\n\r\n',
+    ],
+)
+def test_bytes_before_the_header_are_warned_about(junk: bytes) -> None:
+    info = read(junk + wavs.build(SAMPLES, before=[(b"bext", bytes(602))]))
+    assert (info.samples, [chunk.id for chunk in info.chunks]) == (100, [b"bext"])
+    (warning,) = info.warnings
+    assert warning.startswith(f"The file has {len(junk)} bytes before the WAV's header")
+
+
+@pytest.mark.parametrize(
+    "start", [b"PK\x03\x04", b"fLaC", b"{", b"<html>", b"RIFF1234AVI ", bytes(5000)]
+)
+def test_a_wav_inside_another_file_is_not_read(start: bytes) -> None:
+    with pytest.raises(NotAWav):
+        read(start + bytes(60) + wavs.build(SAMPLES))
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [
+        (b"TAG" + bytes(125), "ID3v1"),
+        (b"APETAGEX" + struct.pack("<IIII", 2000, 64, 1, 0xA0000000) + bytes(72), "APE"),
+    ],
+)
+def test_a_tag_after_the_audio_is_named(tag: bytes, name: str) -> None:
+    info = read(wavs.build(SAMPLES) + tag)
+    assert (info.samples, info.chunks) == (100, ())
+    assert info.warnings == (
+        f"An {name} tag of {len(tag)} bytes follows the audio. It was left out.",
+    )
+
+
+def test_a_chunk_without_a_name_is_warned_about() -> None:
+    """W64 has GUIDs of its own for markers and texts."""
+    wav = wavs.build(SAMPLES, container="W64", after=[(b"mark", b"x" * 40)])
+    at = wav.rindex(b"mark")
+    guid = bytes.fromhex("5662f7ab2d39d211 86c700c04f8edb8a")
+    info = read(wav[:at] + guid + wav[at + 16 :])
+    assert info.warnings == ("1 chunk(s) with 40 bytes have an unknown id and were left out.",)

@@ -68,6 +68,10 @@ def test_archives_are_named() -> None:
     [
         (b"", "empty"),
         (b"ID3\4\0\0\0\0\0\0" + bytes(20), "MP3"),
+        (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "the metadata that macOS stores"),
+        (b"UklGRiQAAABXQVZFZm10IBAAAAAB", "a WAV as base64 text"),
+        (b"data:audio/wav;base64,UklGR", "a data URL"),
+        (bytes(4096), "starts with zeros in place of a header"),
         (b"\xff\xf1\x50\x80" + bytes(20), "AAC"),
         (b"\0\0\0\x20ftypM4A " + bytes(20), "M4A"),
         (b"\x1aE\xdf\xa3" + bytes(20), "Matroska"),

@@ -217,6 +217,23 @@ def test_xbox_adpcm_has_64_samples_in_a_block(channels: int) -> None:
     assert info.duration_s == 6400 / 44100
 
 
+@pytest.mark.parametrize("tag", [0x10, 0x17])
+def test_oki_adpcm_is_decoded(tag: int) -> None:
+    """Dialogic's telephony cards record it. libsndfile reads it without a header, as VOX."""
+    vox = io.BytesIO()
+    soundfile.write(vox, wavs.sine(4000), 8000, format="RAW", subtype="VOX_ADPCM")
+    fmt = wavs.fmt_payload(sample_rate_hz=8000, tag=tag, bits=4, block_align=1)
+    raw, info = decoded_by_ffmpeg(
+        wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", vox.getvalue())])
+    )
+    vox.seek(0)
+    expected, _ = soundfile.read(
+        vox, 4000, 0, format="RAW", subtype="VOX_ADPCM", channels=1, samplerate=8000
+    )
+    assert np.allclose(np.frombuffer(raw, "<i4") / 2**31, expected, atol=2**-11)
+    assert info.duration_s == 0.5
+
+
 def mp3_in_wav(samples: wavs.Samples, rate_hz: int) -> bytes:
     wav = wavs.build(samples, sample_rate_hz=rate_hz)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "-", "-c:a", "libmp3lame"]

@@ -1,0 +1,30 @@
+"""Conditional requests for a file that never changes (RFC 9110, 13): is the client's copy the newest?"""
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from starlette.datastructures import Headers
+
+
+def is_known(request: Headers, answer: Headers) -> bool:
+    """Return whether the client has this answer's file, by If-None-Match or, without it, by If-Modified-Since."""
+    etags = request.get("if-none-match")
+    if etags is not None:
+        return etags.strip() == "*" or answer["etag"] in etags
+    since = _date(request.get("if-modified-since", ""))
+    modified = _date(answer["last-modified"])
+    return since is not None and modified is not None and modified <= since
+
+
+def allows_range(request: Headers, answer: Headers) -> bool:
+    """Return whether If-Range, if the request has it, names this answer's file."""
+    return request.get("if-range", answer["etag"]) in (answer["etag"], answer["last-modified"])
+
+
+def _date(text: str) -> datetime | None:
+    """Return None for a date that is not valid: it is ignored."""
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

@@ -1,0 +1,60 @@
+"""Detects 32-bit floats under a header for integers, as some web recorders write them, and the reverse.
+
+In: a `FmtChunk` of 4 bytes a sample, and the place of its samples. Out: the same `FmtChunk`, or a copy with the other
+codec and a warning. Played as the wrong kind, such samples are loud noise.
+"""
+
+import struct
+from dataclasses import replace
+from math import isfinite
+
+from shared.wav.chunks import ChunkHeader
+from shared.wav.codecs import Codec
+from shared.wav.container import Source
+from shared.wav.fmt import FmtChunk
+from shared.wav.sound import first_sound
+
+_SAMPLE_BYTES = 4
+_MIN_FLOAT, _MAX_FLOAT = 2.0**-30, 4.0
+_IMPOSSIBLE_FLOAT = 1e9
+_MIN_PLAUSIBLE = 0.95
+_MIN_EXTREME = 0.1
+"""Integers just below zero are huge floats or NaN, those just above zero tiny floats. Sound has both."""
+_MIN_DISTINCT = 16
+"""A square wave has fewer levels, and says nothing about its kind."""
+_WARNING = "The header says {} of 32 bits, but the samples are {}. They were read as such."
+
+
+def detect_wrong_codec(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
+    """Compare the first sound with what the header says about it."""
+    if fmt.bits_per_sample != 8 * _SAMPLE_BYTES or fmt.low_24_bits:
+        return fmt
+    raw = first_sound(source, data)
+    order, count = ">" if data.container.big_endian else "<", len(raw) // _SAMPLE_BYTES
+    floats = struct.unpack_from(f"{order}{count}f", raw)
+    if fmt.codec is Codec.PCM and _are_floats(floats):
+        return replace(fmt, codec=Codec.FLOAT).with_warning(_WARNING.format("integers", "floats"))
+    integers = struct.unpack_from(f"{order}{count}i", raw)
+    if fmt.codec is Codec.FLOAT and _are_integers(integers, floats, fmt.channels):
+        return replace(fmt, codec=Codec.PCM).with_warning(_WARNING.format("floats", "integers"))
+    return fmt
+
+
+def _are_floats(floats: tuple[float, ...]) -> bool:
+    """Return False for integers of real sound: those just below zero are NaN or huge floats."""
+    levels = [abs(value) for value in floats if value]
+    if len(set(levels)) < _MIN_DISTINCT:
+        return False
+    if not all(isfinite(level) and level <= _MAX_FLOAT for level in levels):
+        return False
+    return sum(level >= _MIN_FLOAT for level in levels) >= _MIN_PLAUSIBLE * len(levels)
+
+
+def _are_integers(integers: tuple[int, ...], floats: tuple[float, ...], channels: int) -> bool:
+    """Return True if many floats are impossible, many are tiny, and the integers form a curve."""
+    huge = [value for value in floats if not abs(value) < _IMPOSSIBLE_FLOAT]  # NaN too
+    tiny = [value for value in floats if 0 < abs(value) < _MIN_FLOAT]
+    if min(len(huge), len(tiny)) < _MIN_EXTREME * len(floats) or len(set(tiny)) < _MIN_DISTINCT:
+        return False
+    steps = sum(abs(b - a) for a, b in zip(integers, integers[channels:], strict=False))
+    return steps < sum(map(abs, integers))

@@ -1,0 +1,61 @@
+"""ADPCM whose block align or bits are wrong, but whose samples per block tell the right ones."""
+
+import io
+import struct
+
+import pytest
+import soundfile
+
+from shared.errors import BadWav
+from shared.wav import WavInfo, read_wav
+from tests import wavs
+
+BLOCK_ALIGN_AT, BITS_AT, BLOCK_SAMPLES_AT = 12, 14, 18
+
+
+def adpcm(subtype: str, channels: int, **fields: int) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, wavs.sine(30_000, channels), 22050, format="WAV", subtype=subtype)
+    wav = bytearray(file.getvalue())
+    fmt_at = wav.index(b"fmt ") + 8
+    for name, value in fields.items():
+        at = fmt_at + {"align": BLOCK_ALIGN_AT, "bits": BITS_AT, "samples": BLOCK_SAMPLES_AT}[name]
+        wav[at : at + 2] = struct.pack("<H", value)
+    return bytes(wav)
+
+
+def read(wav: bytes) -> WavInfo:
+    return read_wav(io.BytesIO(wav), len(wav))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM"])
+@pytest.mark.parametrize("align", [1, 4, 128, 300, 4096])
+def test_samples_per_block_correct_the_align(subtype: str, channels: int, align: int) -> None:
+    right = read(adpcm(subtype, channels))
+    info = read(adpcm(subtype, channels, align=align))
+    assert info.fmt.block_align == right.fmt.block_align
+    assert info.fmt.payload[BLOCK_ALIGN_AT:] == right.fmt.payload[BLOCK_ALIGN_AT:]
+    (warning,) = info.warnings
+    assert warning.startswith(f"The header says blocks of {align} bytes")
+
+
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM"])
+@pytest.mark.parametrize("samples", [0, 1, 100, 60_000])
+def test_wrong_samples_per_block_change_nothing(subtype: str, samples: int) -> None:
+    right = read(adpcm(subtype, 2))
+    info = read(adpcm(subtype, 2, samples=samples))
+    assert (info.fmt.block_align, info.warnings) == (right.fmt.block_align, ())
+
+
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM"])
+def test_16_bits_are_those_of_the_decoded_samples(subtype: str) -> None:
+    info = read(adpcm(subtype, 1, bits=16))
+    assert (info.fmt.bits_per_sample, info.fmt.payload[BITS_AT]) == (4, 4)
+
+
+@pytest.mark.parametrize("subtype", ["IMA_ADPCM", "MS_ADPCM"])
+@pytest.mark.parametrize("fields", [{"bits": 16, "samples": 0}, {"align": 2, "samples": 3}])
+def test_contradictions_without_an_answer_are_refused(subtype: str, fields: dict[str, int]) -> None:
+    with pytest.raises(BadWav, match="contradicts itself"):
+        read(adpcm(subtype, 1, **fields))
