@@ -44,6 +44,7 @@ from api.http import (
     Shares,
     Stopping,
     Waiting,
+    keep_freed_memory,
 )
 from api.openapi import TAGS, complete_description
 from api.parameters import check_query
@@ -75,6 +76,7 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     asyncio.get_running_loop().set_default_executor(_started_threads())
     to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
+    keep_freed_memory()
     settings = get_settings()
     stopping = Stopping()
     waiting = Waiting(stopping, Shares(settings.max_waiting, settings.max_share_per_address))

@@ -4,6 +4,7 @@ from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
 from api.http.cross_origin import CrossOrigin, refusal_headers
 from api.http.disposition import MAX_FILENAME_CHARS, clean_filename, parse_disposition
+from api.http.large_reads import keep_freed_memory
 from api.http.methods import HeadAndOptions
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
@@ -35,6 +36,7 @@ __all__ = [
     "Waiting",
     "body_chunks",
     "clean_filename",
+    "keep_freed_memory",
     "limited",
     "owner",
     "parse_disposition",

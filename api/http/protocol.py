@@ -1,9 +1,11 @@
-"""uvicorn's HTTP protocol with four fixes. `python -m api` uses it.
+"""uvicorn's HTTP protocol with five changes. `python -m api` uses it.
 
-It limits the size of a request's head, answers malformed requests with a problem instead of plain text, reads a
-request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8), and sends a client that begins with HTTP/2 back to HTTP/1.1.
+It reads larger pieces, limits the size of a request's head, answers malformed requests with a problem instead of plain
+text, reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8), and sends a client that begins with HTTP/2
+back to HTTP/1.1.
 """
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -17,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from api.http.http1_parser import Http1Parser
 from api.http.http2_refusal import PREFACE, Http2Refusal
+from api.http.large_reads import LargeReads
 from api.http.titles import status_title
 from api.schemas import Problem
 
@@ -47,8 +50,14 @@ class Protocol(HttpToolsProtocol):
         self._http1_parser = Http1Parser(self)
         self.parser = cast("HttpRequestParser", self._http1_parser)
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        transport.set_protocol(LargeReads(self))
+
     def data_received(self, data: bytes) -> None:
-        if self._http2 or (data.startswith(PREFACE[:_PREFACE_LINE_BYTES]) and self._is_unused()):
+        # Compared as a slice, because `LargeReads` passes a memoryview.
+        starts_http2 = data[:_PREFACE_LINE_BYTES] == PREFACE[:_PREFACE_LINE_BYTES]
+        if self._http2 or (starts_http2 and self._is_unused()):
             self._refuse_http2(data)
             return
         if self._is_refused:
