@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, get_args
 from uuid import UUID
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -20,6 +21,8 @@ from tests.browser.conftest import launch, wait_until_started
 from tests.browser.staged import every_state, stage
 
 README_PICTURE = ROOT / "docs" / "images" / "page.png"
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 WIDTHS = {360: 780, 1024: 768, 2000: 1100}
 KEEP = """([user, batch]) => {
   localStorage.setItem('wav2mp3.user', JSON.stringify(user));
@@ -99,7 +102,7 @@ SCENES: dict[str, Callable[[Page], None]] = {
 
 @contextmanager
 def open_page(
-    browser: Browser, url: str, width: int, scheme: str, language: str = "en"
+    browser: Browser, url: str, width: int, scheme: Scheme, language: str = "en"
 ) -> Iterator[Page]:
     viewport = {"width": width, "height": WIDTHS[width]}
     options = {
@@ -116,7 +119,7 @@ def open_page(
 
 def take(browser: Browser, url: str, folder: Path) -> None:
     for width in WIDTHS:
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             with open_page(browser, url, width, scheme) as page:
                 page.screenshot(path=folder / f"{width}-{scheme}-empty.png")
             for name, show in SCENES.items():
