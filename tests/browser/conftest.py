@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    CDPSession,
     Page,
     Playwright,
     Request,
@@ -26,6 +27,7 @@ from tests.worker.processes import suspended
 
 QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
+STAGED_USER = {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"}
 # Makes the page ask for its records at once, or at the end of the poll that is under way.
 POLL = "dispatchEvent(new Event('online'))"
 WAV = build(sine(1000))
@@ -179,7 +181,7 @@ def become(page: Page, user: User, url: str = "") -> None:
 
 def become_staged(page: Page) -> None:
     """Open the service's page as a user that the service does not know, for staged records."""
-    _open_as(page, {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"}, "")
+    _open_as(page, STAGED_USER, "")
 
 
 def _open_as(page: Page, user: dict[str, str], url: str) -> None:
@@ -217,10 +219,11 @@ def count_uploads(page: Page) -> list[str]:
     return urls
 
 
-def throttle(page: Page, upload_bytes_per_s: int) -> None:
-    """Slow down the uploads of the page."""
+def throttle(page: Page, upload_bytes_per_s: int) -> CDPSession:
+    """Slow down the uploads of the page, until the session that it returns is detached."""
     session = page.context.new_cdp_session(page)
     limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
     session.send(
         "Network.emulateNetworkConditions", {**limits, "uploadThroughput": upload_bytes_per_s}
     )
+    return session

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
-from uuid import UUID
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.environment import ROOT
 from local.stack import Stack
-from tests.browser.conftest import launch, wait_until_started
+from tests.browser.conftest import STAGED_USER, launch, wait_until_started
 from tests.browser.staged import every_state, stage
 
 README_PICTURE = ROOT / "docs" / "images" / "page.png"
@@ -28,7 +27,6 @@ KEEP = """([user, batch]) => {
   localStorage.setItem('wav2mp3.user', JSON.stringify(user));
   localStorage.setItem('wav2mp3.batch', batch);
 }"""
-USER = {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"}
 
 
 def show_list(page: Page) -> None:
@@ -125,7 +123,7 @@ def take(browser: Browser, url: str, folder: Path) -> None:
             for name, show in SCENES.items():
                 with open_page(browser, url, width, scheme) as page:
                     stage(page, every_state)
-                    page.evaluate(KEEP, [USER, "0"])
+                    page.evaluate(KEEP, [STAGED_USER, "0"])
                     page.reload()
                     show(page)
                     page.screenshot(path=folder / f"{width}-{scheme}-{name}.png")

@@ -18,6 +18,8 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NOT_A_WAV = "This is FLAC, not WAV. Convert it to WAV and upload that."
 MIXED = "The 6 channels were mixed to stereo and scaled so that nothing clips."
 AUDIO_S = 242
+# The smallest `every_state` that has every state, warning and kind of MP3.
+ROWS = 16
 NAMES = (
     "Interview – Studio A",
     "Take 01 – rough mix",

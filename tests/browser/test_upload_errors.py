@@ -29,7 +29,7 @@ def relay(tab: Page, service_url: str) -> Iterator[Relay]:
 def test_an_upload_survives_a_lost_connection(tab: Page, relay: Relay, tmp_path: Path) -> None:
     wav = tmp_path / "long.wav"
     wav.write_bytes(build(sine(60 * 44100)))
-    throttle(tab, 200_000)
+    slow = throttle(tab, 200_000)
     tab.set_input_files("#files", wav)
     row = tab.locator("#records li")
     expect(row.locator(".state")).to_contain_text("kB/s")
@@ -37,7 +37,7 @@ def test_an_upload_survives_a_lost_connection(tab: Page, relay: Relay, tmp_path:
     expect(row).to_have_class("waiting")
     expect(row.locator(".state")).to_contain_text("The connection was lost. Trying again in")
     relay.mend()
-    throttle(tab, -1)
+    slow.detach()
     expect(row).to_have_class("done")
     expect(row).to_have_count(1)
 

@@ -101,7 +101,7 @@ def test_a_second_tab_shows_uploads_under_way(page: Page, service_url: str, wav:
     expect(page.locator("#records .done")).to_be_visible()
     long_wav = wav.with_name("long.wav")
     long_wav.write_bytes(build(sine(120 * 44100)))
-    throttle(page, 200_000)
+    slow = throttle(page, 200_000)
     page.set_input_files("#files", long_wav)
     expect(page.locator("#records .uploading")).to_be_visible()
     other = page.context.new_page()
@@ -109,7 +109,7 @@ def test_a_second_tab_shows_uploads_under_way(page: Page, service_url: str, wav:
     row = other.locator("#records li").first
     expect(row.locator(".name")).to_have_text("long.wav")
     expect(row.locator(".state")).to_have_text("uploading in another window")
-    throttle(page, -1)
+    slow.detach()
     expect(row).to_have_class("done")
     expect(page.locator("#records li")).to_have_count(2)
 
