@@ -80,9 +80,8 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
     tab = profile.new_page()
     stored = {"origin": "*", "storageTypes": "local_storage"}
     profile.new_cdp_session(tab).send("Storage.clearDataForOrigin", stored)
-    errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
     yield tab
+    errors = [str(error) for error in tab.page_errors(filter="all")]
     for each in profile.pages[1:]:
         each.close()
     profile.set_offline(offline=False)

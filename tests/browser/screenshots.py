@@ -115,6 +115,19 @@ def open_page(
         yield page
 
 
+def take_unfinished(browser: Browser, url: str, folder: Path) -> None:
+    """Write pictures of a page whose scripts are slow, or did not arrive."""
+    for name, answer in {"slow": lambda _: None, "lost": lambda route: route.abort()}.items():
+        for scheme in SCHEMES:
+            with browser.new_page(
+                color_scheme=scheme, viewport={"width": 360, "height": 780}
+            ) as page:
+                page.route("**/row.js", answer)
+                page.goto(url, wait_until="commit")
+                page.locator(f"#loading .{name}").wait_for()
+                page.screenshot(path=folder / f"360-{scheme}-{name}.png")
+
+
 def take(browser: Browser, url: str, folder: Path) -> None:
     for width in WIDTHS:
         for scheme in SCHEMES:
@@ -143,6 +156,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with service() as url, sync_playwright() as playwright:
         browser = launch(playwright)
+        take_unfinished(browser, url, folder)
         take(browser, url, folder)
         browser.close()
     README_PICTURE.parent.mkdir(exist_ok=True)
