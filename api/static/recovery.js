@@ -19,7 +19,8 @@ const doesAnswer = () => fetch(location.href, { cache: "no-store" }).then(({ ok 
 async function recover() {
   if (isRecovering || !isStarting()) return;
   isRecovering = true;
-  root.classList.add("broken");
+  document.querySelector("#loading .slow").hidden = true;
+  document.querySelector("#loading .lost").hidden = false;
   const reloads = Number(sessionStorage.getItem(RELOADS));
   let attempt = reloads;
   do {

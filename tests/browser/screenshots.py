@@ -124,8 +124,10 @@ def take_unfinished(browser: Browser, url: str, folder: Path) -> None:
             ) as page:
                 page.route("**/row.js", answer)
                 page.goto(url, wait_until="commit")
+                expect(page.locator("#loading")).to_have_css("position", "fixed")
                 page.locator(f"#loading .{name}").wait_for()
                 page.screenshot(path=folder / f"360-{scheme}-{name}.png")
+                page.unroute_all(behavior="ignoreErrors")
 
 
 def take(browser: Browser, url: str, folder: Path) -> None:
