@@ -8,8 +8,8 @@
     <media_dir>/<user_id>/<record_id>.peaks                     its waveform
 
 Names come from ids alone, never from user input. A part or an MP3 with its final name is complete and fsynced: it is
-written under a temporary name first and renamed (POSIX rename is atomic). A source is complete once its record is
-queued. Errors are OSError.
+written under a temporary name first and renamed (POSIX rename is atomic). The name of an MP3 is durable too. A part
+whose name a crash removed is encoded again. A source is complete once its record is queued. Errors are OSError.
 """
 
 import os
@@ -64,13 +64,23 @@ def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles
 def publishing(path: Path) -> Iterator[BinaryIO]:
     """Yield a file to write. When the block ends without an error, rename it to `path`, durably."""
     make_folder(path.parent)
+    with completing(path) as file:
+        yield file
+    sync_folder(path.parent)
+
+
+@contextmanager
+def completing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write. When the block ends without an error, sync it and rename it to `path`.
+
+    A crash may remove the file or its name, but never leaves an incomplete file of that name.
+    """
     unfinished = path.with_name(f"{path.name}.{uuid4().hex}{UNFINISHED}")
     try:
         with unfinished.open("xb") as file:
             yield file
             sync(file)
         unfinished.replace(path)
-        sync_folder(path.parent)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise

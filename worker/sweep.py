@@ -136,7 +136,11 @@ def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
     """Delete the files that a record no longer needs. The file sweep finds those that cannot be deleted now."""
     with db.transaction() as session:
         status = session.scalar(select(Record.status).where(Record.id == record_id))
-    files = media.record_files(settings.media_dir, user_id, record_id)
+    delete_files(media.record_files(settings.media_dir, user_id, record_id), status)
+
+
+def delete_files(files: media.RecordFiles, status: str | None) -> None:
+    """Delete the files that a record of this status does not need."""
     try:
         if status == RecordStatus.DONE:
             media.delete_work(files)
@@ -145,7 +149,7 @@ def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
         elif status not in PENDING:
             media.delete_all(files)
     except OSError as error:
-        log.warning("files not deleted", record_id=str(record_id), error=str(error))
+        log.warning("files not deleted", record_id=str(files.record_id), error=str(error))
 
 
 def sweep_files(settings: Settings, watches: Watches) -> None:

@@ -6,7 +6,7 @@ the media volume is not an attempt: the job waits until the volume is back.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import BinaryIO
@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from shared import db, media, queue, wav
-from shared.db import JobKind
+from shared.db import JobKind, RecordStatus
 from shared.errors import (
     BadWav,
     EncodeFailed,
@@ -101,7 +101,7 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
         log.exception("attempt failed", **_log_fields(claim))
         with db.transaction() as session:
             _requeue_or_fail(session, claim, error, settings)
-    deliveries.publish_due(claim.record_id)
+    _publish_deliveries(claim)
     sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
     return None
 
@@ -120,7 +120,8 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
 
     with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
         segment = Segment(*_read(source, claim), claim.sample_range)
-        with media.publishing(files.part(claim.job_id, claim.attempt)) as part:
+        files.parts.mkdir(exist_ok=True)
+        with media.completing(files.part(claim.job_id, claim.attempt)) as part:
 
             def check() -> None:
                 lease.check()
@@ -131,7 +132,7 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
             peaks = Peaks(segment.info)
             encoded = write_part(source, segment, part, limits, report, peaks)
             # Before the part gets its name, so that every part has its peaks.
-            with media.publishing(files.part_peaks(claim.job_id, claim.attempt)) as file:
+            with media.completing(files.part_peaks(claim.job_id, claim.attempt)) as file:
                 file.write(peaks.to_bytes())
     return _finish_encode(claim, encoded, settings)
 
@@ -169,15 +170,14 @@ def _assemble(claim: Claim, settings: Settings) -> None:
         with db.transaction() as session:
             return db.jobs.renew(session, claim)
 
-    with db.transaction() as session:
-        segments = db.jobs.encoded_segments(session, claim.record_id)
-    samples = sum(segment.samples for segment in segments)
-    parts = {segment.job_id: files.part(segment.job_id, segment.attempt) for segment in segments}
+    samples = sum(each.samples for each in claim.segments)
+    parts = {each.job_id: files.part(each.job_id, each.attempt) for each in claim.segments}
     with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
         if lost := [job_id for job_id, part in parts.items() if not part.exists()]:
             _repeat_encoding(claim, lost)
             return
         info, target = _read(source, claim)
+        waveforms.write(files, claim.segments, info)
         with media.publishing(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
             joined = [*parts.values()]
@@ -186,7 +186,6 @@ def _assemble(claim: Claim, settings: Settings) -> None:
                 lease.check,
             )
             mp3_bytes = mp3.tell()
-        waveforms.publish(files, segments, info)
     with db.transaction() as session:
         done = db.jobs.finish_assembly(
             session,
@@ -194,17 +193,17 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
-            warnings=[*_audio_warnings(segments, info, target, samples), *notes],
+            warnings=[*_audio_warnings(claim.segments, info, target, samples), *notes],
         )
     if not done:
         raise LeaseLost
     log.info("record done", mp3_bytes=mp3_bytes, **_log_fields(claim))
-    deliveries.publish_due(claim.record_id)
-    sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+    _publish_deliveries(claim)
+    sweep.delete_files(files, RecordStatus.DONE)
 
 
 def _audio_warnings(
-    segments: list[EncodedSegment], info: wav.WavInfo, target: Target, samples: int
+    segments: Sequence[EncodedSegment], info: wav.WavInfo, target: Target, samples: int
 ) -> list[str]:
     return [
         *flaw_warnings((each.flaws for each in segments), info.fmt.sample_rate_hz, samples),
@@ -257,6 +256,11 @@ def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings:
     if db.jobs.requeue(session, claim) and is_last:
         reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
         db.records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+
+
+def _publish_deliveries(claim: Claim) -> None:
+    if claim.has_callback:
+        deliveries.publish_due(claim.record_id)
 
 
 def _delete_part(claim: Claim, settings: Settings) -> None:

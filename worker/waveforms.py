@@ -8,10 +8,13 @@ from shared.wav import WavInfo
 from worker.audio import join_peaks
 
 
-def publish(files: RecordFiles, segments: Iterable[db.jobs.EncodedSegment], info: WavInfo) -> None:
-    """Store the waveform of a record, except if a worker of an older release encoded some of its parts."""
+def write(files: RecordFiles, segments: Iterable[db.jobs.EncodedSegment], info: WavInfo) -> None:
+    """Store the waveform of a record, except if a worker of an older release encoded some of its parts.
+
+    Its name becomes durable with that of the MP3, which is in the same folder.
+    """
     paths = [files.part_peaks(segment.job_id, segment.attempt) for segment in segments]
     if all(path.exists() for path in paths):
         waveform = join_peaks(info, (path.read_bytes() for path in paths))
-        with media.publishing(files.peaks) as file:
+        with media.completing(files.peaks) as file:
             file.write(waveform.to_dat())

@@ -26,7 +26,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.db import records
 from shared.db.models import (
@@ -50,6 +50,17 @@ MAX_DELIVERY_PAUSE_S = 9 * 3600
 
 
 @dataclass(frozen=True, slots=True)
+class EncodedSegment:
+    """A finished encode job. `samples` are the source's, of each channel."""
+
+    job_id: int
+    attempt: int
+    samples: int
+    peak_db: float | None
+    flaws: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A job that a worker holds."""
 
@@ -66,17 +77,9 @@ class Claim:
     options: Options
     target: Target | None
     tags: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedSegment:
-    """A finished encode job. `samples` are the source's, of each channel."""
-
-    job_id: int
-    attempt: int
-    samples: int
-    peak_db: float | None
-    flaws: dict[str, int] | None
+    has_callback: bool
+    segments: Sequence[EncodedSegment]
+    """Those that an assemble job joins, in order."""
 
 
 def create(
@@ -91,10 +94,8 @@ def create(
     is_long: bool = False,
 ) -> list[int]:
     """Create the jobs of a record. Return the ids of the encode jobs that are ready, in order."""
-    encode = [
+    encode: list[dict[str, object]] = [
         {
-            "record_id": record_id,
-            "user_id": user_id,
             "kind": JobKind.ENCODE,
             "index": index,
             "start_sample": sample_range.start_sample,
@@ -105,18 +106,21 @@ def create(
         }
         for index, sample_range in enumerate(sample_ranges)
     ]
-    ids = session.scalars(insert(Job).returning(Job.id, sort_by_parameter_order=True), encode)
-    ready = list(ids)[:in_flight]
-    session.add(
-        Job(
-            record_id=record_id,
-            user_id=user_id,
-            kind=JobKind.ASSEMBLE,
-            queue=assemble_queue,
-            state=JobState.HELD,
-        )
+    assemble: dict[str, object] = {
+        "kind": JobKind.ASSEMBLE,
+        "index": 0,
+        "start_sample": 0,
+        "samples": 0,
+        "queue": assemble_queue,
+        "is_long": False,
+        "state": JobState.HELD,
+    }
+    of_record: dict[str, object] = {"record_id": record_id, "user_id": user_id}
+    ids = session.scalars(
+        insert(Job).returning(Job.id, sort_by_parameter_order=True),
+        [of_record | job for job in (*encode, assemble)],
     )
-    return ready
+    return list(ids)[: min(in_flight, len(encode))]
 
 
 def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> Claim | None:
@@ -176,6 +180,8 @@ def _claim(
         options=from_stored(Options, record.options),
         target=None if record.target is None else from_stored(Target, record.target),
         tags=record.tags,
+        has_callback=record.callback_url is not None,
+        segments=_encoded(session, record.id) if job.kind == JobKind.ASSEMBLE else (),
     )
 
 
@@ -189,6 +195,15 @@ def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool
         Job.state.in_((JobState.RUNNING, JobState.DONE)),
     )
     return ~others.exists()
+
+
+def _encoded(session: Session, record_id: UUID) -> list[EncodedSegment]:
+    rows = session.execute(
+        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
+        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
+        .order_by(Job.index)
+    )
+    return [EncodedSegment(*row) for row in rows]
 
 
 def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:
@@ -252,16 +267,18 @@ def release_next(session: Session, record_id: UUID) -> Job | None:
 
 def release_assembly(session: Session, record_id: UUID) -> Job | None:
     """Make a record's assemble job ready, if all its encode jobs are done."""
-    encoding = select(Job.id).where(
-        Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state.in_(UNFINISHED_JOB)
+    other = aliased(Job)
+    encoding = select(other.id).where(
+        other.record_id == record_id,
+        other.kind == JobKind.ENCODE,
+        other.state.in_(UNFINISHED_JOB),
     )
-    if session.scalars(select(encoding.exists())).one():
-        return None
     return _make_ready(
         session,
         Job.record_id == record_id,
         Job.kind == JobKind.ASSEMBLE,
         Job.state == JobState.HELD,
+        ~encoding.exists(),
     )
 
 
@@ -274,16 +291,6 @@ def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
         # The session may hold the row as it was before.
         .execution_options(synchronize_session=False, populate_existing=True)
     )
-
-
-def encoded_segments(session: Session, record_id: UUID) -> list[EncodedSegment]:
-    """Return the finished encode jobs of a record, in order."""
-    rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
-        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
-        .order_by(Job.index)
-    )
-    return [EncodedSegment(*row) for row in rows]
 
 
 def finish_assembly(

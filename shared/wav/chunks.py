@@ -56,6 +56,16 @@ def is_streaming_size(declared: int) -> bool:
     return any(declared in sizes for sizes in _STREAMING_SIZES)
 
 
+def holds_wav(source: Source, data: ChunkHeader) -> bool:
+    """Return True if the data is a WAV of the same kind, which the walk enters next."""
+    return _has_wav_at(source, data.offset, data.container)
+
+
+def _has_wav_at(source: Source, offset: int, outer: Container) -> bool:
+    inner = container_at(source, offset)
+    return inner is not None and inner.kind == outer.kind
+
+
 def is_printable(chunk_id: bytes) -> bool:
     return all(0x20 <= byte < 0x7F for byte in chunk_id) and chunk_id != b"    "
 
@@ -151,8 +161,7 @@ class ChunkWalk:
         beyond the end of the file, means all bytes to the end or to another WAV. A plain RIFF declares data of 4 GiB
         or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that is left belongs to the data.
         """
-        inner = container_at(self._source, offset)
-        if inner is not None and inner.kind == self._container.kind:
+        if _has_wav_at(self._source, offset, self._container):
             return 0
         if declared > present:
             return self._bytes_to_next_wav(offset, present)

@@ -16,6 +16,8 @@ _W64_WAVE = bytes.fromhex("77617665 f3acd311 8cd100c0 4f8edb8a")
 _SEARCHED_BYTES = 1 << 20
 _HEADER = re.compile(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE(?:fmt |ds64|JUNK|bext|LIST)", re.DOTALL)
 _HEADER_BYTES = 16
+MAGIC_BYTES = 40
+"""The bytes at its start that identify a WAV: those of a W64, which are the most."""
 W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 
 
@@ -75,14 +77,14 @@ def find_container(source: Source) -> Container | None:
     start = id3v2_bytes(source.read(0, 10))
     if container := container_at(source, start):
         return container
-    head = source.read(start, 40)
-    if len(head) < (40 if _W64_RIFF.startswith(head[:16]) else 12):
+    head = source.read(start, MAGIC_BYTES)
+    if len(head) < (MAGIC_BYTES if _W64_RIFF.startswith(head[:16]) else 12):
         return None
     raise NotAWav(describe_file(source.read(0, 512)))
 
 
 def container_at(source: Source, start: int) -> Container | None:
-    head = source.read(start, 40)
+    head = source.read(start, MAGIC_BYTES)
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE":
         return Container(head[:4].decode(), start, start + 12)
     if head[:16] == _W64_RIFF and head[24:] == _W64_WAVE:

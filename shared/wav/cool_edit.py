@@ -14,6 +14,10 @@ from shared.wav.container import Source
 from shared.wav.fmt import FmtChunk
 from shared.wav.sound import first_sound
 
+_GUESSED = (
+    "The header says integers of 24 bits in 4 bytes, but the samples are floats, as Cool Edit writes them. They were "
+    "read as floats."
+)
 _PLAIN_PCM = b"\x01\x00"
 _TYPE_1 = b"\x02\x00\x01\x00"  # cbSize 2 and the type: "16.8 float"
 _MIN_FLOAT, _MAX_FLOAT = 2.0**-40, 2.0**24
@@ -31,6 +35,7 @@ def detect_floats(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
         full_scale = 1 << 15
     elif bits == 24:
         full_scale = _find_full_scale(first_sound(source, data))
+        fmt = fmt.with_warning(_GUESSED) if full_scale else fmt
     return replace(fmt, codec=Codec.FLOAT, full_scale=full_scale) if full_scale else fmt
 
 

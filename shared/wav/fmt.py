@@ -60,6 +60,8 @@ class FmtChunk:
     """The size of an ID3 tag at the start of compressed audio."""
     frame_samples: int = 0
     """MP3 that does not declare its end: the samples of a frame."""
+    stream_frames: int = 0
+    """MP3: the number of frames according to its Xing header, or 0."""
     ambisonic: bool = False
     """True if the channels are B-format (W, X, Y, Z, ...) instead of speakers."""
     full_scale: int = 1

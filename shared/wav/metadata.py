@@ -28,20 +28,23 @@ def collect_metadata(
     # The markers of a WAV that follows the first one count from its own start.
     is_wrapped = _is_wrapped(container, headers)
     containers = (container, data.container) if is_wrapped else (container,)
-    found = [
+    own = [
         header
         for header in headers
-        if header.size
-        and header.id not in _NOT_METADATA
-        and is_printable(header.id)
-        and header.container in containers
+        if header.size and header.id not in _NOT_METADATA and header.container in containers
     ]
+    found = [header for header in own if is_printable(header.id)]
     tags = [Chunk(b"id3 ", 0, container.start), Chunk(b"id3 ", data.offset, tag_bytes)]
     chunks = [
         *(tag for tag in tags if tag.size),
         *(Chunk(header.id, header.offset, header.size) for header in found),
     ]
     warnings = [_WRAPPED] if is_wrapped else []
+    unnamed = [header.size for header in own if header.is_plausible and header not in found]
+    if unnamed:
+        warnings.append(
+            f"{len(unnamed)} chunk(s) with {sum(unnamed)} bytes have an unknown id and were left out."
+        )
     if (excess := len(chunks) - MAX_METADATA_CHUNKS) > 0:
         warnings.append(
             f"{excess} of the WAV's {len(chunks)} metadata chunks were left out: only {MAX_METADATA_CHUNKS} are read."

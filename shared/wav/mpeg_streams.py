@@ -49,9 +49,18 @@ def follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
         return fmt
     at, header = found
     corrected = fmt.with_stream(header.format.channels, header.format.sample_rate_hz)
-    padding = padding_samples(start, at, header)
-    if padding is not None:
-        return replace(corrected, padding_samples=padding)
+    if (fmt.channels, fmt.sample_rate_hz) != (corrected.channels, corrected.sample_rate_hz):
+        corrected = corrected.with_warning(
+            f"The header says {fmt.channels} channel(s) and {fmt.sample_rate_hz} Hz, but the {fmt.codec.label} inside "
+            f"has {corrected.channels} and {corrected.sample_rate_hz} Hz. It was read as such."
+        )
+    if xing := find_xing(start, at, header):
+        has_frames = xing[1][0] & 1
+        return replace(
+            corrected,
+            padding_samples=padding_samples(start, xing, header),
+            stream_frames=int.from_bytes(start[xing.end() : xing.end() + 4]) if has_frames else 0,
+        )
     return corrected if fmt.codec is Codec.MP2 else _cut_delay(corrected, start, at, header)
 
 
@@ -82,17 +91,17 @@ def first_frame(start: bytes) -> tuple[int, MpegHeader] | None:
     return None
 
 
-def padding_samples(start: bytes, at: int, header: MpegHeader) -> tuple[int, int] | None:
-    """Return how many samples a decoder gives before and after the audio, as the frame at `at` declares.
+def find_xing(start: bytes, at: int, header: MpegHeader) -> re.Match[bytes] | None:
+    """Return the Xing header in the frame at `at`, or None."""
+    side_info_at = at + HEADER_BYTES + (CRC_BYTES if header.has_crc else 0)
+    return _XING.match(start, side_info_at + header.format.side_info_bytes)
 
-    Return None if it declares nothing.
+
+def padding_samples(start: bytes, xing: re.Match[bytes], header: MpegHeader) -> tuple[int, int]:
+    """Return how many samples a decoder gives before and after the audio, as the Xing header declares.
 
     The samples before the audio include the frame itself, which decodes to silence.
     """
-    side_info_at = at + HEADER_BYTES + (CRC_BYTES if header.has_crc else 0)
-    xing = _XING.match(start, side_info_at + header.format.side_info_bytes)
-    if xing is None:
-        return None
     flags = xing[1][0]
     lame_at = xing.end() + sum(
         size for bit, size in enumerate(_XING_FIELD_BYTES) if flags >> bit & 1

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from shared.errors import BadWav, NotAWav
 from shared.wav.audio import collect_audio, read_fmt
-from shared.wav.chunks import ChunkHeader, ChunkWalk, is_streaming_size
-from shared.wav.container import Container, Source, find_container
+from shared.wav.chunks import ChunkHeader, ChunkWalk, holds_wav, is_streaming_size
+from shared.wav.container import MAGIC_BYTES, Container, Source, find_container
 from shared.wav.first_samples import inspect_samples
 from shared.wav.fmt import MAX_FMT_BYTES, MIN_FMT_BYTES, FmtChunk
 from shared.wav.info import WavInfo
@@ -71,9 +71,10 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
 def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
     """Check the first `size_bytes` of a file that is still arriving.
 
-    Return the format once a `data` chunk and a valid `fmt ` have arrived: nothing else can be checked before the end.
-    Return None if more bytes are needed. Raises `NotAWav` or `BadWav` as soon as either is certain. Every call walks
-    from the start, so call it at growing sizes (64 KiB, 128 KiB, 256 KiB ...), not for every buffer.
+    Return the format once samples and a valid `fmt ` have arrived: nothing else can be checked before the end. The
+    format of a WAV inside the data counts. Return None if more bytes are needed. Raises `NotAWav` or `BadWav` as soon
+    as either is certain. Every call walks from the start, so call it at growing sizes (64 KiB, 128 KiB, 256 KiB ...),
+    not for every buffer.
     """
     source = Source(file, size_bytes)
     container = find_container(source)
@@ -83,7 +84,14 @@ def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
     for walked, header in enumerate(ChunkWalk(source, container)):
         if walked == MAX_CHUNKS:
             raise BadWav(_NO_DATA)
-        has_data |= header.id == b"data"
+        if header.id == b"data":
+            needed = header.declared if 0 < header.declared < MAGIC_BYTES else MAGIC_BYTES
+            if size_bytes - header.offset < needed:
+                return None
+            if holds_wav(source, header):
+                fmt = None
+            else:
+                has_data = True
         has_arrived = header.size >= min(header.declared, MAX_FMT_BYTES)
         if header.id == b"fmt " and fmt is None and has_arrived:
             fmt = read_fmt(source, header)

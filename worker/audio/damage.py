@@ -17,6 +17,8 @@ _INFINITE = 1e30
 """Even the highest gain leaves a lower sample finite in 32 bits."""
 _MAX_STEP_INDEX = 88
 _MAX_PREDICTOR = 6
+_G723_FRAME_BYTES = (24, 20, 4, 1)
+_G723_FRAME_SAMPLES = 240
 
 
 def limit_floats(
@@ -57,3 +59,20 @@ def silence_damaged_blocks(chunk: bytes, fmt: FmtChunk, flaws: Flaws) -> bytes:
     flaws.silenced_samples += int(damaged.sum()) * (fmt.block_samples or 0)
     repaired = np.where(damaged[:, None], 0, blocks).astype(np.uint8)
     return repaired.tobytes() + chunk[count * fmt.block_align :]
+
+
+class CutFrameCheck:
+    """Counts a last frame of G.723.1 that is cut off: its decoder drops it. The first bits of a frame tell its size."""
+
+    def __init__(self, flaws: Flaws) -> None:
+        self._flaws = flaws
+        self._at = 0
+        """The offset of the next frame in the next chunk."""
+
+    def read(self, chunk: bytes) -> None:
+        while self._at < len(chunk):
+            self._at += _G723_FRAME_BYTES[chunk[self._at] & 3]
+        self._at -= len(chunk)
+
+    def finish(self) -> None:
+        self._flaws.damaged_samples += _G723_FRAME_SAMPLES if self._at else 0

@@ -8,16 +8,17 @@ from shared.wav import WavInfo
 
 _MIN_CONTRADICTION_S = 0.1
 """Encoders and decoders differ by less, because of their delays and paddings."""
-_DECODER_ERROR = re.compile(
-    r"\[dec:[^\]]*\] \[error\] .*(?:\n +Last message repeated ([0-9]+) times)?"
-)
+_REPEATED = r"(?:\n +Last message repeated ([0-9]+) times)?"
+_DECODER_ERROR = re.compile(r"\[dec:[^\]]*\] \[error\] .*" + _REPEATED)
+_CRC_ERROR = re.compile(r"\[error\] .*CRC.*" + _REPEATED)
 # ffmpeg's line about its input, then that about its output: the rate, and the layout without "(side)" or "(back)".
 _FORMAT = re.compile(r"Stream #0:0.*: Audio: .*?, ([0-9]+ Hz, [^,(]+)")
+_CHANGED = "because audio parameters changed"
 _ANY_ERROR = re.compile(r"\[error\]")
 
 _CONTRADICTION = (
-    "The compressed audio has another sample rate or other channels than the WAV's header says. "
-    "It was converted to those of the header."
+    "The compressed audio has another sample rate or other channels than the WAV's header says, or changes them in "
+    "between. All of it was converted to one format."
 )
 
 
@@ -33,9 +34,15 @@ class Flaws:
     missing_samples: int = 0
     """Samples that the decoder lost, as far as anything tells their number."""
     contradicting_formats: int = 0
-    """1 if the compressed audio has another rate or other channels than the header says."""
+    """1 if the compressed audio has another rate or other channels than the header says, or changes them."""
     fact_samples: int = 0
     """The length in a `fact` chunk that contradicts the audio."""
+    damaged_samples: int = 0
+    """Samples of damaged frames of MPEG, whose sound the decoder guesses, and of those that are cut off."""
+    stray_bytes: int = 0
+    """Bytes of MPEG audio that belong to no frame."""
+    absent_samples: int = 0
+    """Samples of the frames that an MP3 should have according to its Xing header."""
 
     def add(self, other: Mapping[str, int]) -> None:
         for field in fields(self):
@@ -46,12 +53,14 @@ class Flaws:
 
         A decoder that can go on after an error reports no lost packet.
         """
-        lost = _DECODER_ERROR.findall(messages)
-        self.decoder_errors = sum(1 + int(repeated or 0) for repeated in lost) or len(
-            _ANY_ERROR.findall(messages)
+        lost, crc = (
+            sum(1 + int(repeated or 0) for repeated in kind.findall(messages))
+            for kind in (_DECODER_ERROR, _CRC_ERROR)
         )
+        self.decoder_errors = max(lost, crc) or len(_ANY_ERROR.findall(messages))
         formats = _FORMAT.findall(messages)
-        self.contradicting_formats = int(len(formats) == 2 and formats[0] != formats[1])
+        differs = len(formats) == 2 and formats[0] != formats[1]
+        self.contradicting_formats |= differs or _CHANGED in messages
 
     def compare_length(self, info: WavInfo, samples: int) -> None:
         """Compare the decoded length with the length that the blocks or the `fact` chunk give."""
@@ -93,12 +102,25 @@ def flaw_warnings(
             "Blocks of the compressed audio are damaged: {} were converted as silence.",
         ),
         (
+            total.damaged_samples,
+            "Frames of the compressed audio are damaged or cut off: {} were left out, or are a guess of the decoder.",
+        ),
+        (
+            total.absent_samples,
+            "The MP3 inside the WAV has fewer frames than its Xing header says: {} are missing.",
+        ),
+        (
             total.fact_samples,
             f"The fact chunk says {{}}, but the audio has {length(samples)}. All of it was converted.",
         ),
     )
     contradiction = [_CONTRADICTION] * bool(total.contradicting_formats)
     warnings = contradiction + [text.format(length(count)) for count, text in sentences if count]
+    if total.stray_bytes:
+        warnings.append(
+            f"At least {total.stray_bytes} bytes of the compressed audio are no frames, such as a tag after the audio "
+            "or a damaged place. They were left out."
+        )
     if total.decoder_errors:
         missing = f": about {length(total.missing_samples)} are missing" * bool(
             total.missing_samples

@@ -12,15 +12,27 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from shared.segmentation import SampleRange
-from shared.wav import Codec, WavInfo
-from worker.audio.damage import limit_floats, silence_damaged_blocks
+from shared.wav import Codec, FmtChunk, WavInfo
+from worker.audio.damage import CutFrameCheck, limit_floats, silence_damaged_blocks
 from worker.audio.flaws import Flaws
+from worker.audio.mpeg_check import FrameCheck
 
 CHUNK_BYTES = 256 * 1024
 _UNKNOWN_SIZE = b"\xff\xff\xff\xff"
 _FLOAT_DECODERS = {
     *(Codec.MP2, Codec.MP3, Codec.AAC, Codec.AC3, Codec.EAC3, Codec.DTS),
     *(Codec.WMA_1, Codec.WMA_2, Codec.WMA_PRO, Codec.XMA_2),
+}
+# The masks of ffmpeg's layouts, by the number of channels: decoders use any of them.
+_MASKS = {
+    1: (0x4,),
+    2: (0x3,),
+    3: (0x7, 0x103, 0xB),
+    4: (0x107, 0x33, 0x603, 0xF),
+    5: (0x37, 0x607, 0x10F),
+    6: (0x3F, 0x60F, 0x707, 0x6C3, 0x137, 0x500F),
+    7: (0x70F, 0x13F, 0x6CB, 0x637, 0x6C7),
+    8: (0x63F, 0xFF, 0x6CF, 0x560F, 0x503F, 0x737, 0x2D033),
 }
 _SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
 
@@ -74,9 +86,19 @@ def decoding_arguments(info: WavInfo) -> list[str]:
     """
     pcm_format, decoder = decoded_format(info), str(info.fmt.codec)
     only = ["-codec_whitelist", decoder, "-c:a", decoder]
-    rate, channels = str(pcm_format.sample_rate_hz), str(pcm_format.channels)
-    source = ["-max_error_rate", "1", "-f", "wav", *only, "-i", "pipe:0", "-map", "0:a:0"]
-    return [*source, "-ar", rate, "-ac", channels, "-f", pcm_format.name]
+    source = ["-max_error_rate", "1", "-err_detect", "crccheck", "-f", "wav", *only, "-i", "pipe:0"]
+    rate = ["-ar", str(pcm_format.sample_rate_hz)]
+    return [*source, "-map", "0:a:0", *rate, *_keep_channels(info.fmt), "-f", pcm_format.name]
+
+
+def _keep_channels(fmt: FmtChunk) -> list[str]:
+    """Return the arguments that leave the channels as they are, if their number is right.
+
+    `-ac` would mix them to ffmpeg's default layout for that number, such as 3.0 to 2.1.
+    """
+    own = {fmt.channel_mask} if fmt.channel_mask.bit_count() == fmt.channels else set()
+    layouts = "|".join(f"0x{mask:x}" for mask in sorted({*_MASKS[fmt.channels], *own}))
+    return ["-af", f"aformat=channel_layouts={layouts}"]
 
 
 def without_padding(decoded: Iterable[bytes], info: WavInfo, flaws: Flaws) -> Iterator[bytes]:
@@ -91,7 +113,9 @@ def without_padding(decoded: Iterable[bytes], info: WavInfo, flaws: Flaws) -> It
         ready = max(0, len(held) // block_align - info.max_padding_samples) * block_align
         yield _limit_decoded(held[:ready], pcm_format, flaws)
         held, given = held[ready:], given + ready
-    samples = info.audio_samples((given + len(held)) // block_align)
+    samples = (given + len(held)) // block_align
+    if not flaws.absent_samples:  # otherwise the padding is not there
+        samples = info.audio_samples(samples)
     yield _limit_decoded(held[: max(0, samples * block_align - given)], pcm_format, flaws)
 
 
@@ -178,5 +202,19 @@ def compressed_file(file: BinaryIO, info: WavInfo, flaws: Flaws) -> Generator[by
     yield b"data" + _UNKNOWN_SIZE
     block_align = info.fmt.block_align or 1
     step = max(1, CHUNK_BYTES // block_align) * block_align
+    check = _find_check(info.fmt, flaws)
     for chunk in _read_data(file, info, 0, info.data_bytes, step):
         yield silence_damaged_blocks(chunk, info.fmt, flaws)
+        if check:
+            check.read(chunk)
+    if check:
+        check.finish()
+
+
+def _find_check(fmt: FmtChunk, flaws: Flaws) -> FrameCheck | CutFrameCheck | None:
+    match fmt.codec:
+        case Codec.MP2 | Codec.MP3:
+            return FrameCheck(flaws, fmt.stream_frames)
+        case Codec.G723_1:
+            return CutFrameCheck(flaws)
+    return None

@@ -39,6 +39,8 @@ class _Labels:
     """In samples."""
     repeated: set[int] = field(default_factory=set)
     other_kinds: set[str] = field(default_factory=set)
+    excess: set[int] = field(default_factory=set)
+    """The cue points whose labels are beyond the limit."""
 
     def titles(self, cue_id: int) -> list[str]:
         """Return the texts of a cue point, best first."""
@@ -71,10 +73,22 @@ def chapters(
         times = _ms(start, sample_rate_hz), _ms(end, sample_rate_hz)
         frames.append(_chapter(number, titles or [f"Marker {number + 1}"], *times))
     warnings = [
+        *_missing(cues, order),
         *_left_out(cues, points, len(named), samples),
         *(_lost_labels(labels, {cue_id for cue_id, _ in points}, overlaps) if cues else ()),
     ]
     return ([*frames, _table_of_contents(len(frames))] if frames else []), warnings
+
+
+def _present(cue: bytes) -> int:
+    return max(0, len(cue) - 4) // 24
+
+
+def _missing(cues: Sequence[bytes], order: str) -> Iterator[str]:
+    for cue in cues:
+        declared = int.from_bytes(cue[:4], "little" if order == "<" else "big")
+        if declared > _present(cue):
+            yield f"The cue chunk says that it has {declared} cue point(s), but {_present(cue)} are in it."
 
 
 def _left_out(
@@ -82,7 +96,7 @@ def _left_out(
 ) -> list[str]:
     late = sum(position >= samples for _, position in points)
     reasons = {
-        "their table has too many": sum((len(cue) - 4) // 24 for cue in cues if cue) - len(points),
+        "their table has too many": sum(map(_present, cues)) - len(points),
         "they are after the end of the audio": late,
         "they share the position of another": len(points) - late - places,
         f"an MP3 holds {MAX_CHAPTERS} chapters": places - MAX_CHAPTERS,
@@ -108,11 +122,13 @@ def _read_labels(adtl: Sequence[bytes], order: str, file_text: FileText) -> _Lab
     for payload in adtl:
         for kind, data in items(payload, order):
             head_bytes = _LTXT_HEAD_BYTES if kind == b"ltxt" else 4
-            if kind not in _LABELS:
+            if kind not in _LABELS or len(data) < head_bytes:
                 labels.other_kinds.add(kind.decode())
-            if kind not in _LABELS or len(data) < head_bytes or len(labels.texts) > _MAX_LABELS:
                 continue
             cue_id = struct.unpack_from(order + "I", data)[0]
+            if len(labels.texts) > _MAX_LABELS:
+                labels.excess.add(cue_id)
+                continue
             text = file_text.field(data[head_bytes:])
             if labels.texts.setdefault(cue_id, {}).setdefault(kind, text) != text:
                 labels.repeated.add(cue_id)
@@ -127,6 +143,8 @@ def _lost_labels(labels: _Labels, cue_ids: set[int], overlaps: int) -> Iterator[
         yield f"The labels of {len(lost)} marker(s) were left out, because these have no cue point."
     if labels.repeated:
         yield f"{len(labels.repeated)} marker(s) have several labels: the first of each was kept."
+    if labels.excess:
+        yield f"The labels of {len(labels.excess)} marker(s) were left out: only {_MAX_LABELS} are read."
     if labels.other_kinds:
         yield f"These items of the adtl list were left out: {', '.join(sorted(labels.other_kinds)[:20])}."
     if overlaps:

@@ -9,6 +9,8 @@ script. Raises nothing. Time and memory are linear in the text.
 import codecs
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
+from contextlib import suppress
 
 import chardet
 
@@ -25,6 +27,13 @@ _CANDIDATES = (
 )
 _ACCENTED_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+_CONTROLS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+# The sentences about losses, with the number of texts.
+_CUT = f"{{}} text(s) were cut to the first {MAX_TEXT_BYTES} bytes."
+_AFTER_NUL = "{} text(s) go on after a NUL character, which ends a text. The rest was left out."
+_CONTROLS_LOST = "{} text(s) have control characters, which were left out."
+_NOT_VALID = "{{}} text(s) are not valid in {}. They may be wrong."
 
 
 class FileText:
@@ -37,38 +46,67 @@ class FileText:
         self._evidence = bytearray()
         self._latin1_evidence = bytearray()
         self._doubtful = ""
-        self._cut_fields: set[bytes] = set()
-        self._invalid_fields: set[bytes] = set()
+        self._losses: Counter[str] = Counter()
 
     def field(self, raw: bytes) -> str:
-        """Decode a NUL-terminated field. Bytes after the NUL are leftovers in the writer's buffer."""
+        """Decode a NUL-terminated field. Bytes after the NUL may be leftovers in the writer's buffer."""
         if len(raw.rstrip(b"\0")) > MAX_TEXT_BYTES:
-            self._cut_fields.add(raw[:64])
+            self._losses[_CUT] += 1
         raw = raw[:MAX_TEXT_BYTES]
         if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)):
-            return self._check(decode_utf16(raw).partition("\0")[0], raw)
+            return self.clean(self.until_nul(self.decode_utf16(raw)))
         if codec := find_utf16_order(raw):
             text = raw[: len(raw) // 2 * 2].decode(codec, "replace")
-            return self._check(text.partition("\0")[0], raw)
-        return clean(self._decode(raw.partition(b"\0")[0], self._evidence))
+            return self.clean(self.until_nul(self._check(text, raw)))
+        start, _, rest = raw.partition(b"\0")
+        self._losses[_AFTER_NUL] += bool(rest.strip(b"\0 "))
+        return self.clean(self._decode(start, self._evidence))
+
+    def until_nul(self, text: str) -> str:
+        """Return the text before the first NUL."""
+        text, _, rest = text.partition("\0")
+        self._losses[_AFTER_NUL] += bool(rest.strip("\0 "))
+        return text
+
+    def clean(self, text: str) -> str:
+        self._losses[_CONTROLS_LOST] += bool(_CONTROLS.search(text))
+        return clean(text)
+
+    def decode_utf16(self, raw: bytes) -> str:
+        """Decode text that is declared as UTF-16, with any NULs."""
+        return self._check(decode_utf16(raw), raw)
 
     def _check(self, text: str, raw: bytes) -> str:
-        if _INVALID in text:
-            self._invalid_fields.add(raw[:64])
-        return clean(text)
+        has_odd_byte = len(raw) % 2 == 1 and raw[-1] != 0
+        self._losses[_NOT_VALID.format("UTF-16")] += has_odd_byte or _INVALID in text
+        return text
+
+    def decode_utf8(self, raw: bytes) -> str:
+        """Decode text that is declared as UTF-8, with any NULs."""
+        self._losses[_NOT_VALID.format("UTF-8")] += not _fits(raw, "utf-8")
+        return decode(raw)
 
     def decode_latin1(self, raw: bytes) -> str:
         """Decode text that ID3 declares as Latin-1, with any NULs."""
         return self._decode(raw, self._latin1_evidence)
 
+    def decode_xml(self, raw: bytes, declared: str) -> str:
+        """Decode UTF-8, or else the charset that the XML declares."""
+        with suppress(UnicodeDecodeError):
+            return codecs.utf_8_decode(raw, "strict", False)[0]  # the limit may cut a character
+        if _exists(declared) and _fits(raw, declared):
+            return raw.decode(declared)
+        return self._decode(raw, self._evidence)
+
     def _decode(self, raw: bytes, evidence: bytearray) -> str:
-        if self._requested:
-            try:
-                return raw.decode(self._requested)
-            except UnicodeError:  # a field of another program
-                if not _is_utf8(raw):
-                    self._invalid_fields.add(raw[:64])
-        if not _is_utf8(raw) and len(evidence) < _MAX_EVIDENCE_BYTES:
+        if self._requested and _fits(raw, self._requested):
+            return raw.decode(self._requested)
+        if _fits(raw, "utf-8"):
+            return decode(raw)
+        named = self._requested or self._declared
+        if named and not _fits(raw, self._declared):  # a field of another program
+            self._losses[_NOT_VALID.format(named)] += 1
+        if len(evidence) < _MAX_EVIDENCE_BYTES:
             evidence += raw + b"\n"
         return decode(raw, *filter(None, (self._declared, self._guessed)))
 
@@ -84,6 +122,8 @@ class FileText:
                 self._guessed = guessed
             elif guessed != "cp1252":
                 self._doubtful = guessed
+        if self._guessed:
+            self._losses.clear()  # the second reading counts them again
         return bool(self._guessed)
 
     def warnings(self) -> list[str]:
@@ -99,15 +139,7 @@ class FileText:
                 "The ID3 tag in the WAV declares its text as Latin-1, and it was read as such. It may be "
                 f"{self._doubtful}: if it is wrong, upload the file again with tag_charset."
             )
-        if self._invalid_fields:
-            charset = self._requested or "UTF-16"
-            warnings.append(
-                f"{len(self._invalid_fields)} text(s) are not valid in {charset}. They may be wrong."
-            )
-        if self._cut_fields:
-            warnings.append(
-                f"{len(self._cut_fields)} text(s) were cut to the first {MAX_TEXT_BYTES} bytes."
-            )
+        warnings += [sentence.format(count) for sentence, count in self._losses.items() if count]
         return warnings
 
 
@@ -133,9 +165,8 @@ def _exists(charset: str) -> bool:
         return False
 
 
-def _is_utf8(raw: bytes) -> bool:
+def _fits(raw: bytes, charset: str) -> bool:
     try:
-        raw.decode()
-    except UnicodeDecodeError:
+        return bool(charset) and raw.decode(charset) is not None
+    except UnicodeError:
         return False
-    return True

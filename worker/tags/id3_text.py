@@ -3,17 +3,18 @@
 In: the data of a frame. Out: clean text. Raises nothing. Source: ID3v2.4.0 structure, section 4.
 """
 
+import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass, field
 
 from mutagen.id3 import Encoding as Charset
 
 from worker.tags.charset import FileText
-from worker.tags.text import MAX_TEXT_BYTES, clean, decode_utf16
-from worker.tags.text import decode as decode_utf8
+from worker.tags.text import MAX_TEXT_BYTES
 
 MAX_TEXT_VALUES = 100
 _UTF16 = (Charset.UTF16, Charset.UTF16BE)
+_CONTROLS = re.compile("[\x00-\x1f\x7f]")
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Reading:
     repeated: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
     dates: list[str] = field(default_factory=list)
+    genres: list[str] = field(default_factory=list)
+    """The numbers that stand for no genre."""
 
 
 def split_charset(data: bytes) -> tuple[int, bytes]:
@@ -52,25 +55,32 @@ def _utf16_end(data: bytes) -> int:
 
 
 def values(name: str, charset: int, data: bytes, reading: Reading) -> list[str]:
-    values = _decode(data, charset, reading).split("\0", MAX_TEXT_VALUES)
-    if len(data) > MAX_TEXT_BYTES or any(values[MAX_TEXT_VALUES:]):
+    """Return the values of a text. Empty ones stay, because those of people come in pairs."""
+    found = _decode(name, data, charset, reading).split("\0", MAX_TEXT_VALUES)
+    if any(found[MAX_TEXT_VALUES:]):
         reading.cut.append(name)
-    return [value for value in map(clean, values[:MAX_TEXT_VALUES]) if value]
+    return [*map(reading.texts.clean, found[:MAX_TEXT_VALUES])]
 
 
-def decode_text(data: bytes, charset: int, reading: Reading) -> str:
-    return clean(_decode(data, charset, reading))
+def decode_text(name: str, data: bytes, charset: int, reading: Reading) -> str:
+    return reading.texts.clean(_decode(name, data, charset, reading))
 
 
-def _decode(data: bytes, charset: int, reading: Reading) -> str:
+def _decode(name: str, data: bytes, charset: int, reading: Reading) -> str:
+    if len(data) > MAX_TEXT_BYTES:
+        reading.cut.append(name)
+        data = data[:MAX_TEXT_BYTES]
     if charset == Charset.UTF16BE and not data.startswith(BOM_UTF16_LE):
         data = BOM_UTF16_BE + data
     if charset in _UTF16:
-        return decode_utf16(data)
-    decode = reading.texts.decode_latin1 if charset == Charset.LATIN1 else decode_utf8
-    return decode(data[:MAX_TEXT_BYTES])
+        return reading.texts.decode_utf16(data)
+    decode = reading.texts.decode_latin1 if charset == Charset.LATIN1 else reading.texts.decode_utf8
+    return decode(data)
 
 
-def decode_latin1(data: bytes) -> str:
-    """Decode an id, a MIME type or a URL: Latin-1 in every version of ID3."""
-    return clean(data[:MAX_TEXT_BYTES].decode("latin-1").partition("\0")[0])
+def decode_latin1(name: str, data: bytes, reading: Reading) -> str:
+    """Decode an id, a MIME type or a URL: Latin-1 in every version of ID3. Bytes of UTF-8 stay as they are."""
+    if len(data) > MAX_TEXT_BYTES:
+        reading.cut.append(name)
+    text = reading.texts.until_nul(data[:MAX_TEXT_BYTES].decode("latin-1"))
+    return _CONTROLS.sub("", text).strip(" ")

@@ -1,18 +1,17 @@
 """Sentences for the user about metadata that the tag of the MP3 does not hold."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from mutagen.id3 import ID3
 
 from shared.wav import Chunk
-from worker.tags.riff import count_unread, decode_xml
+from worker.tags.ixml import unread_fields
+from worker.tags.riff import count_unread, is_timestamp, timestamp
 from worker.tags.text import MAX_TEXT_BYTES
 
-# Facts about the WAV's samples or its editor's windows, which are wrong or useless in an MP3.
-_TECHNICAL = {b"PEAK", b"LEVL", b"MINF", b"ELM1", b"REGN", b"UMID", b"DGDA", b"CSET", b"SLNT"}
-_SLATE = {"PROJECT", "SCENE", "TAKE", "TAPE", "NOTE"}
-_IXML_ELEMENT = re.compile(r"<([A-Za-z_][\w:.-]*)(?:\s[^<>]*)?>\s*(?:<!\[CDATA\[\s*[^\]\s]|[^<\s])")
+# Peaks and overviews of the WAV's samples, which the MP3 does not have.
+_TECHNICAL = {b"PEAK", b"LEVL"}
+_DATE_TEXTS = {"TXXX:date", "TXXX:origination_date"}
 _MAX_NAMES = 20
 
 
@@ -68,14 +67,20 @@ def describe_texts(tag: ID3, lost: Sequence[tuple[str, str]], *, beyond_limit: i
     return warnings
 
 
-def describe_ixml(payloads: Sequence[bytes]) -> list[str]:
-    """Describe the elements with a text that are no field of the slate."""
-    names = [
-        name
-        for payload in payloads
-        for name in _IXML_ELEMENT.findall(decode_xml(payload))
-        if name not in _SLATE
+def describe_date(kind: str, text: str) -> list[str]:
+    """Describe a date that cannot be the MP3's date as it is. One of zeros is not set."""
+    if kind not in _DATE_TEXTS or is_timestamp(text) or not text.strip("0-_:/. "):
+        return []
+    date = timestamp(text)
+    fate = f"only {date!r} of it is the MP3's date" if date else "it is not the MP3's date"
+    return [
+        f"The date {text!r} is not written like 2026-11-28, so {fate}. The text itself is kept as {kind}."
     ]
+
+
+def describe_ixml(payloads: Sequence[bytes], decoded: Sequence[str]) -> list[str]:
+    """Describe the elements with a text that are no field of the slate, or that are none that can be read."""
+    names = [name for xml in decoded for name in unread_fields(xml)]
     if any(len(payload) > MAX_TEXT_BYTES for payload in payloads):
         names.append(f"everything after {MAX_TEXT_BYTES} bytes")
     return [f"These fields of the iXML were left out: {_join(names)}."] if names else []

@@ -4,7 +4,9 @@ In: a tag of ID3v2.4. Out: the same tag as ID3v2.3, and sentences for the user a
 Raises nothing. Source: ID3v2.3.0 frames (4.2.1: TDAT, TIME, TORY and TYER).
 """
 
-from mutagen.id3 import ID3, TIME
+from typing import Any
+
+from mutagen.id3 import ID3, TIME, ID3Tags, TextFrame, TimeStampTextFrame
 from mutagen.id3 import Encoding as Charset
 
 from worker.tags.left_out import describe_frames
@@ -14,13 +16,14 @@ _RENAMED = {"TDRC", "TDOR", "TIPL", "TMCL"}
 
 def convert_to_v23(tag: ID3) -> list[str]:
     """Convert a tag to ID3v2.3. Return sentences for the user about losses."""
-    before = {key.partition(":")[0] for key in tag}
+    before = _names(tag)
+    joined = [frame.FrameID for frame in tag.values() if _is_joined(frame)]
     dates = {
         name: [str(each) for each in tag[name].text] for name in ("TDRC", "TDOR") if name in tag
     }
     tag.update_to_v23()
     _add_time(tag, dates.get("TDRC", []))
-    after = {key.partition(":")[0] for key in tag}
+    after = _names(tag)
     tag.unknown_frames = [
         frame[:4] + (len(frame) - 10).to_bytes(4) + frame[8:] for frame in tag.unknown_frames
     ]
@@ -29,8 +32,20 @@ def convert_to_v23(tag: ID3) -> list[str]:
         *describe_frames(
             sorted(before - after - _RENAMED), "left out, because only ID3v2.4 has them"
         ),
+        *describe_frames(joined, "given one text, with a slash between the values"),
         *_describe_dates(tag, dates),
     ]
+
+
+def _is_joined(frame: Any) -> bool:
+    is_text = isinstance(frame, TextFrame) and not isinstance(frame, TimeStampTextFrame)
+    return is_text and len(frame.text) > 1
+
+
+def _names(tag: ID3Tags) -> set[str]:
+    """Return the names of the frames, and of those in chapters."""
+    inner = (_names(frame.sub_frames) for frame in tag.getall("CHAP") + tag.getall("CTOC"))
+    return {frame.FrameID for frame in tag.values()}.union(*inner)
 
 
 def _add_time(tag: ID3, dates: list[str]) -> None:

@@ -1,19 +1,16 @@
 """Reads RIFF's own metadata as (kind, text) pairs. A kind is the ID3v2.4 frame for such a text: TIT2, TXXX:keywords.
 
-In: the payload of a LIST/INFO, `bext`, `cart` or `iXML` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs,
+In: the payload of a LIST/INFO, `bext` or `cart` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs,
 in the order of the chunk; the text may be empty. Raises nothing, even for broken input. Time is linear.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 v2
-(bext), AES46-2002 (cart), iXML 3.01. The TXXX names of bext fields are those that ffmpeg uses.
+(bext), AES46-2002 (cart). The TXXX names of bext fields are those that ffmpeg uses.
 """
 
-import html
 import re
 import struct
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 
 from worker.tags.charset import FileText
-from worker.tags.text import MAX_TEXT_BYTES, clean, decode, decode_utf16, find_utf16_order
 
 Pair = tuple[str, str]
 
@@ -68,15 +65,6 @@ _CART_KINDS = (
 _CART_LEVEL_AT = 680
 _CART_TIMERS, _CART_URL = slice(684, 748), slice(1024, 2048)
 _CART_HEAD_BYTES = 2048
-_IXML = re.compile(
-    r"<(PROJECT|SCENE|TAKE|TAPE|NOTE)>\s*(?:<!\[CDATA\[([^\]]*)\]\]>\s*|([^<]*))</\1>"
-)
-# Only code pages: some of Python's other codecs raise other errors or take quadratic time.
-_XML_CHARSET = re.compile(
-    rb"\s*<\?xml[^>]{0,99}? encoding=[\"']"
-    rb"((?:windows|cp|iso|koi8|shift|euc|gb|big5|mac)[A-Za-z0-9_.-]{1,20})[\"']",
-    re.IGNORECASE,
-)
 _ITEM_ID = re.compile(rb"[A-Za-z][A-Za-z0-9]{2}[A-Za-z0-9 ]")
 _DATE = re.compile(
     r"(?!0000)([0-9]{4})(?:[-_:/. ]?(0[1-9]|1[0-2])(?:[-_:/. ]?(0[1-9]|[12][0-9]|3[01])"
@@ -185,21 +173,6 @@ def cart_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
             yield f"TXXX:timer_{texts.field(usage)}", str(sample)
     yield "TXXX:url", texts.field(head[_CART_URL])
     yield "TXXX:tag_text", texts.field(payload[_CART_HEAD_BYTES:])
-
-
-def ixml_pairs(payload: bytes) -> Iterator[Pair]:
-    """Yield the fields of the slate. Searches the text instead of parsing XML, so that no entity can expand."""
-    for name, raw, escaped in _IXML.findall(decode_xml(payload)):
-        yield f"TXXX:{name.lower()}", clean(raw or html.unescape(escaped))
-
-
-def decode_xml(payload: bytes) -> str:
-    """Decode UTF-8, UTF-16 or the charset that the XML declares, up to the limit of a text."""
-    raw = payload[:MAX_TEXT_BYTES]
-    if raw.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) or find_utf16_order(raw):
-        return decode_utf16(raw)
-    declared = _XML_CHARSET.match(raw)
-    return decode(raw, declared[1].decode()) if declared else decode(raw)
 
 
 def is_timestamp(text: str) -> bool:

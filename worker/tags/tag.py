@@ -10,7 +10,6 @@ one source the first value counts. Raises OSError if the file cannot be read, an
 linear. Memory is about four times the metadata, always below 100 MB.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +17,15 @@ from io import BytesIO
 from itertools import chain, islice
 from typing import BinaryIO
 
-from mutagen.id3 import COMM, ID3, TCON, TXXX, Frame, Frames
+from mutagen.id3 import COMM, ID3, TXXX, Frame, Frames
 from mutagen.id3 import Encoding as Charset
 
 from shared.wav import Chunk
 from worker.tags import id3, left_out
 from worker.tags.chapters import chapters
 from worker.tags.charset import FileText
+from worker.tags.genres import drop_unknown_genres
+from worker.tags.ixml import decode_xml, slate_pairs
 from worker.tags.old_version import convert_to_v23
 from worker.tags.riff import (
     COMMENT,
@@ -33,7 +34,6 @@ from worker.tags.riff import (
     cart_pairs,
     info_pairs,
     is_timestamp,
-    ixml_pairs,
     timestamp,
 )
 from worker.tags.text import clean, code_page_name
@@ -51,7 +51,6 @@ _OVERRIDES = {
     "genre": "TCON",
     "comment": COMMENT,
 }
-_GENRE = re.compile(r"([0-9]+)|\(([0-9]+)\)(.*)", re.DOTALL)
 _READ = (b"LIST", b"BEXT", b"CART", b"ID3", b"CUE", b"CSET", b"IXML")
 
 Payloads = defaultdict[bytes, list[bytes]]
@@ -92,7 +91,7 @@ def read_tags(
     warnings: list[str] = []
     tag = _decode(_payloads(file, chunks, warnings), audio, charset, warnings)
     warnings += _override(tag, overrides)
-    warnings += _drop_unknown_genres(tag)
+    warnings += drop_unknown_genres(tag)
     if not tag.getall("TSSE"):
         # Some players and checkers report a missing tag.
         tag.add(_id3_frame("TSSE", f"wav2mp3, {encoder}"))
@@ -119,9 +118,11 @@ def _collect(
     tag, warnings = ID3(), []
     for payload in payloads[b"ID3"]:
         warnings += id3.add_frames(tag, payload, texts)
-    pairs = _pairs(payloads, order, texts)
+    ixmls = [decode_xml(payload, texts) for payload in payloads[b"IXML"]]
+    pairs = _pairs(payloads, ixmls, order, texts)
     lost: list[Pair] = []
     for kind, text in islice(pairs, MAX_PAIRS):
+        warnings += left_out.describe_date(kind, text)
         if text and tag.getall(kind):
             lost.append((kind, text))
         elif text:
@@ -129,7 +130,7 @@ def _collect(
     warnings += left_out.describe_texts(
         tag, lost, beyond_limit=sum(bool(text) for _, text in pairs)
     )
-    warnings += left_out.describe_ixml(payloads[b"IXML"])
+    warnings += left_out.describe_ixml(payloads[b"IXML"], ixmls)
     if tag.getall("CHAP"):
         return tag, warnings + left_out.describe_cues(payloads[b"CUE"])
     frames, notes = chapters(
@@ -165,12 +166,12 @@ def _payloads(file: BinaryIO, chunks: Sequence[Chunk], warnings: list[str]) -> P
     return payloads
 
 
-def _pairs(payloads: Payloads, order: str, texts: FileText) -> Iterator[Pair]:
+def _pairs(payloads: Payloads, ixmls: Sequence[str], order: str, texts: FileText) -> Iterator[Pair]:
     return chain(
         chain.from_iterable(info_pairs(info, order, texts) for info in payloads[b"LISTINFO"]),
         chain.from_iterable(bext_pairs(bext, order, texts) for bext in payloads[b"BEXT"]),
         chain.from_iterable(cart_pairs(cart, order, texts) for cart in payloads[b"CART"]),
-        chain.from_iterable(ixml_pairs(ixml) for ixml in payloads[b"IXML"]),
+        chain.from_iterable(slate_pairs(ixml, texts) for ixml in ixmls),
     )
 
 
@@ -185,41 +186,31 @@ def _id3_frame(kind: str, text: str) -> Frame:
 
 
 def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
-    """Replace values by those of the user. Return a sentence about a year that says more than a date."""
+    """Replace values by those of the user. Return sentences about further comments, and about a year that is cut."""
     warnings = []
     for name, value in overrides.items():
-        kind = _OVERRIDES[name]
-        tag.delall(kind.partition(":")[0])
+        kind, text = _OVERRIDES[name], clean(value)
+        replaced = tag.getall(kind)
+        tag.delall(kind)
         if kind == COMMENT:
+            replaced += tag.getall("TXXX:comment")
             tag.delall("TXXX:comment")  # ffmpeg writes and reads the comment there
-        text = clean(value)
-        if kind == "TDRC" and text and not is_timestamp(text):
+        if len({str(frame) for frame in replaced}) > 1:
             warnings.append(
-                f"The year {text!r} was shortened to the date in it, {timestamp(text)!r}."
+                f"The WAV has {len(replaced)} comments without a description. All of them were removed."
             )
+        if kind == "TDRC" and text and not is_timestamp(text):
+            warnings.append(_describe_year(text))
         if text:
             tag.add(_id3_frame(kind, timestamp(text) if kind == "TDRC" else text))
     return warnings
 
 
-def _drop_unknown_genres(tag: ID3) -> list[str]:
-    """Drop numbers of genres that do not exist, such as 255 for "none": eyeD3 rejects an MP3 that has one."""
-    dropped: list[str] = []
-    for frame in tag.getall("TCON"):
-        dropped += [text for text in frame.text if _known_genre(text) != text]
-        frame.text = [text for text in map(_known_genre, frame.text) if text]
-        if not frame.text:
-            tag.delall("TCON")
-    return [f"The genre number in {text!r} does not exist and was left out." for text in dropped]
-
-
-def _known_genre(text: str) -> str:
-    """Return the text without a number of a genre that does not exist."""
-    match = _GENRE.fullmatch(text)
-    if not match:
-        return text
-    number = (match[1] or match[2]).lstrip("0")
-    return text if len(number) <= 3 and int(number or 0) < len(TCON.GENRES) else match[3] or ""
+def _describe_year(text: str) -> str:
+    date = timestamp(text)
+    if not date:
+        return f"The year {text!r} is no date and was left out. Send it as YYYY or YYYY-MM-DD."
+    return f"The year {text!r} was shortened to the date in it, {date!r}."
 
 
 def _serialize(tag: ID3, version: str) -> bytes:

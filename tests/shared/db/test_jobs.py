@@ -40,6 +40,8 @@ def test_a_claim_describes_the_job_and_starts_the_conversion() -> None:
         options=Options(quality=2),
         target=rows.TARGET,
         tags={},
+        has_callback=False,
+        segments=(),
     )
     assert rows.job(second).state == JobState.RUNNING
     assert rows.record(record_id).status == RecordStatus.CONVERTING
@@ -276,7 +278,7 @@ def test_parts_are_those_of_the_finished_attempts() -> None:
     rows.claim(first)
     rows.expire_leases()
     db_call(rows.finish, rows.claim(first))
-    segments = db_call(db.jobs.encoded_segments, record_id)
+    segments = rows.claim_assembly(record_id).segments
     assert [(each.job_id, each.attempt, each.samples) for each in segments] == [
         (first, 2, SAMPLES),
         (second, 1, SAMPLES),
@@ -451,9 +453,9 @@ def test_vanished_parts_are_encoded_again() -> None:
     assert not db_call(rows.complete, assembly)
     assert _due() == [second]
     db_call(rows.finish, rows.claim(second))
-    segments = db_call(db.jobs.encoded_segments, record_id)
-    assert [(each.job_id, each.attempt) for each in segments] == [(first, 1), (second, 2)]
-    assert db_call(rows.complete, rows.claim_assembly(record_id))
+    assembly = rows.claim_assembly(record_id)
+    assert [(each.job_id, each.attempt) for each in assembly.segments] == [(first, 1), (second, 2)]
+    assert db_call(rows.complete, assembly)
 
 
 def _jobs_of(user_id: UUID, count: int, *, is_long: bool = False) -> list[int]:

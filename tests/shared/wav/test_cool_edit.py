@@ -35,6 +35,7 @@ def test_floats_are_detected(full_scale: int, samples: wavs.Samples) -> None:
     info = read(floats(full_scale * samples))
     assert (info.fmt.codec, info.fmt.full_scale) == (Codec.FLOAT, full_scale)
     assert (info.fmt.bits_per_sample, info.samples) == (32, len(samples))
+    assert ["as Cool Edit writes them" in warning for warning in info.warnings] == [True]
 
 
 def test_floats_are_detected_after_silence() -> None:

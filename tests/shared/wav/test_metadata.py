@@ -64,3 +64,12 @@ def test_a_wav_inside_a_data_chunk_is_read(container: str, declared: int | None)
     assert wav[data.offset : data.offset + data.size] == raw
     assert len(info.chunks) == (3 if declared is None else 2)
     assert ["holds another WAV" in warning for warning in info.warnings] == [True]
+
+
+def test_a_chunk_without_a_name_is_warned_about() -> None:
+    """W64 has GUIDs of its own for markers and texts."""
+    wav = wavs.build(SAMPLES, container="W64", after=[(b"mark", b"x" * 40)])
+    at = wav.rindex(b"mark")
+    guid = bytes.fromhex("5662f7ab2d39d211 86c700c04f8edb8a")
+    info = read(wav[:at] + guid + wav[at + 16 :])
+    assert info.warnings == ("1 chunk(s) with 40 bytes have an unknown id and were left out.",)

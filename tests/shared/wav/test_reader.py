@@ -227,3 +227,16 @@ def test_real_files_are_read_or_refused(expected: dict[str, Any]) -> None:
     if info.fmt.is_raw and "source_rms" in expected:
         rms = np.sqrt(np.mean(samples_of(path.read_bytes(), info) ** 2))
         assert rms == pytest.approx(expected["source_rms"], rel=0.01, abs=1e-4)
+
+
+@pytest.mark.parametrize("container", ["RIFF", "RIFX", "W64", "RF64"])
+def test_the_start_of_a_wav_inside_a_wav_has_its_format(container: str) -> None:
+    inner = wavs.build(wavs.sine(100), container=container, sample_rate_hz=44100)
+    fmt = wavs.fmt_payload(sample_rate_hz=8000, big_endian=container == "RIFX")
+    chunks = ((b"fmt ", fmt), (b"data", inner))
+    wav = wavs.wrap(
+        [wavs.chunk(*each, container=container) for each in chunks], container=container
+    )
+    started = [check_start(io.BytesIO(wav), size) for size in range(len(wav) + 1)]
+    assert {fmt.sample_rate_hz for fmt in started if fmt} == {44100}
+    assert started[-1]

@@ -1,10 +1,12 @@
 """Damaged samples and blocks are repaired if they can be, and the user is told their number."""
 
+import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from shared.mp3_options import Options
 from shared.wav.mpeg_streams import first_frame
@@ -78,8 +80,8 @@ def test_lost_compressed_audio_is_reported(tmp_path: Path, codec: list[str]) -> 
     assert about(convert(tmp_path, bytes(wav)), "damaged") == []
     middle = len(wav) // 2
     wav[middle : middle + 5000] = b"\xff" * 5000
-    (warning,) = about(convert(tmp_path, bytes(wav)), "damaged")
-    assert "are missing" in warning
+    told = about(convert(tmp_path, bytes(wav)), "damaged")
+    assert ["are missing" in warning for warning in told].count(True) == 1
 
 
 def test_a_fact_that_contradicts_the_audio_is_reported(tmp_path: Path) -> None:
@@ -151,3 +153,43 @@ def test_surround_in_ac3_is_mixed_by_its_speakers(tmp_path: Path) -> None:
     converted = convert(tmp_path, through_ffmpeg(tmp_path / "a.wav", samples, 48_000, "ac3"))
     left, right = np.abs(converted.decoded()[5000:-5000]).mean(axis=0)
     assert left > 20 * right
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "flac"])
+def test_a_wrong_checksum_is_reported(tmp_path: Path, codec: str) -> None:
+    """A single bit changes the sound, but the decoder goes on."""
+    samples = sweep(48_000, 2, 48_000)
+    wav = bytearray(through_ffmpeg(tmp_path / "a.wav", samples, 48_000, codec))
+    wav[len(wav) // 2] ^= 1
+    (warning,) = about(convert(tmp_path, bytes(wav)), "damaged")
+    assert "damaged at 1 place(s)" in warning
+
+
+def test_a_format_that_changes_in_between_is_reported(tmp_path: Path) -> None:
+    surround, stereo = (
+        through_ffmpeg(tmp_path / f"{count}.wav", sweep(48_000, count, 48_000), 48_000, "ac3")
+        for count in (6, 2)
+    )
+    start = surround[: surround.index(b"data") + 4] + b"\xff" * 4
+    parts = [wav[wav.index(b"data") + 8 :] for wav in (surround, surround, surround, stereo)]
+    (warning,) = about(convert(tmp_path, start + b"".join(parts)), "changes them")
+    assert "All of it was converted to one format" in warning
+
+
+@pytest.mark.parametrize(("codec", "block_bytes"), [("G.723.1", 24), ("GSM", 65)])
+def test_a_last_block_that_is_cut_off_is_reported(
+    tmp_path: Path, codec: str, block_bytes: int
+) -> None:
+    """The header agrees with the data, so only the block tells."""
+    path, samples = tmp_path / "a.wav", sweep(8000, 1, 8000)
+    if codec == "GSM":
+        soundfile.write(path, samples, 8000, subtype="GSM610")
+    else:
+        through_ffmpeg(path, samples, 8000, "g723_1", "-b:a", "6300")
+    wav = bytearray(path.read_bytes())
+    assert about(convert(tmp_path, bytes(wav)), "damaged") == []
+    at = wav.index(b"data") + 4
+    size = (len(wav) - at - 4) // block_bytes * block_bytes - block_bytes // 2
+    wav[at : at + 4] = size.to_bytes(4, "little")
+    (warning,) = about(convert(tmp_path, bytes(wav[: at + 4 + size])), "damaged")
+    assert re.search("240 sample.* were left out|are missing", warning)

@@ -32,9 +32,13 @@ def test_cover_art_keeps_its_bytes_and_type(encoding: int) -> None:
 
 
 def test_pictures_without_description_are_kept() -> None:
-    front, back = (b"\3image/png\0" + bytes([kind]) + b"\0data" for kind in (3, 4))
-    tag = read(raw_id3(raw_frame(b"APIC", front), raw_frame(b"APIC", back)))
-    assert [picture.type for picture in tag.getall("APIC")] == [3, 4]
+    frames = (b"\3image/png\0" + bytes([kind]) + b"\0data" for kind in (3, 4, 5))
+    pictures = read(raw_id3(*(raw_frame(b"APIC", frame) for frame in frames))).getall("APIC")
+    assert [(picture.type, picture.desc.strip()) for picture in pictures] == [
+        (3, ""),
+        (4, ""),
+        (5, ""),
+    ]
 
 
 @pytest.mark.parametrize(("version", "encoding"), [(3, 0), (3, 1), (4, 0), (4, 1), (4, 2), (4, 3)])
@@ -99,7 +103,7 @@ def test_id3v2_3_dates_and_genres_are_upgraded() -> None:
         raw_frame(b"TCON", b"\0(4)Eurodisco"),
     )
     tag = read(raw_id3(*frames, version=3))
-    assert str(tag["TDRC"]) == "2003-01-30 03:28:00"
+    assert str(tag["TDRC"]) == "2003-01-30 03:28"
     assert tag["TCON"].text == ["Disco", "Eurodisco"]
 
 

@@ -231,7 +231,7 @@ def test_overrides_replace_all_values() -> None:
         "comment": "My comment",
     }
     sources = (
-        id3(TIT2(text="x"), COMM(lang="deu", desc="d", text="x"), COMM(lang="eng", text="x")),
+        id3(TIT2(text="x"), COMM(lang="deu", text="x"), COMM(lang="eng", text="x")),
         info(INAM=b"x", IART=b"x", IPRD=b"x", ITRK=b"1", ICRD=b"1999", IGNR=b"x", ICMT=b"x"),
     )
     tag = read(*sources, overrides=words)
