@@ -18,6 +18,7 @@ import { startUploading } from "./uploads.js";
 
 document.documentElement.lang = language;
 translate(document.body);
+find("#loading").remove();
 document.documentElement.classList.remove("starting");
 find("#presets").onclick = showPresets;
 find("#token").onclick = showToken;

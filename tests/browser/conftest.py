@@ -8,7 +8,17 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Request, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    Page,
+    Playwright,
+    Request,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from tests.conftest import User
 from tests.waiting import WITHIN_S, until
@@ -17,7 +27,14 @@ from tests.worker.processes import suspended
 
 QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 KEEP_USER = "user => localStorage.setItem('wav2mp3.user', JSON.stringify(user))"
+STAGED_USER = {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"}
+# Makes the page ask for its records at once, or at the end of the poll that is under way.
+POLL = "dispatchEvent(new Event('online'))"
 WAV = build(sine(1000))
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 # An open Playwright keeps an event loop running, which breaks the asyncio tests of other folders in the same process.
@@ -46,17 +63,59 @@ def _chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
+# A fresh profile for each test would fill its caches again, which takes longer than most tests.
+@pytest.fixture(scope="package")
+def profile(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
+    """The profile that all tests share, with the browser's caches."""
+    with browser.new_context(
+        accept_downloads=True, locale="en-GB", base_url=service_url
+    ) as profile:
+        profile.set_default_timeout(1000 * WITHIN_S)
+        # The browser drops the caches of a profile that has no tab.
+        profile.new_page()
+        yield profile
+
+
 @pytest.fixture
-def page(browser: Browser, service_url: str) -> Iterator[Page]:
-    """The service's page in a fresh profile; an error on its console fails the test."""
-    with browser.new_context(accept_downloads=True, locale="en-GB") as context:
-        page = context.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(service_url)
-        wait_until_started(page)
-        yield page
-        assert errors == []
+def tab(profile: BrowserContext) -> Iterator[Page]:
+    """An empty tab of a profile without stored data; an error in its pages fails the test."""
+    tab = profile.new_page()
+    stored = {"origin": "*", "storageTypes": "local_storage"}
+    profile.new_cdp_session(tab).send("Storage.clearDataForOrigin", stored)
+    yield tab
+    errors = [str(error) for error in tab.page_errors(filter="all")]
+    for each in profile.pages[1:]:
+        each.close()
+    profile.set_offline(offline=False)
+    profile.clear_permissions()
+    assert errors == []
+
+
+@pytest.fixture
+def page(tab: Page) -> Page:
+    """The service's page, opened by somebody new."""
+    tab.goto("/")
+    wait_until_started(tab)
+    return tab
+
+
+@pytest.fixture
+def strict(tab: Page, service_url: str) -> Page:
+    """A tab that gets the service's page with this policy; `window.violations` lists what the policy refused."""
+
+    def add_policy(route: Route) -> None:
+        answer = route.fetch()
+        headers = {**answer.headers, "content-security-policy": POLICY}
+        route.fulfill(response=answer, headers=headers)
+
+    tab.route(f"{service_url}/", add_policy)
+    tab.add_init_script("""
+      window.violations = [];
+      addEventListener("securitypolicyviolation", (event) => {
+        window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+      });
+    """)
+    return tab
 
 
 @pytest.fixture
@@ -78,10 +137,11 @@ def wav(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def wavs(tmp_path: Path) -> list[Path]:
-    """Ten WAVs of 10 s each, "take 0.wav" to "take 9.wav"."""
+    """Ten WAVs of 1 s each, "take 0.wav" to "take 9.wav"."""
     paths = [tmp_path / f"take {number}.wav" for number in range(10)]
+    content = build(sine(44100))
     for path in paths:
-        path.write_bytes(build(sine(10 * 44100)))
+        path.write_bytes(content)
     return paths
 
 
@@ -115,17 +175,21 @@ def wait_for(page: Page, expression: str) -> None:
     until(lambda: page.evaluate(expression))
 
 
-def become(page: Page, user: User) -> None:
-    """Make the page this user's from now on."""
-    page.evaluate(KEEP_USER, {"id": user.id, "token": user.token})
-    page.reload()
-    wait_until_started(page)
+def become(page: Page, user: User, url: str = "") -> None:
+    """Open the service's page as this user."""
+    _open_as(page, {"id": user.id, "token": user.token}, url)
 
 
 def become_staged(page: Page) -> None:
-    """Store a user that the service does not know, for pages with staged records."""
-    page.evaluate(KEEP_USER, {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"})
-    page.reload()
+    """Open the service's page as a user that the service does not know, for staged records."""
+    _open_as(page, STAGED_USER, "")
+
+
+def _open_as(page: Page, user: dict[str, str], url: str) -> None:
+    # A document of the same origin that loads fast
+    page.goto(f"{url}/icon.svg")
+    page.evaluate(KEEP_USER, user)
+    page.goto(f"{url}/")
     wait_until_started(page)
 
 
@@ -156,10 +220,11 @@ def count_uploads(page: Page) -> list[str]:
     return urls
 
 
-def throttle(page: Page, upload_bytes_per_s: int) -> None:
-    """Slow down the uploads of the page."""
+def throttle(page: Page, upload_bytes_per_s: int) -> CDPSession:
+    """Slow down the uploads of the page, until the session that it returns is detached."""
     session = page.context.new_cdp_session(page)
     limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
     session.send(
         "Network.emulateNetworkConditions", {**limits, "uploadThroughput": upload_bytes_per_s}
     )
+    return session

@@ -16,6 +16,7 @@ class Relay:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self._is_cut = False
+        self._lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -29,26 +30,32 @@ class Relay:
         self._server.close()
 
     def cut(self) -> None:
-        self._is_cut = True
-        for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._is_cut = True
+            for each in self._sockets:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
-        self._sockets.clear()
-        self._is_cut = False
+        with self._lock:
+            self._sockets.clear()
+            self._is_cut = False
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._server.accept()
-                if self._is_cut:
-                    client.close()
-                    continue
-                service = socket.create_connection(("127.0.0.1", self._port))
-                self._sockets += [client, service]
-                for pair in ((client, service), (service, client)):
-                    threading.Thread(target=_copy, args=pair, daemon=True).start()
+                with self._lock:
+                    self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        if self._is_cut:
+            client.close()
+            return
+        service = socket.create_connection(("127.0.0.1", self._port))
+        self._sockets += [client, service]
+        for pair in ((client, service), (service, client)):
+            threading.Thread(target=_copy, args=pair, daemon=True).start()
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:

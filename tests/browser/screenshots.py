@@ -10,22 +10,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
+from typing import Literal, get_args
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from local.environment import ROOT
 from local.stack import Stack
-from tests.browser.conftest import launch, wait_until_started
+from tests.browser.conftest import STAGED_USER, launch, wait_until_started
 from tests.browser.staged import every_state, stage
 
 README_PICTURE = ROOT / "docs" / "images" / "page.png"
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 WIDTHS = {360: 780, 1024: 768, 2000: 1100}
 KEEP = """([user, batch]) => {
   localStorage.setItem('wav2mp3.user', JSON.stringify(user));
   localStorage.setItem('wav2mp3.batch', batch);
 }"""
-USER = {"id": str(UUID(int=0)), "token": "a-token-that-opens-nothing"}
 
 
 def show_list(page: Page) -> None:
@@ -99,7 +100,7 @@ SCENES: dict[str, Callable[[Page], None]] = {
 
 @contextmanager
 def open_page(
-    browser: Browser, url: str, width: int, scheme: str, language: str = "en"
+    browser: Browser, url: str, width: int, scheme: Scheme, language: str = "en"
 ) -> Iterator[Page]:
     viewport = {"width": width, "height": WIDTHS[width]}
     options = {
@@ -114,15 +115,30 @@ def open_page(
         yield page
 
 
+def take_unfinished(browser: Browser, url: str, folder: Path) -> None:
+    """Write pictures of a page whose scripts are slow, or did not arrive."""
+    for name, answer in {"slow": lambda _: None, "lost": lambda route: route.abort()}.items():
+        for scheme in SCHEMES:
+            with browser.new_page(
+                color_scheme=scheme, viewport={"width": 360, "height": 780}
+            ) as page:
+                page.route("**/row.js", answer)
+                page.goto(url, wait_until="commit")
+                expect(page.locator("#loading")).to_have_css("position", "fixed")
+                page.locator(f"#loading .{name}").wait_for()
+                page.screenshot(path=folder / f"360-{scheme}-{name}.png")
+                page.unroute_all(behavior="ignoreErrors")
+
+
 def take(browser: Browser, url: str, folder: Path) -> None:
     for width in WIDTHS:
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             with open_page(browser, url, width, scheme) as page:
                 page.screenshot(path=folder / f"{width}-{scheme}-empty.png")
             for name, show in SCENES.items():
                 with open_page(browser, url, width, scheme) as page:
                     stage(page, every_state)
-                    page.evaluate(KEEP, [USER, "0"])
+                    page.evaluate(KEEP, [STAGED_USER, "0"])
                     page.reload()
                     show(page)
                     page.screenshot(path=folder / f"{width}-{scheme}-{name}.png")
@@ -142,6 +158,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with service() as url, sync_playwright() as playwright:
         browser = launch(playwright)
+        take_unfinished(browser, url, folder)
         take(browser, url, folder)
         browser.close()
     README_PICTURE.parent.mkdir(exist_ok=True)

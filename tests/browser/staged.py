@@ -18,6 +18,8 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NOT_A_WAV = "This is FLAC, not WAV. Convert it to WAV and upload that."
 MIXED = "The 6 channels were mixed to stereo and scaled so that nothing clips."
 AUDIO_S = 242
+# The smallest `every_state` that has every state, warning and kind of MP3.
+ROWS = 16
 NAMES = (
     "Interview – Studio A",
     "Take 01 – rough mix",
@@ -115,17 +117,17 @@ def waveform(seed: str, length: int = 1200) -> dict[str, Any]:
     }
 
 
-def stage(page: Page, load: Callable[[], list[Record]]) -> None:
+def stage(page: Page, load: Callable[[], list[Record]], max_limit: int = 100) -> None:
     """Answer the page's calls about records with these records. They need a stored user: `become`."""
     page.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 2**36}))
-    page.route("**/records?*", lambda route: _fulfill_list(route, load()))
+    page.route("**/records?*", lambda route: _fulfill_list(route, load(), max_limit))
     page.route("**/records/*/waveform", _fulfill_waveform)
     page.route("**/record?id=*", _fulfill_audio)
 
 
-def _fulfill_list(route: Route, records: list[Record]) -> None:
+def _fulfill_list(route: Route, records: list[Record], max_limit: int) -> None:
     query = parse_qs(urlparse(route.request.url).query)
-    limit = int(query["limit"][0])
+    limit = min(max_limit, int(query["limit"][0]))
     ids = [each["id"] for each in records]
     start = ids.index(query["before"][0]) + 1 if "before" in query else 0
     page = records[start : start + limit]

@@ -13,7 +13,7 @@ from tests.api.conftest import (  # noqa: F401 -- fixtures
     start_api,
     strict_api,
 )
-from tests.browser.conftest import WAV, become, count_uploads, wait_for, wait_until_started
+from tests.browser.conftest import POLL, WAV, become, count_uploads, wait_for, wait_until_started
 from tests.browser.test_accessibility import violations
 from tests.conftest import User, new_user
 from tests.wavs import build, sine
@@ -28,10 +28,10 @@ def member(strict_api: AnotherApi) -> User:  # noqa: F811
 
 
 @pytest.fixture
-def strict_page(page: Page, strict_api: AnotherApi) -> Page:  # noqa: F811
-    page.goto(strict_api.url)
-    wait_until_started(page)
-    return page
+def strict_page(tab: Page, strict_api: AnotherApi) -> Page:  # noqa: F811
+    tab.goto(strict_api.url)
+    wait_until_started(tab)
+    return tab
 
 
 def enter(page: Page, user: User) -> None:
@@ -62,19 +62,28 @@ def test_an_upload_asks_again_after_cancel(strict_page: Page, member: User, wav:
     expect(strict_page.locator("#records li")).to_have_class("done")
 
 
-def test_a_revoked_token_asks_for_another(strict_page: Page, member: User) -> None:
+def test_a_revoked_token_asks_for_another(
+    tab: Page,
+    strict_api: AnotherApi,  # noqa: F811
+    member: User,
+) -> None:
     headers = {"Authorization": f"Bearer {member.token}"}
     created = member.client.post("/users/me/tokens", json={"name": "page"}, headers=headers).json()
-    become(strict_page, User(member.client, member.id, created["token"]))
-    expect(strict_page.get_by_role("dialog")).to_have_count(0)
+    with tab.expect_response("**/records?*") as listed:
+        become(tab, User(member.client, member.id, created["token"]), strict_api.url)
+    assert listed.value.ok
+    expect(tab.get_by_role("dialog")).to_have_count(0)
     path = f"/users/me/tokens/{created['id']}"
     assert member.client.delete(path, headers=headers).status_code == 204
-    strict_page.reload()
-    wait_until_started(strict_page)
-    enter(strict_page, member)
+    tab.reload()
+    enter(tab, member)
 
 
-def test_the_list_works_with_expiring_links(strict_page: Page, member: User) -> None:
+def test_the_list_works_with_expiring_links(
+    tab: Page,
+    strict_api: AnotherApi,  # noqa: F811
+    member: User,
+) -> None:
     answer = member.upload(WAV, "one.wav").json()
     member.client.get(answer["status_link"], headers={"Prefer": "wait=30"})
     answers: list[Response] = []
@@ -82,22 +91,22 @@ def test_the_list_works_with_expiring_links(strict_page: Page, member: User) -> 
     def note(answer: Response) -> None:
         answers.append(answer)
 
-    strict_page.on("response", note)
-    become(strict_page, member)
-    expect(strict_page.locator("#records li")).to_have_class("done")
-    strict_page.locator("#records .play").click()
-    wait_for(strict_page, CAN_PLAY)
-    with strict_page.expect_download() as download:
-        strict_page.locator("#records .download").click()
+    tab.on("response", note)
+    with tab.expect_response("**/waveform"):
+        become(tab, member, strict_api.url)
+    expect(tab.locator("#records li")).to_have_class("done")
+    tab.locator("#records .play").click()
+    wait_for(tab, CAN_PLAY)
+    with tab.expect_download() as download:
+        tab.locator("#records .download").click()
     assert download.value.path().read_bytes()[:3] == b"ID3"
-    assert any("/waveform" in answer.url for answer in answers)
     assert [answer.url for answer in answers if answer.status >= 400] == []
 
 
-def test_the_player_goes_on_with_a_fresh_link(page: Page, user: User) -> None:
+def test_the_player_goes_on_with_a_fresh_link(tab: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
-    become(page, user)
-    expect(page.locator("#records li")).to_have_class("done")
+    become(tab, user)
+    expect(tab.locator("#records li")).to_have_class("done")
     held: list[Route] = []
 
     def hold_old(route: Route) -> None:
@@ -111,31 +120,31 @@ def test_the_player_goes_on_with_a_fresh_link(page: Page, user: User) -> None:
         fresh = shown.text().replace("&user_id=", "&expires=1&signature=x&user_id=")
         route.fulfill(response=shown, body=fresh)
 
-    page.route("**/record?id=*", hold_old)
-    with page.expect_request("**/record?id=*"):
-        page.locator("#records .play").click()
-    page.route("**/records?limit=*", freshen)
-    page.evaluate("dispatchEvent(new Event('online'))")
-    expect(page.locator("#records .download")).to_have_attribute("href", re.compile("signature="))
+    tab.route("**/record?id=*", hold_old)
+    with tab.expect_request("**/record?id=*"):
+        tab.locator("#records .play").click()
+    tab.route("**/records?limit=*", freshen)
+    tab.evaluate(POLL)
+    expect(tab.locator("#records .download")).to_have_attribute("href", re.compile("signature="))
     for route in held:
         route.fulfill(status=410)
-    wait_for(page, CAN_PLAY)
-    assert "signature=" in page.evaluate("document.querySelector('#player audio').currentSrc")
+    wait_for(tab, CAN_PLAY)
+    assert "signature=" in tab.evaluate("document.querySelector('#player audio').currentSrc")
 
 
 def test_a_new_user_learns_the_limits_too(
     start_api: StartApi,  # noqa: F811
-    page: Page,
+    tab: Page,
     wav: Path,
     tmp_path: Path,
 ) -> None:
-    page.goto(start_api({"MAX_UPLOAD_BYTES": str(2 * len(WAV))}).url)
-    wait_until_started(page)
-    page.set_input_files("#files", wav)
-    expect(page.locator("#records li.done")).to_have_count(1)
+    tab.goto(start_api({"MAX_UPLOAD_BYTES": str(2 * len(WAV))}).url)
+    wait_until_started(tab)
+    tab.set_input_files("#files", wav)
+    expect(tab.locator("#records li.done")).to_have_count(1)
     large = tmp_path / "large.wav"
     large.write_bytes(build(sine(4000)))
-    sent = count_uploads(page)
-    page.set_input_files("#files", large)
-    expect(page.locator("#records li.failed")).to_contain_text("larger than the service accepts")
+    sent = count_uploads(tab)
+    tab.set_input_files("#files", large)
+    expect(tab.locator("#records li.failed")).to_contain_text("larger than the service accepts")
     assert sent == []

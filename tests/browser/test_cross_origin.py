@@ -38,10 +38,10 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def elsewhere(page: Page, origin: str) -> Page:
-    page.goto(origin)
-    page.add_script_tag(content=SCRIPT)
-    return page
+def elsewhere(tab: Page, origin: str) -> Page:
+    tab.goto(origin)
+    tab.add_script_tag(content=SCRIPT)
+    return tab
 
 
 @pytest.mark.parametrize("allowed", ["this origin", "*"])

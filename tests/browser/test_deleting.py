@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import WAV, become
 from tests.conftest import User
+from tests.waiting import until
+
+HOLD_UNDO = """
+  const { setTimeout } = window;
+  window.setTimeout = (run, ms) => (ms === 5000 ? (window.endUndo = run) && 0 : setTimeout(run, ms));
+"""
+END_UNDO = "window.endUndo()"
 
 
 @pytest.fixture
@@ -22,73 +29,89 @@ def stored_names(user: User) -> list[str]:
     return [each["filename"] for each in listed]
 
 
+def become_without_hurry(page: Page, user: User, names: list[str]) -> None:
+    """Show the records. A deletion can be undone until the test says `END_UNDO`."""
+    page.add_init_script(HOLD_UNDO)
+    become(page, user)
+    expect(page.locator("#records .name")).to_have_text(names)
+
+
 def delete(page: Page, name: str) -> None:
     page.get_by_role("button", name=f"More about {name}.wav").click()
     page.get_by_role("menuitem", name="Delete").click()
 
 
+def is_delete(request: Request) -> bool:
+    return request.method == "DELETE"
+
+
 def test_a_deleted_record_is_gone_after_five_seconds(
-    page: Page, user: User, names: list[str]
+    tab: Page, user: User, names: list[str]
 ) -> None:
-    become(page, user)
-    delete(page, "two")
-    rows = page.locator("#records .name")
+    become_without_hurry(tab, user, names)
+    delete(tab, "two")
+    rows = tab.locator("#records .name")
     expect(rows).to_have_text(["three", "one"])
     assert len(stored_names(user)) == 3
-    with page.expect_request(lambda request: request.method == "DELETE"):
-        pass
-    expect(page.locator(".toast")).to_have_count(0)
-    page.reload()
+    with tab.expect_request_finished(is_delete):
+        tab.evaluate(END_UNDO)
+    expect(tab.locator(".toast")).to_have_count(0)
+    assert stored_names(user) == ["three.wav", "one.wav"]
+    tab.reload()
     expect(rows).to_have_text(["three", "one"])
 
 
-def test_undo_brings_the_row_back(page: Page, user: User, names: list[str]) -> None:
-    become(page, user)
-    delete(page, "two")
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#records .name")).to_have_text(names)
+def test_undo_brings_the_row_back(tab: Page, user: User, names: list[str]) -> None:
+    become_without_hurry(tab, user, names)
+    delete(tab, "two")
+    expect(tab.locator("#records li")).to_have_count(2)
+    tab.get_by_role("button", name="Undo").click()
+    expect(tab.locator("#records .name")).to_have_text(names)
     assert len(stored_names(user)) == 3
 
 
-def test_clear_finished_can_be_undone(page: Page, user: User, names: list[str]) -> None:
-    become(page, user)
-    page.get_by_role("button", name="Clear finished").click()
-    expect(page.locator("#records li")).to_have_count(0)
-    expect(page.locator(".toast")).to_contain_text("3 files are deleted.")
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#records .name")).to_have_text(names)
+def test_clear_finished_can_be_undone(tab: Page, user: User, names: list[str]) -> None:
+    become_without_hurry(tab, user, names)
+    tab.get_by_role("button", name="Clear finished").click()
+    expect(tab.locator("#records li")).to_have_count(0)
+    expect(tab.locator(".toast")).to_contain_text("3 files are deleted.")
+    tab.get_by_role("button", name="Undo").click()
+    expect(tab.locator("#records .name")).to_have_text(names)
 
 
-def test_leaving_the_page_completes_the_deletion(page: Page, user: User, names: list[str]) -> None:
-    become(page, user)
-    delete(page, "two")
-    page.reload()
-    expect(page.locator("#records .name")).to_have_text(["three", "one"])
+def test_leaving_the_page_completes_the_deletion(tab: Page, user: User, names: list[str]) -> None:
+    become_without_hurry(tab, user, names)
+    delete(tab, "two")
+    tab.reload()
+    until(lambda: stored_names(user) == ["three.wav", "one.wav"])
+    expect(tab.locator("#records .name")).to_have_text(["three", "one"])
 
 
-def test_a_failed_delete_keeps_the_row(page: Page, user: User, names: list[str]) -> None:
-    become(page, user)
-    expect(page.locator("#records li")).to_have_count(3)
-    page.route("**/records/*", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
-    delete(page, "two")
-    expect(page.locator("#notice")).to_contain_text("two.wav was not deleted. Not now.")
-    expect(page.locator("#records .name")).to_have_text(names)
+def test_a_failed_delete_keeps_the_row(tab: Page, user: User, names: list[str]) -> None:
+    become_without_hurry(tab, user, names)
+    tab.route("**/records/*", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
+    delete(tab, "two")
+    tab.evaluate(END_UNDO)
+    expect(tab.locator("#notice")).to_contain_text("two.wav was not deleted. Not now.")
+    expect(tab.locator("#records .name")).to_have_text(names)
 
 
-def test_the_focus_moves_to_the_next_row(page: Page, user: User, names: list[str]) -> None:
-    become(page, user)
-    page.get_by_role("button", name="More about two.wav").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("End")
-    page.keyboard.press("Enter")
-    expect(page.locator("#records li")).to_have_count(2)
-    expect(page.get_by_role("button", name="More about one.wav")).to_be_focused()
+def test_the_focus_moves_to_the_next_row(tab: Page, user: User, names: list[str]) -> None:
+    become(tab, user)
+    tab.get_by_role("button", name="More about two.wav").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("menuitem", name="Copy link")).to_be_focused()
+    tab.keyboard.press("End")
+    expect(tab.get_by_role("menuitem", name="Delete")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#records li")).to_have_count(2)
+    expect(tab.get_by_role("button", name="More about one.wav")).to_be_focused()
 
 
-def test_a_cancelled_upload_leaves_no_record(page: Page, user: User, wav: Path) -> None:
-    become(page, user)
-    page.route("**/record?*", lambda _: None)
-    page.set_input_files("#files", wav)
-    page.get_by_role("button", name="Cancel one.wav").click()
-    expect(page.locator("#records li")).to_have_count(0)
+def test_a_cancelled_upload_leaves_no_record(tab: Page, user: User, wav: Path) -> None:
+    become(tab, user)
+    tab.route("**/record?*", lambda _: None)
+    tab.set_input_files("#files", wav)
+    tab.get_by_role("button", name="Cancel one.wav").click()
+    expect(tab.locator("#records li")).to_have_count(0)
     assert stored_names(user) == []

@@ -4,12 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page
@@ -18,15 +17,15 @@ from tests.api.wire import SHORT_WAV
 from tests.conftest import TIMEOUT_S, User
 
 SCRIPT = Path(__file__).with_name("event_source.js")
-Follow = Callable[[str], dict[str, Any]]
+Follow = Callable[..., dict[str, Any]]
 
 
-def follow_in_node(url: str) -> dict[str, Any]:
+def follow_in_node(*urls: str) -> dict[str, Any]:
     node = shutil.which("node")
     if node is None:
         assert "CI" not in os.environ, "CI must have Node"
         pytest.skip("there is no Node on this machine")
-    command = [node, "--experimental-eventsource", "--no-warnings", str(SCRIPT), url]
+    command = [node, "--experimental-eventsource", "--no-warnings", str(SCRIPT), *urls]
     output = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S).stdout
     seen: dict[str, Any] = json.loads(output)
     return seen
@@ -36,11 +35,12 @@ def follow_in_node(url: str) -> dict[str, Any]:
 def follow(request: pytest.FixtureRequest) -> Follow:
     if request.param == "node":
         return follow_in_node
-    page: Page = request.getfixturevalue("page")
+    tab: Page = request.getfixturevalue("tab")
 
-    def in_chromium(url: str) -> dict[str, Any]:
-        page.evaluate(SCRIPT.read_text() + "; globalThis.follow = follow;")
-        seen: dict[str, Any] = page.evaluate("url => follow(url)", url)
+    def in_chromium(*urls: str) -> dict[str, Any]:
+        tab.goto("/icon.svg")
+        tab.evaluate(SCRIPT.read_text() + "; globalThis.follow = follow;")
+        seen: dict[str, Any] = tab.evaluate("urls => follow(...urls)", list(urls))
         return seen
 
     return in_chromium
@@ -61,13 +61,8 @@ def test_an_event_source_sees_the_deletion(
     service_url: str,
     frozen_workers: AbstractContextManager[None],
 ) -> None:
-    def delete() -> None:
-        time.sleep(2)
-        user.client.delete(f"/records/{record_id}", params=user.credentials)
-
-    with frozen_workers, ThreadPoolExecutor(1) as thread:
+    with frozen_workers:
         record_id = user.upload(SHORT_WAV).json()["id"]
-        deleting = thread.submit(delete)
-        seen = follow(f"{service_url}/records/{record_id}/events")
-        deleting.result()
+        link = f"{service_url}/records/{record_id}"
+        seen = follow(f"{link}/events", f"{link}?{urlencode(user.credentials)}")
     assert [name for name, _, _ in seen["events"]] == ["queued", "deleted"]

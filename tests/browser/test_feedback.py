@@ -11,20 +11,20 @@ from tests.browser.staged import record, stage
 from tests.conftest import User
 
 
-def test_title_and_favicon_show_progress(page: Page) -> None:
+def test_title_and_favicon_show_progress(tab: Page) -> None:
     records = [record(0, "converting", progress=0.5)]
-    stage(page, lambda: records)
-    become_staged(page)
-    expect(page).to_have_title("75% · wav2mp3")
-    icon = page.locator("#favicon")
+    stage(tab, lambda: records)
+    become_staged(tab)
+    expect(tab).to_have_title("75% · wav2mp3")
+    icon = tab.locator("#favicon")
     expect(icon).to_have_attribute("href", re.compile("^data:image/png"))
     records[:] = [record(0)]
-    expect(page).to_have_title("wav2mp3")
+    expect(tab).to_have_title("wav2mp3")
     expect(icon).to_have_attribute("href", re.compile(r"icon\.svg$"))
 
 
-def test_a_hidden_tab_notifies_when_the_batch_is_done(page: Page) -> None:
-    page.add_init_script("""
+def test_a_hidden_tab_notifies_when_the_batch_is_done(tab: Page) -> None:
+    tab.add_init_script("""
       window.told = [];
       window.Notification = class {
         static permission = "granted";
@@ -33,42 +33,43 @@ def test_a_hidden_tab_notifies_when_the_batch_is_done(page: Page) -> None:
       Object.defineProperty(document, "hidden", { get: () => window.isHidden ?? false });
     """)
     records = [record(0, "converting"), record(1, "queued")]
-    stage(page, lambda: records)
-    become_staged(page)
-    expect(page.locator("#records li")).to_have_count(2)
-    page.evaluate("window.isHidden = true")
+    stage(tab, lambda: records)
+    become_staged(tab)
+    expect(tab.locator("#records li")).to_have_count(2)
+    tab.evaluate("window.isHidden = true")
     records[:] = [record(0), record(1)]
-    wait_for(page, "window.told.length === 1")
-    assert page.evaluate("window.told") == ["2 files done"]
+    wait_for(tab, "window.told.length === 1")
+    assert tab.evaluate("window.told") == ["2 files done"]
 
 
-def test_the_copied_link_downloads_the_mp3(page: Page, user: User) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+def test_the_copied_link_downloads_the_mp3(tab: Page, user: User) -> None:
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     user.convert(WAV, "one.wav")
-    become(page, user)
-    page.locator("#records .more").click()
-    page.get_by_role("menuitem", name="Copy link").click()
-    expect(page.locator(".toast")).to_contain_text("The link to one.wav is copied.")
-    link = page.evaluate("navigator.clipboard.readText()")
+    become(tab, user)
+    tab.locator("#records .more").click()
+    tab.get_by_role("menuitem", name="Copy link").click()
+    expect(tab.locator(".toast")).to_contain_text("The link to one.wav is copied.")
+    link = tab.evaluate("navigator.clipboard.readText()")
     assert user.client.get(link).headers["Content-Type"] == "audio/mpeg"
 
 
-def test_copying_works_without_https(page: Page, user: User) -> None:
-    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.add_init_script(
+def test_copying_works_without_https(tab: Page, user: User) -> None:
+    tab.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    tab.add_init_script(
         "addEventListener('copy', () => (window.copied = document.activeElement.value))"
     )
-    become(page, user)
-    page.get_by_role("button", name="Token").click()
-    page.get_by_role("button", name="Copy").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_focused()
-    assert page.evaluate("window.copied") == f"{user.id}:{user.token}"
+    become(tab, user)
+    tab.get_by_role("button", name="Token").click()
+    tab.get_by_role("button", name="Copy").click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_focused()
+    assert tab.evaluate("window.copied") == f"{user.id}:{user.token}"
 
 
 def test_the_token_opens_the_list_elsewhere(page: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
     expect(page.locator("#records li")).to_have_count(0)
     page.get_by_role("button", name="Token").click()
+    expect(page.get_by_label("User id", exact=True)).to_be_visible()
     paste = """([selector, text]) => {
       const clipboardData = new DataTransfer();
       clipboardData.setData("text", text);

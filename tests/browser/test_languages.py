@@ -1,16 +1,13 @@
 """The page in eight languages."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import become_staged, wait_until_started
-from tests.browser.staged import every_state, record, stage
+from tests.browser.conftest import KEEP_USER, POLL, STAGED_USER, wait_until_started
+from tests.browser.staged import ROWS, Record, every_state, record, stage
 
 STATIC = Path(__file__).resolve().parents[2] / "api" / "static"
 LANGUAGES = sorted(path.stem for path in (STATIC / "languages").glob("*.js"))
@@ -24,14 +21,12 @@ FORMS = """async (language) => {
 }"""
 
 
-@contextmanager
-def speaking(browser: Browser, url: str, locale: str, width: int = 1024) -> Iterator[Page]:
-    viewport: Any = {"width": width, "height": 768}
-    with browser.new_context(locale=locale, viewport=viewport) as context:
-        page = context.new_page()
-        page.goto(url)
-        wait_until_started(page)
-        yield page
+def speak(tab: Page, locale: str) -> None:
+    """Open the page in a browser of this language."""
+    agent = {"userAgent": tab.evaluate("navigator.userAgent"), "acceptLanguage": locale}
+    tab.context.new_cdp_session(tab).send("Emulation.setUserAgentOverride", agent)
+    tab.goto("/")
+    wait_until_started(tab)
 
 
 def test_there_are_eight_languages() -> None:
@@ -67,39 +62,37 @@ def test_every_text_is_used() -> None:
         ("it-IT", "Drop WAV files or folders here", "3 files done"),
     ],
 )
-def test_the_browser_chooses_the_language(
-    browser: Browser, service_url: str, locale: str, title: str, summary: str
-) -> None:
-    with speaking(browser, service_url, locale) as page:
-        expect(page.locator("#drop-title")).to_have_text(title)
-        expect(page.locator("html")).to_have_attribute(
-            "lang", "en" if locale == "it-IT" else locale[:2]
-        )
-        stage(page, lambda: [record(number) for number in range(3)])
-        become_staged(page)
-        expect(page.locator("#summary")).to_have_text(summary)
+def test_each_language_is_chosen_and_fits(tab: Page, locale: str, title: str, summary: str) -> None:
+    speak(tab, locale)
+    expect(tab.locator("#drop-title")).to_have_text(title)
+    language = "en" if locale == "it-IT" else locale[:2]
+    expect(tab.locator("html")).to_have_attribute("lang", language)
+    assert_fits(tab)
+    records = [record(number) for number in range(3)]
+    stage(tab, lambda: records)
+    tab.evaluate(KEEP_USER, STAGED_USER)
+    tab.evaluate(POLL)
+    expect(tab.locator("#summary")).to_have_text(summary)
+    records[:] = every_state(ROWS)
+    tab.evaluate(POLL)
+    expect(tab.locator("#records li")).to_have_count(len(records))
+    assert_fits(tab)
 
 
-@pytest.mark.parametrize(
-    ("count", "text"), [(1, "готов 1 файл"), (4, "готово 4 файла"), (25, "готово 25 файлов")]
-)
-def test_russian_has_three_plural_forms(
-    browser: Browser, service_url: str, count: int, text: str
-) -> None:
-    with speaking(browser, service_url, "ru") as page:
-        stage(page, lambda: [record(number) for number in range(count)])
-        become_staged(page)
-        expect(page.locator("#summary")).to_have_text(text)
-
-
-@pytest.mark.parametrize("width", [360, 1024])
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_language_needs_sideways_scrolling(
-    browser: Browser, service_url: str, language: str, width: int
-) -> None:
-    with speaking(browser, service_url, language, width) as page:
+def assert_fits(page: Page) -> None:
+    """Assert that nothing needs sideways scrolling."""
+    for width in (360, 1024):
+        page.set_viewport_size({"width": width, "height": 768})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        stage(page, every_state)
-        become_staged(page)
-        expect(page.locator("#records li").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_russian_has_three_plural_forms(tab: Page) -> None:
+    speak(tab, "ru")
+    records: list[Record] = []
+    stage(tab, lambda: records)
+    tab.evaluate(KEEP_USER, STAGED_USER)
+    tab.evaluate(POLL)
+    for count, text in ((1, "готов 1 файл"), (4, "готово 4 файла"), (25, "готово 25 файлов")):
+        records[:] = [record(number) for number in range(count)]
+        tab.evaluate(POLL)
+        expect(tab.locator("#summary")).to_have_text(text)

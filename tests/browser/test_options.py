@@ -91,28 +91,28 @@ def test_a_narrow_screen_has_one_chip_for_all_options(page: Page) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 410])
-def test_a_failed_file_can_be_converted_with_other_options(page: Page, status: int) -> None:
+def test_a_failed_file_can_be_converted_with_other_options(tab: Page, status: int) -> None:
     records = [failed(0, "It could not be encoded.", filename="one.wav")]
-    stage(page, lambda: records)
-    page.route("**/records/*/retry*", lambda route: route.fulfill(status=status, json={}))
-    become_staged(page)
-    page.locator("#records .more").click()
-    page.get_by_role("menuitem", name="Convert again with other options").click()
-    page.get_by_role("dialog").get_by_label("Quality").select_option("128 kbit/s")
-    with page.expect_request("**/retry?bitrate_kbps=128"):
-        page.get_by_role("button", name="Convert", exact=True).click()
+    stage(tab, lambda: records)
+    tab.route("**/records/*/retry*", lambda route: route.fulfill(status=status, json={}))
+    become_staged(tab)
+    tab.locator("#records .more").click()
+    tab.get_by_role("menuitem", name="Convert again with other options").click()
+    tab.get_by_role("dialog").get_by_label("Quality").select_option("128 kbit/s")
+    with tab.expect_request("**/retry?bitrate_kbps=128"):
+        tab.get_by_role("button", name="Convert", exact=True).click()
     if status == 410:
-        expect(page.locator(".toast")).to_contain_text("does not have the WAV of one.wav any more")
+        expect(tab.locator(".toast")).to_contain_text("does not have the WAV of one.wav any more")
     else:
         records[:] = [record(0, "queued", filename="one.wav")]
-        expect(page.locator("#records li")).to_have_class("queued")
+        expect(tab.locator("#records li")).to_have_class("queued")
 
 
-def test_the_menu_says_when_the_source_is_gone(page: Page, user: User) -> None:
+def test_the_menu_says_when_the_source_is_gone(tab: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
-    become(page, user)
-    page.locator("#records .more").click()
-    item = page.get_by_role("menuitem", name="Convert again: the WAV is gone")
+    become(tab, user)
+    tab.locator("#records .more").click()
+    item = tab.get_by_role("menuitem", name="Convert again: the WAV is gone")
     expect(item).to_have_attribute("aria-disabled", "true")
 
 

@@ -69,13 +69,13 @@ def test_a_warning_can_be_read_in_full(page: Page, tmp_path: Path) -> None:
     expect(warning).to_be_focused()
 
 
-def test_records_and_their_order_survive_a_reload(page: Page, user: User) -> None:
+def test_records_and_their_order_survive_a_reload(tab: Page, user: User) -> None:
     for name in ("first.wav", "second.wav", "third.wav"):
         user.convert(build(sine(1000)), name)
-    become(page, user)
-    names = page.locator("#records .name")
+    become(tab, user)
+    names = tab.locator("#records .name")
     expect(names).to_have_text(["third", "second", "first"])
-    page.reload()
+    tab.reload()
     expect(names).to_have_text(["third", "second", "first"])
 
 

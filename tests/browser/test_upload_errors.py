@@ -18,26 +18,26 @@ UPLOADS = "**/record?*user_id=*"
 
 
 @pytest.fixture
-def relay(page: Page, service_url: str) -> Iterator[Relay]:
+def relay(tab: Page, service_url: str) -> Iterator[Relay]:
     """Open the page through a network that can be cut."""
     with Relay(int(service_url.rsplit(":", 1)[1])) as relay:
-        page.goto(relay.url)
-        wait_until_started(page)
+        tab.goto(relay.url)
+        wait_until_started(tab)
         yield relay
 
 
-def test_an_upload_survives_a_lost_connection(page: Page, relay: Relay, tmp_path: Path) -> None:
+def test_an_upload_survives_a_lost_connection(tab: Page, relay: Relay, tmp_path: Path) -> None:
     wav = tmp_path / "long.wav"
     wav.write_bytes(build(sine(60 * 44100)))
-    throttle(page, 1_000_000)
-    page.set_input_files("#files", wav)
-    row = page.locator("#records li")
+    slow = throttle(tab, 200_000)
+    tab.set_input_files("#files", wav)
+    row = tab.locator("#records li")
     expect(row.locator(".state")).to_contain_text("kB/s")
     relay.cut()
     expect(row).to_have_class("waiting")
     expect(row.locator(".state")).to_contain_text("The connection was lost. Trying again in")
     relay.mend()
-    throttle(page, -1)
+    slow.detach()
     expect(row).to_have_class("done")
     expect(row).to_have_count(1)
 
@@ -112,15 +112,15 @@ def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) ->
 
 
 def test_a_file_that_is_too_large_is_refused_before_the_upload(
-    page: Page, user: User, wav: Path
+    tab: Page, user: User, wav: Path
 ) -> None:
-    uploads = count_uploads(page)
+    uploads = count_uploads(tab)
     description: dict[str, Any] = {"paths": {"/users/me": {}, "/record": {"post": {}}}}
-    page.route("**/openapi.json", lambda route: route.fulfill(json=description))
-    page.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 1500}))
-    with page.expect_response("**/users/me"):
-        become(page, user)
-    page.set_input_files("#files", wav)
-    state = page.locator("#records li.failed .state")
+    tab.route("**/openapi.json", lambda route: route.fulfill(json=description))
+    tab.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 1500}))
+    with tab.expect_response("**/users/me"):
+        become(tab, user)
+    tab.set_input_files("#files", wav)
+    state = tab.locator("#records li.failed .state")
     expect(state).to_have_text("This file is larger than the service accepts (2 kB). Split it.")
     assert uploads == []
