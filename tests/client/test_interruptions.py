@@ -11,7 +11,7 @@ from wav2mp3 import Client, Wav2mp3Error
 from local.stack import Stack
 from tests.api.wire import eventually
 from tests.client import proxy
-from tests.client.conftest import RATE_HZ, Command, frozen_workers
+from tests.client.conftest import RATE_HZ, TIMEOUT_S, Command, frozen_workers
 from tests.client.proxy import Fate
 from tests.conftest import User
 
@@ -29,10 +29,12 @@ def test_an_interrupted_run_is_continued(
     command: Command, stack: Stack, user: User, sent: signal.Signals
 ) -> None:
     command.wav("a.wav", 12345)
+    # A shell makes its background jobs ignore SIGINT, and the command would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with frozen_workers(stack), command.start("convert", "a.wav", "--keep") as process:
         eventually(lambda: bool(partials(command)))
         process.send_signal(sent)
-        _, errors = process.communicate()
+        _, errors = process.communicate(timeout=TIMEOUT_S)
     if sent == signal.SIGINT:
         assert process.returncode == 130
         assert errors.endswith("Stopped. Run the same command again to continue.\n")
