@@ -19,6 +19,8 @@ from shared.settings import Settings
 
 SYNC_BYTES = 64 * 2**20
 """Call fsync after this many bytes, so that the final fsync is short enough to finish within the upload's lease."""
+FIRST_CHECK_BYTES = 64 * 2**10
+"""Enough for most headers. A check searches all bytes that it gets."""
 _SYNCS = ThreadPoolExecutor(4, "sync")
 """Threads that sync files while these grow."""
 
@@ -65,14 +67,15 @@ class SourceWriter:
         self._synced_bytes = self.size_bytes
 
     def _check_header(self) -> None:
-        fmt = wav.check_start(self._file, self.size_bytes)
+        checked_bytes = min(self.size_bytes, max(self._next_check_bytes, FIRST_CHECK_BYTES))
+        fmt = wav.check_start(self._file, checked_bytes)
         self._file.seek(self.size_bytes)
         self._is_header_checked = fmt is not None
         # The rate in `fmt ` is reliable for raw samples only; a compressed stream may have another.
         if fmt is not None and fmt.is_raw:
             mp3_options.choose_sample_rate_hz(self._options, fmt.sample_rate_hz)
         # Doubling makes the total time linear, even if the header arrives in tiny slices.
-        self._next_check_bytes = 2 * self.size_bytes
+        self._next_check_bytes = 2 * checked_bytes
 
     def finish(self) -> wav.WavInfo:
         """Check the complete source and make it durable. Raises NoSpace, NotAWav, BadWav."""
