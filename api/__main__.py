@@ -11,7 +11,7 @@ from api.http import Connections, Shares, limited, raise_descriptor_limit, refus
 from shared.settings import get_settings
 
 GRACEFUL_SHUTDOWN_S = 5
-ACCEPTED_PER_ROUND = 32
+ACCEPTED_PER_ROUND = 64
 """Connections that the event loop accepts in each round."""
 
 
