@@ -8,7 +8,7 @@ EBU Tech 3306 and ITU-R BS.2088; W64: Sony Pictures Digital, "Sony Wave64"; ID3v
 
 Real files break these standards. The walk ignores the RIFF size. It finds the next chunk where a writer forgot a pad
 byte (the chunk id starts one byte early) and where a LIST declares a few bytes too many (a chunk starts inside its
-end). A data size that a streaming writer left unset means "to the end of the file" (see `ChunkWalk._data_bytes`).
+end). `ChunkWalk._data_bytes` says how many bytes belong to data whose size is unset or wrong.
 """
 
 import re
@@ -16,10 +16,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.wav.container import W64_TAILS, Container, Source, container_at
+from shared.wav.container import W64_TAILS, Container, Source, container_at, container_inside
+from shared.wav.ds64 import MAX_DS64_BYTES, choose_size, read_sizes
 from shared.wav.streaming import is_streaming_size
 
-_MAX_DS64_BYTES = 28 + 12 * 1000
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
 _MAX_LIST_EXCESS_BYTES = 16
 _SEARCHED_END_BYTES, _MAX_CHECKED = 1 << 20, 10_000
@@ -53,12 +53,7 @@ class ChunkHeader:
 
 def holds_wav(source: Source, data: ChunkHeader) -> bool:
     """Return True if the data is a WAV of the same kind, which the walk enters next."""
-    return _has_wav_at(source, data.offset, data.container)
-
-
-def _has_wav_at(source: Source, offset: int, outer: Container) -> bool:
-    inner = container_at(source, offset)
-    return inner is not None and inner.kind == outer.kind
+    return container_inside(source, data.offset, data.container) is not None
 
 
 def is_printable(chunk_id: bytes) -> bool:
@@ -86,18 +81,23 @@ class ChunkWalk:
                 continue
             chunk_id, declared = peeked
             offset = at + self._container.header_bytes
-            size = self._payload_bytes(chunk_id, offset, declared)
+            present = self._source.size_bytes - offset
+            size = min(declared, present)
+            if chunk_id == b"data":
+                declared = self._declared_data(offset, declared)
+                size = self._data_bytes(offset, declared, present)
             is_plausible = self._is_plausible(at, chunk_id, offset + declared)
             yield ChunkHeader(chunk_id, offset, declared, size, self._container, is_plausible)
             if chunk_id == b"ds64" and not self._sizes64:
-                self._read_ds64(offset, size)
+                payload = self._source.read(offset, min(size, MAX_DS64_BYTES))
+                self._sizes64 = read_sizes(payload, big_endian=self._container.big_endian)
             at = self._next_header(offset + (size if chunk_id == b"data" else declared))
             if chunk_id == b"LIST" and self._rank(at) < _LIKELY:
                 at = self._find_in_list_end(offset, offset + declared) or at
 
     def _enter_next_wav(self, at: int) -> bool:
-        following = container_at(self._source, at)
-        if following is None or following.kind != self._container.kind:
+        following = container_inside(self._source, at, self._container)
+        if following is None:
             return False
         self._container, self._sizes64 = following, {}
         return True
@@ -119,37 +119,20 @@ class ChunkWalk:
             chunk_id = raw[:4] if raw[4:16] in W64_TAILS else bytes(4)
             return chunk_id, max(0, int.from_bytes(raw[16:], "little") - 24)
         chunk_id, size = struct.unpack(">4sI" if self._container.big_endian else "<4sI", raw)
-        return chunk_id, self._size64(chunk_id, at + self._container.header_bytes, size)
+        return chunk_id, choose_size(self._sizes64, chunk_id, size)
 
-    def _size64(self, chunk_id: bytes, offset: int, size32: int) -> int:
-        """Return the size from `ds64` if the 32-bit size is a placeholder.
+    def _declared_data(self, offset: int, declared: int) -> int:
+        """Return the size from `ds64` if only that one can be right.
 
-        Those are 0xFFFFFFFF and, for the data, 0, the low 32 bits, and any size that cannot be right.
+        The `declared` size can be right if a chunk or the end of the file follows the data, and the one from `ds64` if
+        the file has all of its bytes.
         """
-        size64 = self._sizes64.get(chunk_id, size32)
-        if size32 == 0xFFFFFFFF or (chunk_id == b"data" and size32 in (0, size64 & 0xFFFFFFFF)):
-            return size64
-        if chunk_id != b"data":
-            return size32
-        ends_there = self._rank(self._next_header(offset + size32)) >= _LIKELY
-        return size32 if ends_there or offset + size64 > self._source.size_bytes else size64
-
-    def _read_ds64(self, offset: int, size: int) -> None:
-        raw = self._source.read(offset, min(size, _MAX_DS64_BYTES))
-        order = ">" if self._container.big_endian else "<"
-        if len(raw) < 24:
-            return
-        (self._sizes64[b"data"],) = struct.unpack_from(order + "Q", raw, 8)
-        table = raw[28 : 28 + (len(raw) - 28) // 12 * 12] if len(raw) > 28 else b""
-        entries = int.from_bytes(raw[24:28], "big" if self._container.big_endian else "little")
-        for chunk_id, size64 in struct.iter_unpack(order + "4sQ", table[: 12 * entries]):
-            self._sizes64.setdefault(chunk_id, size64)
-
-    def _payload_bytes(self, chunk_id: bytes, offset: int, declared: int) -> int:
-        present = self._source.size_bytes - offset
-        if chunk_id == b"data":
-            return self._data_bytes(offset, declared, present)
-        return min(declared, present)
+        size64 = self._sizes64.get(b"data", declared)
+        if declared == size64 or offset + size64 > self._source.size_bytes:
+            return declared
+        end = self._next_header(offset + declared)
+        can_be_right = self._is_end(end) or self._rank(end) >= _LIKELY
+        return declared if can_be_right else size64
 
     def _data_bytes(self, offset: int, declared: int, present: int) -> int:
         """Return the number of bytes of samples: 0 if the data is a WAV itself, which the walk enters next.
@@ -159,7 +142,7 @@ class ChunkWalk:
         RIFF declares data of 4 GiB or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that
         is left belongs to the data.
         """
-        if _has_wav_at(self._source, offset, self._container):
+        if container_inside(self._source, offset, self._container):
             return 0
         if declared > present:
             return self._bytes_to_next_wav(offset, present)
@@ -197,6 +180,10 @@ class ChunkWalk:
             if not is_printable(chunk_id) or end > self._source.size_bytes:
                 return False
             at = self._next_header(end)
+        return self._is_end(at)
+
+    def _is_end(self, at: int) -> bool:
+        """Return True at the end of the file, where the last pad byte may be missing."""
         return at in (self._source.size_bytes, self._source.size_bytes + 1)
 
     def _chunks_follow(self, at: int) -> bool:

@@ -109,6 +109,12 @@ def container_at(source: Source, start: int) -> Container | None:
     return None
 
 
+def container_inside(source: Source, offset: int, outer: Container) -> Container | None:
+    """Return the WAV at `offset` if it is of the same kind as the `outer` one."""
+    inner = container_at(source, offset)
+    return inner if inner is not None and inner.kind == outer.kind else None
+
+
 def id3v2_bytes(head: bytes) -> int:
     """Return the size of an ID3v2 tag that starts with these 10 bytes, or 0."""
     if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:

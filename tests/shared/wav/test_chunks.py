@@ -293,3 +293,18 @@ def test_a_true_size_wins_over_ds64() -> None:
     title = wavs.chunk(b"LIST", b"INFOINAM\x05\0\0\0Rain\0\0")
     info = read(wavs.wrap([wavs.ds64(2010), fmt, data, title], container="RF64"))
     assert (info.samples, len(info.chunks)) == (1000, 1)
+
+
+def test_a_size_that_ends_the_file_wins_over_ds64() -> None:
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload())
+    data = wavs.chunk(b"data", wavs.encode(wavs.sine(1000)))
+    assert read(wavs.wrap([wavs.ds64(1990), fmt, data], container="RF64")).samples == 1000
+
+
+def test_many_data_chunks_after_ds64_take_little_time() -> None:
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload())
+    data = wavs.chunk(b"data", b"ab")
+    before_s = time.monotonic()
+    info = read(wavs.wrap([wavs.ds64(1), fmt, *[data] * 5000], container="RF64"))
+    assert info.samples == 5000
+    assert time.monotonic() - before_s < 5
