@@ -19,10 +19,12 @@ _MIN_FLOAT, _MAX_FLOAT = 2.0**-30, 4.0
 _IMPOSSIBLE_FLOAT = 1e9
 _MIN_PLAUSIBLE = 0.95
 _MIN_EXTREME = 0.1
-"""Integers just below zero are huge floats or NaN, those just above zero tiny floats. Sound has both."""
+"""Share of the samples. Integers just below zero are huge floats or NaN, those just above tiny floats: sound has both."""
 _MIN_DISTINCT = 16
-"""A square wave has fewer levels, and says nothing about its kind."""
-_WARNING = "The header says {} of 32 bits, but the samples are {}. They were read as such."
+"""A square wave has fewer levels, and says nothing about its kind. Neither do NaN of a failed effect: all are equal."""
+_MIN_RANGE = 64
+"""Floats of sound are positive, negative and near zero. Integers near half of full scale are 2 or -2 as floats."""
+_WARNING = "The header says {0} of 32 bits, but the samples are {1}. They were read as {1}."
 
 
 def detect_wrong_codec(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
@@ -41,9 +43,11 @@ def detect_wrong_codec(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtC
 
 
 def _are_floats(floats: tuple[float, ...]) -> bool:
-    """Return False for integers of real sound: those just below zero are NaN or huge floats."""
+    """Return True if the floats are plausible. Integers of sound are not: those just below zero are NaN or huge."""
     levels = [abs(value) for value in floats if value]
-    if len(set(levels)) < _MIN_DISTINCT:
+    if len(set(levels)) < _MIN_DISTINCT or not min(floats) < 0 < max(floats):
+        return False
+    if max(levels) < _MIN_RANGE * min(levels):
         return False
     if not all(isfinite(level) and level <= _MAX_FLOAT for level in levels):
         return False
@@ -52,9 +56,11 @@ def _are_floats(floats: tuple[float, ...]) -> bool:
 
 def _are_integers(integers: tuple[int, ...], floats: tuple[float, ...], channels: int) -> bool:
     """Return True if many floats are impossible, many are tiny, and the integers form a curve."""
-    huge = [value for value in floats if not abs(value) < _IMPOSSIBLE_FLOAT]  # NaN too
-    tiny = [value for value in floats if 0 < abs(value) < _MIN_FLOAT]
-    if min(len(huge), len(tiny)) < _MIN_EXTREME * len(floats) or len(set(tiny)) < _MIN_DISTINCT:
-        return False
+    pairs = [*zip(integers, floats, strict=True)]
+    huge = [integer for integer, value in pairs if not abs(value) < _IMPOSSIBLE_FLOAT]  # NaN too
+    tiny = [integer for integer, value in pairs if 0 < abs(value) < _MIN_FLOAT]
+    for extreme in (huge, tiny):
+        if len(extreme) < _MIN_EXTREME * len(floats) or len(set(extreme)) < _MIN_DISTINCT:
+            return False
     steps = sum(abs(b - a) for a, b in zip(integers, integers[channels:], strict=False))
     return steps < sum(map(abs, integers))

@@ -40,6 +40,20 @@ def test_a_level_that_looks_like_line_ends_is_sound() -> None:
     assert read((b"\r\n" * 10 + b"\r\r" * 10) * 1000, 16).samples == 10_000
 
 
+def test_a_tone_that_repeats_one_line_end_is_sound() -> None:
+    period = b"\r\n" + bytes(range(13, 112)) + b"\r"
+    assert read(period * 1000, 16).samples == len(period) * 250
+
+
+@pytest.mark.parametrize("chunk_id", [b"bext", b"LIST"])
+def test_a_text_with_a_replacement_character_before_fmt_is_read(chunk_id: bytes) -> None:
+    text = b"INFOIART\x08\0\0\0" * (chunk_id == b"LIST") + "Bj\ufffdrk\0".encode()
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload())
+    data = wavs.chunk(b"data", wavs.encode(wavs.sine(100)))
+    wav = wavs.wrap([wavs.chunk(chunk_id, text), fmt, data])
+    assert read_wav(io.BytesIO(wav), len(wav)).samples == 100
+
+
 @pytest.mark.parametrize("rate_hz", [16000, 44100, 48000])
 @pytest.mark.parametrize("frames", [100, 30_000])
 def test_a_header_decoded_as_utf8_is_refused(rate_hz: int, frames: int) -> None:

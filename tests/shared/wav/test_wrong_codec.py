@@ -60,6 +60,18 @@ def test_integers_stay_integers(sound: str, valid_bits: int) -> None:
     assert info.fmt.codec is Codec.PCM
 
 
+@pytest.mark.parametrize("level", [0.44, 0.5 * np.sign(wavs.sine(9000, 2) + 0.01)])
+def test_integers_near_half_of_full_scale_stay_integers(level: float | wavs.Samples) -> None:
+    info = read(wavs.encode(level + 0.0005 * NOISE, bits=32), 1)
+    assert (info.fmt.codec, info.warnings) == (Codec.PCM, ())
+
+
+def test_a_decay_that_ends_in_nan_stays_float() -> None:
+    decay = np.where(np.arange(9000) < 1500, 1e-10 * 0.99 ** np.arange(9000), np.nan)
+    info = read(wavs.encode(np.stack([decay, decay], axis=1), codec="float", bits=32), 3)
+    assert (info.fmt.codec, info.warnings) == (Codec.FLOAT, ())
+
+
 @pytest.mark.parametrize("damage", [0, np.nan, np.inf, 1e30])
 @pytest.mark.parametrize("sound", SOUNDS)
 def test_damaged_floats_stay_floats(sound: str, damage: float) -> None:
