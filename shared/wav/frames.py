@@ -1,9 +1,10 @@
 """Detects frames of MPEG audio or AAC in place of samples, as recorders write them that forget to decode.
 
-In: the first bytes of the data. Out: the format, or None. Several frames must follow one another, because a sync is
-only a few bits. Source of the ADTS header: ISO 13818-7, 6.2.
+In: the first bytes of the data, about 16 KiB. Out: the format, or None. Several frames must follow one another, because
+a sync is only a few bits. Source of the ADTS header: ISO 13818-7, 6.2.
 """
 
+import re
 from collections.abc import Callable
 
 from shared.mpeg import HEADER_BYTES, parse_header
@@ -11,32 +12,34 @@ from shared.mpeg import HEADER_BYTES, parse_header
 _SEARCHED_BYTES = 2048
 _MIN_FRAMES = 6
 _ADTS_HEADER_BYTES = 7
+_SYNC = re.compile(rb"\xff[\xe2-\xfe][^\xf0-\xff]")
+"""Leaves out samples of -1 and of full scale, which are frequent."""
 
 
 def detect_frames(start: bytes) -> str | None:
     """Return the name of the stream in these bytes."""
-    at = start.find(0xFF, 0, _SEARCHED_BYTES)
-    while at >= 0:
+    for match in _SYNC.finditer(start, 0, _SEARCHED_BYTES):
         for name, read_header in (("MP3", _mpeg_header), ("AAC", _adts_header)):
-            if _are_followed(start, at, read_header):
+            if _are_followed(start, match.start(), read_header):
                 return name
-        at = start.find(0xFF, at + 1, _SEARCHED_BYTES)
     return None
 
 
 def _are_followed(
     start: bytes, at: int, read_header: Callable[[bytes], tuple[object, int] | None]
 ) -> bool:
-    """Return True if frames of one kind follow one another from `at` on."""
-    kinds = set()
-    for _ in range(_MIN_FRAMES):
-        header = read_header(start[at : at + _ADTS_HEADER_BYTES])
-        if header is None:
-            return False
+    """Return True if frames of one kind follow one another from `at` on. Equal ones are periods of a tone."""
+    kind, count, frames = None, 0, set()
+    while header := read_header(start[at : at + _ADTS_HEADER_BYTES]):
+        if kind not in (None, header[0]):
+            break
         kind, frame_bytes = header
-        kinds.add(kind)
+        count += 1
+        frame = start[at : at + frame_bytes]
+        if len(frame) == frame_bytes:
+            frames.add(frame)
         at += frame_bytes
-    return len(kinds) == 1
+    return count >= _MIN_FRAMES and len(frames) > 1
 
 
 def _mpeg_header(head: bytes) -> tuple[object, int] | None:

@@ -44,3 +44,14 @@ def test_square_waves_are_no_frames(period_bytes: int) -> None:
     wave = np.where(np.arange(9000) % period_bytes < period_bytes // 2, 255, 128) / 128 - 1
     wav = wavs.build(wave, bits=8)
     assert read_wav(io.BytesIO(wav), len(wav)).samples == 9000
+
+
+@pytest.mark.parametrize(
+    "header", [b"\xff\xfb\x94\0", b"\xff\xf1\x4c\x80\x0c\0\0"], ids=["MP3", "AAC"]
+)
+def test_periods_of_a_tone_are_no_frames(header: bytes) -> None:
+    """A frame of 128 kbit/s at 48 kHz has 384 bytes: two periods of a tone of 1 kHz in 16-bit stereo."""
+    period = header + bytes(range(192 - len(header)))
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))
+    wav = wavs.wrap([fmt, wavs.chunk(b"data", period * 200)])
+    assert read_wav(io.BytesIO(wav), len(wav)).samples == 9600
