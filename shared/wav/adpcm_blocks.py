@@ -40,7 +40,11 @@ def _are_blocks(raw: bytes, fmt: FmtChunk, block_align: int) -> bool:
 
 
 def _is_header(raw: bytes, start: int, fmt: FmtChunk) -> bool:
+    """Return False for zeros, except at the start of a recording: they may be silence inside a block."""
+    header_bytes = 7 if fmt.codec is Codec.MS_ADPCM else 4
+    header = raw[start : start + header_bytes * fmt.channels]
+    if start and not any(header):
+        return False
     if fmt.codec is Codec.MS_ADPCM:
-        return max(raw[start : start + fmt.channels]) <= _MAX_PREDICTOR
-    headers = raw[start : start + 4 * fmt.channels]
-    return max(headers[2::4]) <= _MAX_STEP_INDEX and not any(headers[3::4])
+        return max(header[: fmt.channels]) <= _MAX_PREDICTOR
+    return max(header[2::4]) <= _MAX_STEP_INDEX and not any(header[3::4])

@@ -3,6 +3,7 @@
 import io
 import struct
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -13,9 +14,10 @@ from tests import wavs
 BLOCK_ALIGN_AT, BITS_AT, BLOCK_SAMPLES_AT = 12, 14, 18
 
 
-def adpcm(subtype: str, channels: int, **fields: int) -> bytes:
+def adpcm(subtype: str, channels: int, sound: wavs.Samples | None = None, **fields: int) -> bytes:
     file = io.BytesIO()
-    soundfile.write(file, wavs.sine(30_000, channels), 22050, format="WAV", subtype=subtype)
+    sound = wavs.sine(30_000, channels) if sound is None else sound
+    soundfile.write(file, sound, 22050, format="WAV", subtype=subtype)
     wav = bytearray(file.getvalue())
     fmt_at = wav.index(b"fmt ") + 8
     for name, value in fields.items():
@@ -45,6 +47,15 @@ def test_samples_per_block_correct_the_align(subtype: str, channels: int, align:
 def test_wrong_samples_per_block_change_nothing(subtype: str, samples: int) -> None:
     right = read(adpcm(subtype, 2))
     info = read(adpcm(subtype, 2, samples=samples))
+    assert (info.fmt.block_align, info.warnings) == (right.fmt.block_align, ())
+
+
+@pytest.mark.parametrize("level", [0, 0.3])
+@pytest.mark.parametrize(("subtype", "samples"), [("IMA_ADPCM", 505), ("MS_ADPCM", 500)])
+def test_constant_levels_keep_the_declared_align(subtype: str, samples: int, level: float) -> None:
+    sound = np.full(30_000, float(level))
+    right = read(adpcm(subtype, 1, sound))
+    info = read(adpcm(subtype, 1, sound, samples=samples))
     assert (info.fmt.block_align, info.warnings) == (right.fmt.block_align, ())
 
 

@@ -47,7 +47,7 @@ def test_square_waves_are_no_frames(period_bytes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"\xff\xfb\x94\0", b"\xff\xf1\x4c\x80\x0c\0\0"], ids=["MP3", "AAC"]
+    "header", [b"\xff\xfb\x94\0", b"\xff\xf1\x4c\x80\x18\0\0"], ids=["MP3", "AAC"]
 )
 def test_periods_of_a_tone_are_no_frames(header: bytes) -> None:
     """A frame of 128 kbit/s at 48 kHz has 384 bytes: two periods of a tone of 1 kHz in 16-bit stereo."""
