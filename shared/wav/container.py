@@ -88,8 +88,12 @@ def find_container(source: Source) -> Container | None:
     if len(head) < (MAGIC_BYTES if _W64_RIFF.startswith(head[:16]) else 12):
         return None
     description = describe_file(source.read(0, 512))
-    if description in NO_OTHER_FORMAT and (container := _find_after_junk(source)):
+    if description not in NO_OTHER_FORMAT:
+        raise NotAWav(description)
+    if container := _find_after_junk(source):
         return container
+    if source.size_bytes < _MAX_JUNK_BYTES + _HEADER_BYTES:
+        return None
     raise NotAWav(description)
 
 

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from shared.errors import NotAWav
-from shared.wav import WavInfo, read_wav
+from shared.wav import WavInfo, check_start, read_wav
 from shared.wav.metadata import MAX_METADATA_CHUNKS
 from shared.wav.reader import MAX_CHUNKS
 from tests import wavs
@@ -83,6 +83,12 @@ def test_bytes_before_the_header_are_warned_about(junk: bytes) -> None:
     assert (info.samples, [chunk.id for chunk in info.chunks]) == (100, [b"bext"])
     (warning,) = info.warnings
     assert warning.startswith(f"The file has {len(junk)} bytes before the WAV's header")
+
+
+def test_an_upload_whose_header_follows_other_bytes_is_checked_later() -> None:
+    wav = bytes(512) + wavs.build(SAMPLES)
+    outcomes = [check_start(io.BytesIO(wav), size) for size in (16, 512, 520, len(wav))]
+    assert [outcome is not None for outcome in outcomes] == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
