@@ -1,4 +1,4 @@
-"""The flaws of a source's samples: counts, and the sentences that tell the user what became of them."""
+"""The flaws of a source's samples: counts, and the sentences about them for the user."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -118,8 +118,8 @@ def flaw_warnings(
     warnings = contradiction + [text.format(length(count)) for count, text in sentences if count]
     if total.stray_bytes:
         warnings.append(
-            f"At least {total.stray_bytes} bytes of the compressed audio are no frames, such as a tag after the audio "
-            "or a damaged place. They were left out."
+            f"At least {total.stray_bytes} bytes of the compressed audio belong to no frame. They may be a tag after "
+            "the audio or a damaged place, and were left out."
         )
     if total.decoder_errors:
         missing = f": about {length(total.missing_samples)} are missing" * bool(

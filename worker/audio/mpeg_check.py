@@ -13,7 +13,7 @@ from worker.audio.flaws import Flaws
 
 _MAX_FRAME_BYTES = 1 << 12
 _MAX_STRAY_BYTES = 1 << 18
-"""After these the check ends: the search for a frame is slow."""
+"""After these the check ends before the audio does: the search for a frame is slow."""
 
 
 class FrameCheck:
@@ -30,17 +30,21 @@ class FrameCheck:
         self._reservoir_bytes = 0
 
     def read(self, chunk: bytes) -> None:
-        if self._flaws.stray_bytes + len(self._skipped) < _MAX_STRAY_BYTES:
+        if not self._has_ended():
             self._held += chunk
             self._walk(len(self._held) - _MAX_FRAME_BYTES - HEADER_BYTES)
 
     def finish(self) -> None:
-        """Read the last frames."""
+        """Read the last frames, and compare their number with the expected one."""
         self._walk(len(self._held))
+        has_ended = self._has_ended()
         self._flaws.stray_bytes += len(self._skipped.strip(b"\0"))
         absent = self._expected + 1 - self._frames  # the frame of the Xing header counts itself
-        if self._expected and absent > 1 and self._last:
+        if self._expected and absent > 1 and self._last and not has_ended:
             self._flaws.absent_samples = absent * self._last.format.samples_per_frame
+
+    def _has_ended(self) -> bool:
+        return self._flaws.stray_bytes + len(self._skipped) >= _MAX_STRAY_BYTES
 
     def _walk(self, end: int) -> None:
         at = 0

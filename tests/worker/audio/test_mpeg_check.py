@@ -118,6 +118,12 @@ def test_bytes_that_are_no_mp3_do_not_slow_the_check_down() -> None:
     assert flaws.get("damaged_samples", 0) == 0
 
 
+def test_a_check_that_gave_up_reports_no_absent_frames(tmp_path: Path) -> None:
+    frames = frames_of(mp3_of(tmp_path, *FORMATS[0]))
+    hole = b"".join(frames[:20]) + b"\1" * (1 << 19) + b"".join(frames[20:])
+    assert flaws_of(hole, expected=len(frames) - 1).keys() == {"stray_bytes"}
+
+
 def test_damaged_frames_are_warned_about(tmp_path: Path) -> None:
     frames = frames_of(mp3_of(tmp_path, *FORMATS[0]))
     tag = b"TAG" + b"x" * 125
@@ -126,7 +132,7 @@ def test_damaged_frames_are_warned_about(tmp_path: Path) -> None:
     damaged, stray = (text for text in converted.warnings if "missing" not in text)
     assert "of the compressed audio are damaged" in damaged
     assert "1152 sample(s) (0.026 s)" in damaged
-    assert stray.startswith("At least 128 bytes of the compressed audio are no frames")
+    assert stray.startswith("At least 128 bytes of the compressed audio belong to no frame")
 
 
 def test_an_mp3_that_ends_early_keeps_its_last_samples(tmp_path: Path) -> None:
