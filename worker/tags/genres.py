@@ -1,7 +1,7 @@
-"""Finds the numbers that stand for no genre.
+"""Removes the numbers of genres that do not exist, such as 255, which some programs write for "none".
 
-In: the text of a TCON frame: a genre, its number in ID3v1, or numbers in brackets before a genre. Players and mutagen
-take such a number, such as 255 for "none", for "Unknown" or an error. Raises nothing. Source: ID3v2.3.0 frames, 4.2.1.
+In: the text of a TCON frame: a genre, its number in ID3v1, or numbers in brackets before a genre. Out: the text without
+such numbers, which players show as "Unknown" or reject. Raises nothing. Source: ID3v2.3.0 frames, 4.2.1.
 """
 
 import re
@@ -31,7 +31,7 @@ def _exists(number: str) -> bool:
 
 
 def drop_unknown_genres(tag: ID3) -> list[str]:
-    """Drop the numbers that stand for no genre: eyeD3 rejects an MP3 that has one. Return sentences for the user."""
+    """Remove the numbers from a tag: eyeD3 rejects an MP3 that has one. Return sentences for the user."""
     dropped: list[str] = []
     for frame in tag.getall("TCON"):
         dropped += [text for text in frame.text if known_genre(text) != text]

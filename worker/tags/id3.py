@@ -40,8 +40,8 @@ MAX_CHAPTER_SUB_FRAMES = 20
 # The same layout in every version, so copied as they are. MLLT, ASPI and SEEK describe the old file and are left out.
 _OPAQUE = {"ETCO", "GEOB", "MCDI", "OWNE", "PCNT", "POPM", "PRIV", "SYLT", "UFID", "USER"}
 _RENAMED = {"IPLS": "TIPL", "TORY": "TDOR"}
-_WITHOUT_SUCCESSOR = {"TRDA", "TSIZ"}
-"""Texts of ID3v2.3 that 2.4 lacks: the recording dates in words, and the size of the old file."""
+_ONLY_IN_V23 = {"TRDA", "TSIZ"}
+"""Recording dates in words, and the size of the old file."""
 
 
 def add_frames(tag: ID3, raw: bytes, texts: FileText) -> list[str]:
@@ -59,7 +59,7 @@ def add_frames(tag: ID3, raw: bytes, texts: FileText) -> list[str]:
     tag.update_to_v24()
     return [
         *describe_frames(
-            unreadable, "left out, because they cannot be read or describe another file"
+            unreadable, "left out, because they cannot be read or have no place in the new tag"
         ),
         *describe_frames(excess, f"left out, because a tag may have {MAX_FRAMES}"),
         *describe_frames(
@@ -78,7 +78,7 @@ def add_frames(tag: ID3, raw: bytes, texts: FileText) -> list[str]:
 def _read_frame(tag: ID3Tags, name: str, data: bytes, reading: Reading) -> None:
     name = _RENAMED.get(name, name)
     read = _READERS.get(name, text_or_url)
-    frame = None if name in _WITHOUT_SUCCESSOR else read(name, data, reading)
+    frame = None if name in _ONLY_IN_V23 else read(name, data, reading)
     if frame is None:
         reading.unreadable.append(name)
     else:

@@ -1,6 +1,6 @@
 """Reads the frames of an ID3v2 tag that hold texts, links and pictures, as mutagen frames.
 
-In: a frame's name and data, and the tag that it is in. Out: the frame with all text as UTF-8, or None if it cannot be
+In: a frame's name and data, and the `Reading` of its tag. Out: the frame with all text as UTF-8, or None if it cannot be
 read. Raises nothing. Sources: ID3v2.2, 2.3.0 and 2.4.0 frames (section 4 of each).
 """
 
@@ -54,7 +54,7 @@ def text_or_url(name: str, data: bytes, reading: Reading) -> Frame | None:
 
 
 def _checked(name: str, texts: list[str], reading: Reading) -> list[str]:
-    """Return values that mutagen reads, and takes for nothing else."""
+    """Return values that mutagen reads as they are: not too long, and with valid dates and genres."""
     if any(len(text) > MAX_VALUE_CHARS for text in texts):
         reading.cut.append(name)
     texts = [text[:MAX_VALUE_CHARS] for text in texts]

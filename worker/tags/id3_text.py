@@ -28,7 +28,7 @@ class Reading:
     cut: list[str] = field(default_factory=list)
     dates: list[str] = field(default_factory=list)
     genres: list[str] = field(default_factory=list)
-    """The numbers that stand for no genre."""
+    """Texts with the number of a genre that does not exist."""
 
 
 def split_charset(data: bytes) -> tuple[int, bytes]:

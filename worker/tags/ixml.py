@@ -1,4 +1,4 @@
-"""Reads the slate in an iXML chunk as (kind, text) pairs, as `riff` does, and describes the other fields.
+"""Reads the slate in an iXML chunk as (kind, text) pairs, as `riff` does, and names the other fields.
 
 In: the payload of an `iXML` chunk, valid or not. Searches the text instead of parsing XML, so that no entity can
 expand. Raises nothing. Time is linear. Source: iXML 3.01.

@@ -68,18 +68,18 @@ def describe_texts(tag: ID3, lost: Sequence[tuple[str, str]], *, beyond_limit: i
 
 
 def describe_date(kind: str, text: str) -> list[str]:
-    """Describe a date that cannot be the MP3's date as it is. One of zeros is not set."""
+    """Describe a date that is not in the form of ID3v2.4. A date of zeros is not set."""
     if kind not in _DATE_TEXTS or is_timestamp(text) or not text.strip("0-_:/. "):
         return []
     date = timestamp(text)
-    fate = f"only {date!r} of it is the MP3's date" if date else "it is not the MP3's date"
+    fate = f"only {date!r} of it can be the MP3's date" if date else "it cannot be the MP3's date"
     return [
         f"The date {text!r} is not written like 2026-11-28, so {fate}. The text itself is kept as {kind}."
     ]
 
 
 def describe_ixml(payloads: Sequence[bytes], decoded: Sequence[str]) -> list[str]:
-    """Describe the elements with a text that are no field of the slate, or that are none that can be read."""
+    """Describe the elements that have a text and are not in the tag: all except the fields of the slate."""
     names = [name for xml in decoded for name in unread_fields(xml)]
     if any(len(payload) > MAX_TEXT_BYTES for payload in payloads):
         names.append(f"everything after {MAX_TEXT_BYTES} bytes")

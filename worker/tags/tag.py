@@ -122,11 +122,11 @@ def _collect(
     pairs = _pairs(payloads, ixmls, order, texts)
     lost: list[Pair] = []
     for kind, text in islice(pairs, MAX_PAIRS):
-        warnings += left_out.describe_date(kind, text)
         if text and tag.getall(kind):
             lost.append((kind, text))
         elif text:
             tag.add(_id3_frame(kind, text))
+            warnings += left_out.describe_date(kind, text)
     warnings += left_out.describe_texts(
         tag, lost, beyond_limit=sum(bool(text) for _, text in pairs)
     )
@@ -197,7 +197,7 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
             tag.delall("TXXX:comment")  # ffmpeg writes and reads the comment there
         if len({str(frame) for frame in replaced}) > 1:
             warnings.append(
-                f"The WAV has {len(replaced)} comments without a description. All of them were removed."
+                f"The WAV has {len(replaced)} comments without a description. That of the upload replaced all of them."
             )
         if kind == "TDRC" and text and not is_timestamp(text):
             warnings.append(_describe_year(text))

@@ -64,7 +64,7 @@ from worker.tags.tag import MAX_METADATA_BYTES
         ((b"iXML", b'<SYNC_POINT n="1"><![CDATA[x]]></SYNC_POINT>'), "left out: SYNC_POINT"),
         ((b"LIST", b"INFOINAM\x09\0\0\0Title"), r"4 byte\(s\) of LIST chunks are missing"),
         ((b"LIST", b"INFOINAM\x02\0\0\0Ti" + b"\xff" * 20), r"20 byte\(s\) of LIST chunks"),
-        (raw_id3(raw_frame(b"MLLT", b"\0A")), "describe another file: MLLT"),
+        (raw_id3(raw_frame(b"MLLT", b"\0A")), "have no place in the new tag: MLLT"),
         ((b"id3 ", b"nonsense"), "the whole tag"),
         (raw_id3(raw_frame(b"TIT2", b"\3A"), b"\0\0tit2junk"), "8 bytes after TIT2"),
         (

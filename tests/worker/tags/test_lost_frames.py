@@ -51,15 +51,24 @@ def test_an_old_date_beside_a_new_one_is_warned_about() -> None:
 @pytest.mark.parametrize(
     ("chunk", "kind", "fate"),
     [
-        (info(ICRD=b"28/11/2026"), "TXXX:date", "only '2026' of it is the MP3's date"),
-        (info(ICRD=b"in May"), "TXXX:date", "it is not the MP3's date"),
-        (bext(date=b"1/2/2024"), "TXXX:origination_date", "only '2024' of it is the MP3's date"),
+        (info(ICRD=b"28/11/2026"), "TXXX:date", "only '2026' of it can be the MP3's date"),
+        (info(ICRD=b"in May"), "TXXX:date", "it cannot be the MP3's date"),
+        (
+            bext(date=b"1/2/2024"),
+            "TXXX:origination_date",
+            "only '2024' of it can be the MP3's date",
+        ),
     ],
 )
 def test_a_date_in_another_form_is_warned_about(chunk: RiffChunk, kind: str, fate: str) -> None:
     (warning,) = warnings(chunk)
     assert fate in warning
     assert warning.endswith(f"kept as {kind}.")
+
+
+def test_a_date_that_is_not_kept_is_not_said_to_be_kept() -> None:
+    told = warnings(info(ICRD=b"in May"), info(ICRD=b"in June"))
+    assert ["kept as TXXX:date" in text for text in told] == [True, False]
 
 
 @pytest.mark.parametrize("date", [b"2026-11-28", b"2026:11:28", b"0000-00-00", b""])
@@ -82,8 +91,8 @@ def chapter(*frames: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("frames", "told"),
     [
-        ((raw_frame(b"PRIV", b"me\0x"),), "describe another file: PRIV"),
-        ((chapter(),), "describe another file: CHAP"),
+        ((raw_frame(b"PRIV", b"me\0x"),), "have no place in the new tag: PRIV"),
+        ((chapter(),), "have no place in the new tag: CHAP"),
         ((raw_frame(b"TIT2", b"\0A"), raw_frame(b"TIT2", b"\0B")), "come first: TIT2"),
     ],
 )
