@@ -45,7 +45,7 @@ def _check_base(url: HttpUrl) -> HttpUrl:
 
 
 def _check_proxies(text: str) -> str:
-    """The server takes each entry that is not a network for a name, which no client address equals."""
+    """Raise ValueError for an entry that is no network: no client's address would ever equal it."""
     for entry in _split(text):
         if entry != "*":
             ip_network(entry)

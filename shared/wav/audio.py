@@ -21,7 +21,6 @@ _LEFT_OUT = (
     "Upload it as a file of its own."
 )
 _TAGS = {b"TAG": "ID3v1", b"APE": "APE"}
-_TAG_ID_BYTES = 3
 _MIN_SILENCE_BYTES = 1 << 16
 """More zeros than programs add at the end of a file: they may be silence of the recording."""
 # Compressed audio whose blocks do not depend on each other.
@@ -42,7 +41,7 @@ class _Recording:
 
 
 def read_fmt(source: Source, header: ChunkHeader) -> FmtChunk:
-    """Raises `BadWav`."""
+    """Decode and check a `fmt ` chunk. Raises `BadWav`."""
     payload = source.read(header.offset, min(header.size, MAX_FMT_BYTES))
     return parse_fmt(payload, big_endian=header.container.big_endian)
 
@@ -190,7 +189,7 @@ def _stray_warnings(
     count = source.size_bytes - at
     if count < fmt.block_align or (count < _MIN_SILENCE_BYTES and _is_zero(source, at)):
         return
-    if tag := _TAGS.get(source.read(at, 8)[:_TAG_ID_BYTES]):
+    if tag := _TAGS.get(source.read(at, 3)):
         yield f"An {tag} tag of {count} bytes follows the audio. It was left out."
         return
     samples = fmt.estimate_samples(count)

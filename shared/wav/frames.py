@@ -1,4 +1,4 @@
-"""Detects frames of MPEG audio or AAC in place of samples, as recorders write them that forget to decode.
+"""Detects frames of MPEG audio or AAC in place of samples: some recorders forget to decode them.
 
 In: the first bytes of the data, about 16 KiB. Out: the format, or None. Several frames must follow one another, because
 a sync is only a few bits. Source of the ADTS header: ISO 13818-7, 6.2.

@@ -52,7 +52,7 @@ def follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
     if (fmt.channels, fmt.sample_rate_hz) != (corrected.channels, corrected.sample_rate_hz):
         corrected = corrected.with_warning(
             f"The header says {fmt.channels} channel(s) and {fmt.sample_rate_hz} Hz, but the {fmt.codec.label} inside "
-            f"has {corrected.channels} and {corrected.sample_rate_hz} Hz. It was read as such."
+            f"has {corrected.channels} and {corrected.sample_rate_hz} Hz, which were used."
         )
     if xing := find_xing(start, at, header):
         has_frames = xing[1][0] & 1
