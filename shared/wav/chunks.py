@@ -1,10 +1,11 @@
-"""The chunks of a WAV: walks over the chunk headers.
+"""The chunks of a WAV: walks over their headers.
 
 In: a seekable file, complete or still growing, and its `Container`. Out: a `ChunkHeader` for each chunk in file order.
 Reads at most 40 bytes for a header, and no payload except that of `ds64` and, if its size is unset or wrong, the data.
 Raises nothing.
 
-Sources: RIFF and RIFX: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0"; W64: Sony Pictures Digital, "Sony Wave64"; ID3v2 tags: id3.org, ID3v2.4, 3.1.
+Sources: RIFF and RIFX: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0"; W64: Sony
+Pictures Digital, "Sony Wave64". `ds64.py` names those of RF64 and BW64.
 
 Real files break these standards. The walk ignores the RIFF size. It finds the next chunk where a writer forgot a pad
 byte (the chunk id starts one byte early) and where a LIST declares a few bytes too many (a chunk starts inside its

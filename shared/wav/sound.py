@@ -15,7 +15,8 @@ def first_sound(source: Source, data: ChunkHeader, count: int = BLOCK_BYTES) -> 
     """Return `count` bytes, or fewer at the end of the data, from the first block that is not silent."""
     end = data.offset + data.size
     for at in range(data.offset, end, BLOCK_BYTES)[:_MAX_SILENT_BLOCKS]:
-        if any(source.read(at, min(BLOCK_BYTES, end - at))):
+        block = source.read(at, min(BLOCK_BYTES, end - at))
+        if block != bytes(len(block)):  # many times as fast as any()
             return source.read(at, min(count, end - at))
     return b""
 

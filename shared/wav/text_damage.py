@@ -1,7 +1,7 @@
 """Detects a WAV that a program treated as text: it decoded the file as UTF-8, or changed its line ends.
 
-In: the first bytes of the file, or raw bytes from the first sound on. Out: a sentence for the user, or None. Played, such
-samples are loud noise, and nothing can restore them.
+In: the first bytes of the file, or raw bytes from the first sound on. Out: a sentence for the user, or None. Played,
+such samples are loud noise, and nothing can restore them.
 """
 
 import re

@@ -19,7 +19,7 @@ _MIN_FLOAT, _MAX_FLOAT = 2.0**-30, 4.0
 _IMPOSSIBLE_FLOAT = 1e9
 _MIN_PLAUSIBLE = 0.95
 _MIN_EXTREME = 0.1
-"""Share of the samples. Integers just below zero are huge floats or NaN, those just above tiny floats: sound has both."""
+"""Share of the samples. Sound has integers just below zero, which are huge floats or NaN, and tiny ones above it."""
 _MIN_DISTINCT = 16
 """A square wave has fewer levels, and says nothing about its kind. Neither do NaN of a failed effect: all are equal."""
 _MIN_RANGE = 64

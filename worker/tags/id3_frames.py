@@ -1,7 +1,7 @@
 """Reads the frames of an ID3v2 tag that hold texts, links and pictures, as mutagen frames.
 
-In: a frame's name and data, and the `Reading` of its tag. Out: the frame with all text as UTF-8, or None if it cannot be
-read. Raises nothing. Sources: ID3v2.2, 2.3.0 and 2.4.0 frames (section 4 of each).
+In: a frame's name and data, and the `Reading` of its tag. Out: the frame with all text as UTF-8, or None if it cannot
+be read. Raises nothing. Sources: ID3v2.2, 2.3.0 and 2.4.0 frames (section 4 of each).
 """
 
 import re

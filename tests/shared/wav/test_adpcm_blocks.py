@@ -14,9 +14,10 @@ from tests import wavs
 BLOCK_ALIGN_AT, BITS_AT, BLOCK_SAMPLES_AT = 12, 14, 18
 
 
-def adpcm(subtype: str, channels: int, sound: wavs.Samples | None = None, **fields: int) -> bytes:
+def adpcm(subtype: str, channels: int, level: float | None = None, **fields: int) -> bytes:
+    """Return a WAV of tones, or of one level."""
     file = io.BytesIO()
-    sound = wavs.sine(30_000, channels) if sound is None else sound
+    sound = wavs.sine(30_000, channels) if level is None else np.full(30_000, float(level))
     soundfile.write(file, sound, 22050, format="WAV", subtype=subtype)
     wav = bytearray(file.getvalue())
     fmt_at = wav.index(b"fmt ") + 8
@@ -53,9 +54,8 @@ def test_wrong_samples_per_block_change_nothing(subtype: str, samples: int) -> N
 @pytest.mark.parametrize("level", [0, 0.3])
 @pytest.mark.parametrize(("subtype", "samples"), [("IMA_ADPCM", 505), ("MS_ADPCM", 500)])
 def test_constant_levels_keep_the_declared_align(subtype: str, samples: int, level: float) -> None:
-    sound = np.full(30_000, float(level))
-    right = read(adpcm(subtype, 1, sound))
-    info = read(adpcm(subtype, 1, sound, samples=samples))
+    right = read(adpcm(subtype, 1, level))
+    info = read(adpcm(subtype, 1, level, samples=samples))
     assert (info.fmt.block_align, info.warnings) == (right.fmt.block_align, ())
 
 
