@@ -1,7 +1,7 @@
 """The kind of a WAV, by its first bytes.
 
 In: a seekable file, complete or still growing. Out: a `Container`. Raises `NotAWav`, and `BadWav` for a header that
-was damaged as text. `chunks.py` names the sources, and id3.org that of tags (ID3v2.4, 3.1).
+was damaged as text. Sources: those of `chunks.py`, and for tags ID3v2.4.0 structure, 3.1 (id3.org).
 """
 
 import re
