@@ -20,6 +20,10 @@ _JUNK = (
     "The file has {} bytes before the WAV's header, as if a program had written something else there. "
     "They were left out."
 )
+_UNNAMED = "{} chunk(s) with {} bytes have an unknown id and were left out."
+_EXCESS = (
+    f"{{}} of the WAV's {{}} metadata chunks were left out: only {MAX_METADATA_CHUNKS} are read."
+)
 
 
 def collect_metadata(
@@ -50,15 +54,10 @@ def collect_metadata(
     warnings = [_WRAPPED] if is_wrapped else []
     if container.junk_bytes:
         warnings.append(_JUNK.format(container.junk_bytes))
-    unnamed = [header.size for header in own if header not in found]
-    if unnamed:
-        warnings.append(
-            f"{len(unnamed)} chunk(s) with {sum(unnamed)} bytes have an unknown id and were left out."
-        )
+    if unnamed := [header.size for header in own if not is_printable(header.id)]:
+        warnings.append(_UNNAMED.format(len(unnamed), sum(unnamed)))
     if (excess := len(chunks) - MAX_METADATA_CHUNKS) > 0:
-        warnings.append(
-            f"{excess} of the WAV's {len(chunks)} metadata chunks were left out: only {MAX_METADATA_CHUNKS} are read."
-        )
+        warnings.append(_EXCESS.format(excess, len(chunks)))
     warnings += [
         f"The {header.id.decode('latin-1').strip()} chunk is cut off: {header.declared - header.size} of its "
         f"{header.declared} bytes are missing."

@@ -20,6 +20,25 @@ _CONTRADICTION = (
     "The compressed audio has another sample rate or other channels than the WAV's header says, or changes them in "
     "between. All of it was converted to one format."
 )
+_STRAY = (
+    "At least {} bytes of the compressed audio belong to no frame. They may be a tag after the audio or a damaged "
+    "place, and were left out."
+)
+_DECODER_ERRORS = (
+    "The compressed audio is damaged at {} place(s) or more{}. The rest was converted, but may be shifted after each "
+    "of them."
+)
+# By the count in `Flaws` that each is about.
+_SENTENCES = {
+    "nan_samples": "{} are not numbers (NaN). They were converted as silence.",
+    "infinite_samples": "{} are infinite or almost so. They were limited to 8 times full scale.",
+    "silenced_samples": "Blocks of the compressed audio are damaged: {} were converted as silence.",
+    "damaged_samples": (
+        "Frames of the compressed audio are damaged or cut off: {} were left out, or are a guess of the decoder."
+    ),
+    "absent_samples": "The MP3 inside the WAV has fewer frames than its Xing header says: {} are missing.",
+    "fact_samples": "The fact chunk says {}, but the audio has {audio}. All of it was converted.",
+}
 
 
 @dataclass(slots=True)
@@ -91,42 +110,15 @@ def flaw_warnings(
     def length(count: int) -> str:
         return f"{count} sample(s) ({count / rate_hz:.3f} s)"
 
-    sentences = (
-        (total.nan_samples, "{} are not numbers (NaN). They were converted as silence."),
-        (
-            total.infinite_samples,
-            "{} are infinite or almost so. They were limited to 8 times full scale.",
-        ),
-        (
-            total.silenced_samples,
-            "Blocks of the compressed audio are damaged: {} were converted as silence.",
-        ),
-        (
-            total.damaged_samples,
-            "Frames of the compressed audio are damaged or cut off: {} were left out, or are a guess of the decoder.",
-        ),
-        (
-            total.absent_samples,
-            "The MP3 inside the WAV has fewer frames than its Xing header says: {} are missing.",
-        ),
-        (
-            total.fact_samples,
-            f"The fact chunk says {{}}, but the audio has {length(samples)}. All of it was converted.",
-        ),
-    )
-    contradiction = [_CONTRADICTION] * bool(total.contradicting_formats)
-    warnings = contradiction + [text.format(length(count)) for count, text in sentences if count]
+    warnings = [_CONTRADICTION] if total.contradicting_formats else []
+    for name, sentence in _SENTENCES.items():
+        if count := getattr(total, name):
+            warnings.append(sentence.format(length(count), audio=length(samples)))
     if total.stray_bytes:
-        warnings.append(
-            f"At least {total.stray_bytes} bytes of the compressed audio belong to no frame. They may be a tag after "
-            "the audio or a damaged place, and were left out."
-        )
+        warnings.append(_STRAY.format(total.stray_bytes))
     if total.decoder_errors:
-        missing = f": about {length(total.missing_samples)} are missing" * bool(
-            total.missing_samples
-        )
+        missing = f": about {length(total.missing_samples)} are missing"
         warnings.append(
-            f"The compressed audio is damaged at {total.decoder_errors} place(s) or more{missing}. "
-            "The rest was converted, but may be shifted after each of them."
+            _DECODER_ERRORS.format(total.decoder_errors, missing if total.missing_samples else "")
         )
     return warnings
