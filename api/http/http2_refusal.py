@@ -23,6 +23,7 @@ class Http2Refusal:
         self._greeting = _frame(_SETTINGS)
 
     def answer(self, data: bytes) -> bytes:
+        """Return the bytes to send after the client has sent `data`."""
         answer, self._greeting = self._greeting, b""
         self._unread += data
         while self._skip() and len(self._unread) >= _HEADER_BYTES:
@@ -35,7 +36,7 @@ class Http2Refusal:
         return answer
 
     def _skip(self) -> bool:
-        """Drop what was read. Return whether the next byte starts a frame."""
+        """Drop the preface or the last frame. Return whether the next byte starts a frame."""
         skipped = min(self._skip_bytes, len(self._unread))
         del self._unread[:skipped]
         self._skip_bytes -= skipped
