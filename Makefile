@@ -9,6 +9,8 @@ FOLDER = screenshots
 MAKEFLAGS += --no-print-directory
 # The caller's shell may have another project's environment active.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PYTHON
+# Without bytecode on disk, every process would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT = .venv
 
 # A company's proxy may use a CA that only this machine knows. By default uv trusts its own list of CAs only, which is
