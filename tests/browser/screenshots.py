@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from local.environment import ROOT
 from local.stack import Stack
@@ -117,7 +117,12 @@ def open_page(
 
 def take_unfinished(browser: Browser, url: str, folder: Path) -> None:
     """Write pictures of a page whose scripts are slow, or did not arrive."""
-    for name, answer in {"slow": lambda _: None, "lost": lambda route: route.abort()}.items():
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    for name, answer in {"slow": hold, "lost": lambda route: route.abort()}.items():
         for scheme in SCHEMES:
             with browser.new_page(
                 color_scheme=scheme, viewport={"width": 360, "height": 780}
@@ -127,7 +132,8 @@ def take_unfinished(browser: Browser, url: str, folder: Path) -> None:
                 expect(page.locator("#loading")).to_have_css("position", "fixed")
                 page.locator(f"#loading .{name}").wait_for()
                 page.screenshot(path=folder / f"360-{scheme}-{name}.png")
-                page.unroute_all(behavior="ignoreErrors")
+                while held:
+                    held.pop().abort()
 
 
 def take(browser: Browser, url: str, folder: Path) -> None:
