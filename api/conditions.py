@@ -1,4 +1,4 @@
-"""Conditional requests for a file that never changes (RFC 9110, 13): is the client's copy the newest?"""
+"""Conditional requests for a file that never changes (RFC 9110, 13)."""
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -7,7 +7,10 @@ from starlette.datastructures import Headers
 
 
 def is_known(request: Headers, answer: Headers) -> bool:
-    """Return whether the client has this answer's file, by If-None-Match or, without it, by If-Modified-Since."""
+    """Return whether the client already has the answer's file.
+
+    If-None-Match decides or, if it is missing, If-Modified-Since.
+    """
     etags = request.get("if-none-match")
     if etags is not None:
         return etags.strip() == "*" or answer["etag"] in etags
@@ -22,9 +25,9 @@ def allows_range(request: Headers, answer: Headers) -> bool:
 
 
 def _date(text: str) -> datetime | None:
-    """Return None for a date that is not valid: it is ignored."""
+    """Return the date of a header, or None if it is not valid. The request is then answered as without it."""
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a number has too many digits
         return None
     return found if found.tzinfo else None

@@ -29,7 +29,7 @@ FAILURES: tuple[type[Wav2mp3Error], ...] = (
     errors.Mp3TooLarge,
     errors.SourceLost,
 )
-"""The reasons of a record's failure. Its download repeats them."""
+"""The reasons why a record may fail. Its download has the same error."""
 
 
 def responses(*raised: type[Wav2mp3Error]) -> dict[int | str, dict[str, Any]]:
@@ -65,7 +65,7 @@ def _headers(error: type[Wav2mp3Error]) -> Sequence[str]:
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    """Return the problem of each code, for OpenAPI."""
+    """Return an example of each problem by its code."""
     problems = {error.code: problem(error.code, error.message) for error in STATUS}
     taken = problems[errors.FilenameTaken.code].model_dump()
     problems[errors.FilenameTaken.code] = FilenameTakenProblem(

@@ -30,7 +30,7 @@ class Mp3Response(FileResponse):
     chunk_size = 2**18
 
 
-HEADERS = (
+MP3_HEADERS = (
     "Accept-Ranges",
     "Content-Disposition",
     "ETag",
@@ -47,8 +47,8 @@ DOWNLOAD_RESPONSES = {
         errors.BadRange,
         *FAILURES,
     ),
-    **success(200, "The MP3.", *HEADERS, media_type="audio/mpeg"),
-    **success(206, "The ranges of Range.", *HEADERS, "Content-Range", media_type="audio/mpeg"),
+    **success(200, "The MP3.", *MP3_HEADERS, media_type="audio/mpeg"),
+    **success(206, "The ranges of Range.", *MP3_HEADERS, "Content-Range", media_type="audio/mpeg"),
     **success(304, "The client's copy is the newest.", "ETag"),
 }
 

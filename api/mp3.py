@@ -34,7 +34,7 @@ BODY = {
         "content": {uploads.OCTET_STREAM: uploads.RAW_SCHEMA},
     },
 }
-HEADERS = ("Location", "Preference-Applied", "Idempotency-Replayed")
+RECORD_HEADERS = ("Location", "Preference-Applied", "Idempotency-Replayed")
 
 
 @router.put(
@@ -44,13 +44,13 @@ HEADERS = ("Location", "Preference-Applied", "Idempotency-Replayed")
     responses={
         **responses(*uploads.UPLOAD_ERRORS, errors.RecordGone, *FAILURES),
         **success(
-            200, "The MP3.", *HEADERS, "Content-Disposition", "ETag", media_type="audio/mpeg"
+            200, "The MP3.", *RECORD_HEADERS, "Content-Disposition", "ETag", media_type="audio/mpeg"
         ),
         202: {
             **success(
                 202,
                 "The WAV is stored, and its MP3 was not ready in time. Poll `status_link`.",
-                *HEADERS,
+                *RECORD_HEADERS,
                 "Retry-After",
             )[202],
             "model": RecordAccepted,

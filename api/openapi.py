@@ -1,4 +1,4 @@
-"""The OpenAPI description at /openapi.json: tags, and the schemas of errors."""
+"""The OpenAPI description at /openapi.json: tags, headers, successful answers, and the schemas of errors."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ ADMIN_SCHEMES = {
     },
 }
 REF_TEMPLATE = "#/components/schemas/{model}"
-HEADERS = {
+HEADER_DESCRIPTIONS = {
     "Accept-Ranges": ("`bytes`: the service answers Range.", "string", "bytes"),
     "Content-Disposition": ("Has the filename.", "string", 'attachment; filename="song.mp3"'),
     "Content-Range": ("The sent part, and the size.", "string", "bytes 0-999/5064912"),
@@ -79,7 +79,7 @@ def schema_ref(model: type[BaseModel]) -> dict[str, str]:
 def success(
     status: int, description: str, *headers: str, media_type: str | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """Describe an endpoint's answer, and its media type if that is not JSON."""
+    """Describe an endpoint's successful answer, its headers, and its media type if that is not JSON."""
     described: dict[str, Any] = {"description": description}
     if headers:
         described["headers"] = describe_headers(headers)
@@ -90,7 +90,7 @@ def success(
 
 
 def describe_headers(names: Iterable[str]) -> dict[str, Any]:
-    return {name: _header(*HEADERS[name]) for name in names}
+    return {name: _header(*HEADER_DESCRIPTIONS[name]) for name in names}
 
 
 def _header(description: str, kind: str, example: object) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _header(description: str, kind: str, example: object) -> dict[str, Any]:
 def complete_description(
     app: FastAPI, settings: Settings, examples: Mapping[str, dict[str, Any]]
 ) -> None:
-    """Add what the answers refer to, schemas and examples, and the security that the settings ask for."""
+    """Add the schemas and examples of answers, and the security schemes that depend on the settings."""
     models: list[Any] = [
         (model, "serialization")
         for model in (Problem, FilenameTakenProblem, NotReadyProblem, WaveformView)
@@ -128,7 +128,7 @@ def complete_description(
 
 
 def _summarize(paths: dict[str, Any]) -> None:
-    """Make the first sentence of each description its summary. FastAPI makes it of the operation's name."""
+    """Use the first sentence of each description as the summary. FastAPI uses the operation's name."""
     for methods in paths.values():
         for operation in methods.values():
             sentence = re.split(r"\.(?:\s|$)", operation["description"], maxsplit=1)[0]

@@ -29,6 +29,6 @@ def parse_wait_s(prefer: Sequence[str] | None, default_s: int) -> int:
 
 
 def applied(prefer: Sequence[str] | None) -> dict[str, str]:
-    """Return the header that tells the client how long it was allowed to wait, if it asked for a wait."""
+    """Return the header Preference-Applied with the seconds of `wait`, or nothing without a `wait`."""
     wait_s = parse_wait_s(prefer, 0)
     return {"Preference-Applied": f"wait={wait_s}"} if wait_s else {}

@@ -14,7 +14,7 @@ DONE = "done"
 def describe(
     record: Mapping[str, Any], encoded: float | None, links: LinksToRecords
 ) -> dict[str, Any]:
-    """Return the fields that both have in common, of a row that may be that of an older release."""
+    """Return the fields that answers and webhooks have in common. An older release may have written the row."""
     is_done = record["status"] == DONE
     record_id, user_id = record["id"], record["user_id"]
     return {

@@ -33,15 +33,17 @@ class Http1Parser:
         return bool(self._parser.should_upgrade()) and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            if not self.offers_upgrade():
-                raise
-            rest = data[upgrade.args[0] :]
-            head = self._head_without_offer()
-            self._start()
-            self.feed_data(head + rest)
+        # A loop, because each of many pipelined requests may have an offer.
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                if not self.offers_upgrade():
+                    raise
+                data = self._head_without_offer() + data[upgrade.args[0] :]
+                self._start()
+            else:
+                return
 
     def _head_without_offer(self) -> bytes:
         version = self.get_http_version().encode()

@@ -23,7 +23,10 @@ class Http2Refusal:
         self._greeting = _frame(_SETTINGS)
 
     def answer(self, data: bytes) -> bytes:
-        answer, self._greeting = self._greeting, b""
+        """Return the bytes to send after the client has sent `data`."""
+        # A bytearray, because bytes would be copied for each of many frames.
+        answer = bytearray(self._greeting)
+        self._greeting = b""
         self._unread += data
         while self._skip() and len(self._unread) >= _HEADER_BYTES:
             size, kind, flags, stream = _parse(bytes(self._unread[:_HEADER_BYTES]))
@@ -32,10 +35,10 @@ class Http2Refusal:
                 answer += _frame(_RST_STREAM, stream=stream, payload=_HTTP_1_1_REQUIRED)
             elif kind == _SETTINGS and not flags & _ACK:
                 answer += _frame(_SETTINGS, flags=_ACK)
-        return answer
+        return bytes(answer)
 
     def _skip(self) -> bool:
-        """Drop what was read. Return whether the next byte starts a frame."""
+        """Drop the preface or the last frame. Return whether the next byte starts a frame."""
         skipped = min(self._skip_bytes, len(self._unread))
         del self._unread[:skipped]
         self._skip_bytes -= skipped

@@ -8,13 +8,13 @@ import asyncio
 
 READ_BYTES = 2**20
 KEPT_BYTES = 8 * 2**20
-"""Twice this much is more than one fast upload holds, and little for the process."""
+"""glibc keeps twice this much: more than a fast upload needs, and little for the process."""
 _received = memoryview(bytearray(READ_BYTES))
 """Shared by all connections: the event loop reads the next piece after the protocol has parsed this one."""
 
 
 class LargeReads(asyncio.BufferedProtocol):
-    """Reads for another protocol. The data that it passes on are valid during the call of `data_received` only."""
+    """Reads for another protocol. Its `data_received` must copy the data, because the next piece overwrites them."""
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
         self._protocol = protocol
@@ -23,7 +23,7 @@ class LargeReads(asyncio.BufferedProtocol):
         return _received
 
     def buffer_updated(self, nbytes: int) -> None:
-        # The parser copies the bodies, so `data_received` need not be given bytes of its own.
+        # The parser copies the bodies, so a copy for `data_received` would be a second one.
         self._protocol.data_received(_received[:nbytes])  # type: ignore[arg-type]
 
     def eof_received(self) -> bool | None:

@@ -1,8 +1,8 @@
-"""uvicorn's HTTP protocol with five changes. `python -m api` uses it.
+"""uvicorn's HTTP protocol with six changes. `python -m api` uses it.
 
-It reads larger pieces, limits the size of a request's head, answers malformed requests with a problem instead of plain
-text, reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8), and sends a client that begins with HTTP/2
-back to HTTP/1.1.
+It reads larger pieces, limits the size of a request's head and the number of pipelined requests, answers malformed
+requests with a problem instead of plain text, reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8), and
+sends a client that begins with HTTP/2 back to HTTP/1.1.
 """
 
 import asyncio
@@ -31,10 +31,16 @@ REFUSAL_HEADERS = {
     "connection": "close",
 }
 MAX_HEAD_BYTES = 64 * 2**10
+MAX_PIPELINED = 100
+"""Requests of a connection that may wait for the answer to an earlier one. Each of them takes 3 KB."""
 MAX_HTTP2_BYTES = 4 * MAX_HEAD_BYTES
 """More than a client may send before it gets an answer: HTTP/2 limits bodies to 64 KiB then."""
 CLOSE_DELAY_S = 1
 _PREFACE_LINE_BYTES = 16  # no other request begins with the preface's first line
+
+
+class TooManyPipelined(Exception):
+    """Makes the parser stop. uvicorn then calls `send_400_response`."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -60,8 +66,13 @@ class Protocol(HttpToolsProtocol):
         if self._http2 or (starts_http2 and self._is_unused()):
             self._refuse_http2(data)
             return
-        if self._is_refused:
-            return
+        while data and not self._is_refused:
+            # A large piece may contain 200,000 headers, which take seconds.
+            size = len(data) if self._is_receiving() else MAX_HEAD_BYTES
+            self._parse(data[:size])
+            data = data[size:]
+
+    def _parse(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
         if self._head_bytes <= MAX_HEAD_BYTES:
@@ -86,6 +97,12 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         elif not self.transport.is_closing():
             self.transport.write(self._http2.answer(data))
+
+    def on_message_begin(self) -> None:
+        # uvicorn reads on after each answer, even if thousands of requests still wait for theirs.
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise TooManyPipelined
+        super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
         # uvicorn copies each piece into a bytearray and that into bytes. One piece alone needs no copy.
@@ -118,7 +135,7 @@ class Protocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         elif self._is_answering():
-            # Garbage after a request. The request itself still gets its answer.
+            # Garbage or too many requests after a request. The request itself still gets its answer.
             self.cycle.keep_alive = False
             self._is_refused = True
         else:

@@ -1,7 +1,7 @@
 """A second API next to the stack's own, with settings that a test chooses."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -43,7 +43,9 @@ class AnotherApi:
         self._log = log
         self._process = fork_api(port, stack.environment | dict(settings), constants, log)
         self.client = httpx.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False)
-        eventually(self._is_live, within_s=20)
+
+    def wait_until_live(self) -> None:
+        eventually(self._is_live, state=self.log)
 
     def _is_live(self) -> bool:
         with suppress(httpx.ConnectError):
@@ -80,25 +82,30 @@ class AnotherApi:
         self.wait()
 
     def stop(self) -> None:
+        """Wait for an orderly end, but leave no process."""
         self.client.close()
         self.terminate()
-        self.wait()
+        try:
+            self.wait()
+        finally:
+            self._process.kill()
 
 
 @pytest.fixture(scope="module")
 def start_api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartApi]:
-    started: list[AnotherApi] = []
+    """Return a function that starts an API with these settings, and with these constants as `fork_api` has them."""
+    with ExitStack() as started:
 
-    def start(
-        settings: Mapping[str, str], constants: Mapping[str, float] = UNCHANGED
-    ) -> AnotherApi:
-        log = tmp_path_factory.mktemp("api") / "log"
-        started.append(AnotherApi(stack, settings, constants, log))
-        return started[-1]
+        def start(
+            settings: Mapping[str, str], constants: Mapping[str, float] = UNCHANGED
+        ) -> AnotherApi:
+            log = tmp_path_factory.mktemp("api") / "log"
+            api = AnotherApi(stack, settings, constants, log)
+            started.callback(api.stop)
+            api.wait_until_live()
+            return api
 
-    yield start
-    for api in started:
-        api.stop()
+        yield start
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ FORKSERVER.set_forkserver_preload(
 def fork_api(
     port: int, environment: Mapping[str, str], constants: Mapping[str, float], log: Path
 ) -> ForkServerProcess:
-    """Start an API. `constants` are names such as `api.events.HEARTBEAT_S`, with other values than a user gets."""
+    """Start an API. `constants` gives constants such as `api.events.HEARTBEAT_S` another value."""
     arguments = (port, dict(environment), dict(constants), log)
     process = FORKSERVER.Process(target=_run, args=arguments, daemon=True)
     process.start()

@@ -82,13 +82,14 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
     tab = profile.new_page()
     stored = {"origin": "*", "storageTypes": "local_storage"}
     profile.new_cdp_session(tab).send("Storage.clearDataForOrigin", stored)
-    yield tab
-    errors = [str(error) for error in tab.page_errors(filter="all")]
-    for each in profile.pages[1:]:
-        each.close()
-    profile.set_offline(offline=False)
-    profile.clear_permissions()
-    assert errors == []
+    try:
+        yield tab
+        assert [str(error) for error in tab.page_errors(filter="all")] == []
+    finally:
+        for each in profile.pages[1:]:
+            each.close()
+        profile.set_offline(offline=False)
+        profile.clear_permissions()
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def page(tab: Page) -> Page:
 
 @pytest.fixture
 def strict(tab: Page, service_url: str) -> Page:
-    """A tab that gets the service's page with this policy; `window.violations` lists what the policy refused."""
+    """A tab that gets the service's page with this policy; `window.violations` lists each violation."""
 
     def add_policy(route: Route) -> None:
         answer = route.fetch()

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.browser.conftest import WAV, become
+from tests.browser.conftest import WAV, become, throttle
 from tests.conftest import User
 from tests.waiting import until
+from tests.wavs import build, sine
 
 HOLD_UNDO = """
   const { setTimeout } = window;
@@ -29,8 +30,8 @@ def stored_names(user: User) -> list[str]:
     return [each["filename"] for each in listed]
 
 
-def become_without_hurry(page: Page, user: User, names: list[str]) -> None:
-    """Show the records. A deletion can be undone until the test says `END_UNDO`."""
+def become_and_hold_undo(page: Page, user: User, names: list[str]) -> None:
+    """Show the records. A deletion can be undone until the test evaluates `END_UNDO`."""
     page.add_init_script(HOLD_UNDO)
     become(page, user)
     expect(page.locator("#records .name")).to_have_text(names)
@@ -48,7 +49,7 @@ def is_delete(request: Request) -> bool:
 def test_a_deleted_record_is_gone_after_five_seconds(
     tab: Page, user: User, names: list[str]
 ) -> None:
-    become_without_hurry(tab, user, names)
+    become_and_hold_undo(tab, user, names)
     delete(tab, "two")
     rows = tab.locator("#records .name")
     expect(rows).to_have_text(["three", "one"])
@@ -62,7 +63,7 @@ def test_a_deleted_record_is_gone_after_five_seconds(
 
 
 def test_undo_brings_the_row_back(tab: Page, user: User, names: list[str]) -> None:
-    become_without_hurry(tab, user, names)
+    become_and_hold_undo(tab, user, names)
     delete(tab, "two")
     expect(tab.locator("#records li")).to_have_count(2)
     tab.get_by_role("button", name="Undo").click()
@@ -71,7 +72,7 @@ def test_undo_brings_the_row_back(tab: Page, user: User, names: list[str]) -> No
 
 
 def test_clear_finished_can_be_undone(tab: Page, user: User, names: list[str]) -> None:
-    become_without_hurry(tab, user, names)
+    become_and_hold_undo(tab, user, names)
     tab.get_by_role("button", name="Clear finished").click()
     expect(tab.locator("#records li")).to_have_count(0)
     expect(tab.locator(".toast")).to_contain_text("3 files are deleted.")
@@ -80,7 +81,7 @@ def test_clear_finished_can_be_undone(tab: Page, user: User, names: list[str]) -
 
 
 def test_leaving_the_page_completes_the_deletion(tab: Page, user: User, names: list[str]) -> None:
-    become_without_hurry(tab, user, names)
+    become_and_hold_undo(tab, user, names)
     delete(tab, "two")
     tab.reload()
     until(lambda: stored_names(user) == ["three.wav", "one.wav"])
@@ -88,7 +89,7 @@ def test_leaving_the_page_completes_the_deletion(tab: Page, user: User, names: l
 
 
 def test_a_failed_delete_keeps_the_row(tab: Page, user: User, names: list[str]) -> None:
-    become_without_hurry(tab, user, names)
+    become_and_hold_undo(tab, user, names)
     tab.route("**/records/*", lambda route: route.fulfill(status=503, json={"detail": "Not now."}))
     delete(tab, "two")
     tab.evaluate(END_UNDO)
@@ -109,9 +110,11 @@ def test_the_focus_moves_to_the_next_row(tab: Page, user: User, names: list[str]
 
 
 def test_a_cancelled_upload_leaves_no_record(tab: Page, user: User, wav: Path) -> None:
+    wav.write_bytes(build(sine(60 * 44100)))
     become(tab, user)
-    tab.route("**/record?*", lambda _: None)
+    throttle(tab, 100_000)
     tab.set_input_files("#files", wav)
+    until(lambda: stored_names(user) == ["one.wav"])
     tab.get_by_role("button", name="Cancel one.wav").click()
     expect(tab.locator("#records li")).to_have_count(0)
-    assert stored_names(user) == []
+    until(lambda: stored_names(user) == [])

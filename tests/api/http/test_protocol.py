@@ -1,11 +1,22 @@
+import asyncio
+import socket
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import pytest
+import uvloop
+from starlette.responses import Response
+from uvicorn import Config
+from uvicorn.server import ServerState
 
+from api.http.protocol import MAX_PIPELINED, Protocol
 from tests.api.conftest import AnotherApi, StartApi
 from tests.api.wire import SHORT_WAV, eventually, form, part, refused, wire
 from tests.conftest import User
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +117,51 @@ def test_pipelined_requests_with_offers_are_answered(api: AnotherApi) -> None:
         while line := connection.line():
             lines.append(line)
     assert b"".join(lines).count(b'{"status":"ok"}') == 3
+
+
+@pytest.mark.parametrize("offer", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
+def test_pipelined_requests_are_limited(api: AnotherApi, offer: bytes) -> None:
+    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n"
+    with wire(api.url) as connection:
+        connection.send(request * 3 * MAX_PIPELINED)
+        received = b"".join(iter(connection.line, b""))
+    assert received.count(b"HTTP/1.1 200 OK") == MAX_PIPELINED + 1
+    assert b" 400 " not in received
+
+
+class Answer(asyncio.Protocol):
+    """Reads the first line of an answer."""
+
+    def __init__(self) -> None:
+        self.line = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.line.done():
+            self.line.set_result(data.partition(b"\r\n")[0])
+
+
+async def _first_line_after(sent: bytes) -> bytes:
+    """Send everything before the protocol begins to read, so that it gets large pieces."""
+    config = Config(cast("ASGIApplication", Response()), log_config=None, ws="none")
+    config.load()
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    transport, answer = await loop.create_connection(Answer, sock=theirs)
+    transport.write(sent)
+    served, _ = await loop.connect_accepted_socket(
+        lambda: Protocol(config, ServerState(), {}), ours
+    )
+    line: bytes = await answer.line
+    transport.close()
+    served.close()
+    return line
+
+
+def test_a_large_head_in_one_piece_is_refused() -> None:
+    for headers, status in ((1000, b"200"), (40_000, b"431")):
+        head = b"GET / HTTP/1.1\r\n" + b"a:\r\n" * headers + b"\r\n"
+        line = uvloop.run(_first_line_after(head))
+        assert line.startswith(b"HTTP/1.1 " + status)
 
 
 def test_a_connect_request_is_refused(api: AnotherApi) -> None:
