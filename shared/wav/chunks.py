@@ -64,12 +64,14 @@ def is_printable(chunk_id: bytes) -> bool:
 class ChunkWalk:
     """Iterates over the complete chunk headers. A `ds64` chunk sets the sizes of the chunks after it.
 
-    If another WAV of the same byte order follows the first one, the walk goes on with its chunks.
+    If another WAV of the same byte order follows the first one, the walk goes on with its chunks. The end of the data of
+    a file that `is_growing` is not searched, because it may not have arrived.
     """
 
-    def __init__(self, source: Source, container: Container) -> None:
+    def __init__(self, source: Source, container: Container, *, is_growing: bool = False) -> None:
         self._source = source
         self._container = container
+        self._is_growing = is_growing
         self._sizes64: dict[bytes, int] = {}
 
     def __iter__(self) -> Iterator[ChunkHeader]:
@@ -157,6 +159,8 @@ class ChunkWalk:
 
     def _bytes_to_next_wav(self, offset: int, present: int) -> int:
         """Return `present`, or less if another WAV or the file's last chunks are among these bytes."""
+        if self._is_growing:
+            return present
         following = self._source.find_wav(offset)
         if following is not None:
             return following - offset  # streams may be joined too

@@ -82,7 +82,7 @@ def check_start(file: BinaryIO, size_bytes: int) -> FmtChunk | None:
     if container is None:
         return None
     fmt, has_data = None, False
-    for walked, header in enumerate(ChunkWalk(source, container)):
+    for walked, header in enumerate(ChunkWalk(source, container, is_growing=True)):
         if walked == MAX_CHUNKS:
             raise BadWav(_NO_DATA)
         if header.id == b"data":

@@ -26,6 +26,17 @@ RAW_FORMATS = [("pcm", bits) for bits in wavs.PCM_BITS]
 RAW_FORMATS += [("float", bits) for bits in wavs.FLOAT_BITS] + [("alaw", 8), ("mulaw", 8)]
 
 
+class CountingFile(io.BytesIO):
+    """Counts the bytes that are read."""
+
+    read_bytes = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = super().read(size)
+        self.read_bytes += len(found)
+        return found
+
+
 def read(wav: bytes) -> WavInfo:
     return read_wav(io.BytesIO(wav), len(wav))
 
@@ -144,6 +155,12 @@ def test_a_growing_file_is_accepted(made: wavs.Arrangement) -> None:
     answers = [check_start(file, size) is not None for size in range(len(made.wav) + 1)]
     assert answers == sorted(answers)
     assert answers[-1]
+
+
+def test_the_samples_of_a_growing_file_are_not_searched() -> None:
+    file = CountingFile(wavs.build(wavs.sine(100_000)))
+    assert check_start(file, 2**17)
+    assert file.read_bytes < 2000
 
 
 def test_a_growing_file_with_bad_fmt_is_refused() -> None:
