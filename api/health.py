@@ -11,7 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.described_errors import responses
 from api.openapi import success
@@ -107,55 +108,41 @@ class _Gauges(Collector):
     """Reads the database at each request, so that all API processes report the same values."""
 
     def collect(self) -> Iterator[Metric]:
+        converts = Job.kind != JobKind.DELIVER
+        waits = (Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE)
         with db.transaction() as session:
-            by_status = session.execute(
-                select(Record.status, func.count()).group_by(Record.status)
-            ).all()
-            waiting = session.scalar(
-                select(func.count()).where(
-                    Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE
-                )
-            )
-            by_state = session.execute(
-                select(Job.state, func.count())
-                .where(Job.kind != JobKind.DELIVER, Job.state.in_(UNFINISHED_JOB))
-                .group_by(Job.state)
-            ).all()
-            deliveries_by_state = session.execute(
-                select(Job.state, func.count())
-                .where(Job.kind == JobKind.DELIVER)
-                .group_by(Job.state)
-            ).all()
+            records = _counts(session, Record.status)
+            jobs = _counts(session, Job.state, converts, Job.state.in_(UNFINISHED_JOB))
+            waiting = _counts(session, Job.waiting_for, *waits) or {db.jobs.STORAGE: 0}
+            deliveries = _counts(session, Job.state, ~converts)
             alive = len(db.workers.alive(session, "main"))
             silence_s = db.workers.seconds_since_seen(session, "sweeper")
-        records = GaugeMetricFamily("wav2mp3_records", "Records by status", labels=["status"])
-        for status, count in by_status:
-            records.add_metric([status], count)
-        jobs = GaugeMetricFamily("wav2mp3_jobs", "Unfinished jobs by state", labels=["state"])
-        for state, count in by_state:
-            jobs.add_metric([state], count)
-        deliveries = GaugeMetricFamily(
-            "wav2mp3_deliveries", "Webhook deliveries by state", labels=["state"]
-        )
-        for state, count in deliveries_by_state:
-            deliveries.add_metric([state], count)
-        waits = GaugeMetricFamily(
-            "wav2mp3_jobs_waiting", "Jobs that wait for a resource", labels=["resource"]
-        )
-        waits.add_metric([db.jobs.STORAGE], waiting or 0)
-        yield from (
-            records,
-            jobs,
-            deliveries,
-            waits,
-            GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive),
-        )
+        yield _gauges("records", "Records by status", "status", records)
+        yield _gauges("jobs", "Unfinished jobs by state", "state", jobs)
+        yield _gauges("deliveries", "Webhook deliveries by state", "state", deliveries)
+        yield _gauges("jobs_waiting", "Jobs that wait for a resource", "resource", waiting)
+        yield GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive)
         if silence_s is not None:
             yield GaugeMetricFamily(
                 "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s
             )
         free_bytes = media.free_bytes(get_settings().media_dir)
         yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
+
+
+def _counts(
+    session: Session, column: InstrumentedAttribute[Any], *conditions: ColumnElement[bool]
+) -> dict[str, int]:
+    """Return the number of rows for each value of a column."""
+    rows = session.execute(select(column, func.count()).where(*conditions).group_by(column))
+    return dict(rows.all())
+
+
+def _gauges(name: str, documentation: str, label: str, counts: dict[str, int]) -> Metric:
+    gauges = GaugeMetricFamily(f"wav2mp3_{name}", documentation, labels=[label])
+    for value, count in counts.items():
+        gauges.add_metric([value], count)
+    return gauges
 
 
 @router.get(
