@@ -32,6 +32,18 @@ PLAIN_NAMES = re.compile(
 )
 """User agents that never percent-encode filenames."""
 RAW_SCHEMA = {"schema": {"type": "string", "format": "binary"}}
+CONVERSION_ERRORS = (
+    errors.NotAWav,
+    errors.BadOptions,
+    errors.BadWav,
+    errors.TooLong,
+    errors.Mp3TooLarge,
+    errors.TooManyPending,
+    errors.TooManyPendingInAll,
+    errors.NoSpace,
+    errors.StorageUnavailable,
+)
+"""The errors that can refuse to convert a source."""
 UPLOAD_ERRORS = (
     *KEY_ERRORS,
     errors.BadCredentials,
@@ -42,18 +54,10 @@ UPLOAD_ERRORS = (
     errors.UploadTooLarge,
     errors.NotMultipart,
     errors.NoWebhookSecret,
-    errors.NotAWav,
     errors.BadUpload,
-    errors.BadOptions,
-    errors.BadWav,
-    errors.TooLong,
-    errors.Mp3TooLarge,
-    errors.TooManyPending,
-    errors.TooManyPendingInAll,
-    errors.NoSpace,
     errors.UserStorageFull,
     errors.ServiceStorageFull,
-    errors.StorageUnavailable,
+    *CONVERSION_ERRORS,
 )
 
 
