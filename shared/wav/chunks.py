@@ -64,8 +64,8 @@ def is_printable(chunk_id: bytes) -> bool:
 class ChunkWalk:
     """Iterates over the complete chunk headers. A `ds64` chunk sets the sizes of the chunks after it.
 
-    If another WAV of the same byte order follows the first one, the walk goes on with its chunks. The end of the data of
-    a file that `is_growing` is not searched, because it may not have arrived.
+    If another WAV of the same byte order follows the first one, the walk goes on with its chunks. In a file that
+    `is_growing`, the end of the data is not searched, because it may not have arrived.
     """
 
     def __init__(self, source: Source, container: Container, *, is_growing: bool = False) -> None:
