@@ -46,8 +46,8 @@ from worker.mp3 import write_mp3
 
 __all__ = ["app", "heartbeat"]
 
-Claim = db.jobs.Claim
-EncodedSegment = db.jobs.EncodedSegment
+Claim = db.claims.Claim
+EncodedSegment = db.claims.EncodedSegment
 
 MIN_TIMEOUT_S = 60
 """Encoding times out after this and the duration of the audio: dozens of times longer than it normally takes."""
@@ -82,7 +82,7 @@ def _claim_fairly(job_id: int, settings: Settings) -> Claim | None:
 
 
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
-    return db.jobs.claim(
+    return db.claims.claim(
         session, job_id, encoder=encoder_fingerprint(), max_attempts=settings.max_attempts
     )
 

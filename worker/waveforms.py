@@ -8,7 +8,7 @@ from shared.wav import WavInfo
 from worker.audio import join_peaks
 
 
-def write(files: RecordFiles, segments: Iterable[db.jobs.EncodedSegment], info: WavInfo) -> None:
+def write(files: RecordFiles, segments: Iterable[db.claims.EncodedSegment], info: WavInfo) -> None:
     """Store the waveform of a record, except if a worker of an older release encoded some of its parts.
 
     Its name becomes durable with that of the MP3, which is in the same folder.

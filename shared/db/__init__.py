@@ -1,9 +1,10 @@
 """PostgreSQL: the engine, the tables, and every change of their rows.
 
-Other packages import only this door: `db.transaction()`, `db.jobs.claim(...)`, `db.Record`.
+Other packages import only this door: `db.transaction()`, `db.claims.claim(...)`, `db.Record`.
 """
 
 from shared.db import (
+    claims,
     deliveries,
     idempotency,
     jobs,
@@ -57,6 +58,7 @@ __all__ = [
     "Token",
     "User",
     "Worker",
+    "claims",
     "deliveries",
     "get_engine",
     "idempotency",

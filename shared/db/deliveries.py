@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db import jobs, records, webhook_secrets
+from shared.db.claims import DUE
 from shared.db.models import GONE, Delivery, Job, JobKind, JobState, Record
 
 
@@ -33,7 +34,7 @@ class DeliveryClaim:
 
 def due(session: Session, record_id: UUID) -> list[int]:
     """Return the ids of a record's deliver jobs that should be on the queue now."""
-    ready = select(Job.id).where(Job.record_id == record_id, Job.kind == JobKind.DELIVER, jobs.DUE)
+    ready = select(Job.id).where(Job.record_id == record_id, Job.kind == JobKind.DELIVER, DUE)
     return list(session.scalars(ready.order_by(Job.id)))
 
 
@@ -41,7 +42,7 @@ def claim(session: Session, job_id: int) -> DeliveryClaim | None:
     """Take a deliver job that is ready. Return None if it cannot be taken."""
     job = session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.kind == JobKind.DELIVER, jobs.DUE)
+        .where(Job.id == job_id, Job.kind == JobKind.DELIVER, DUE)
         .values(state=JobState.RUNNING, attempt=Job.attempt + 1)
         .returning(Job.attempt, Job.user_id)
         .execution_options(synchronize_session=False)

@@ -2,84 +2,32 @@
 
     held -> ready -> running -> done | failed;  running -> ready (the attempt failed, or its lease expired)
 
-A claim counts an attempt and gives a lease. That attempt guards each later change by the worker, so a worker that lost
-its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting `renewals` up. The
-sweeper takes the lease back when that number does not change for a while, measured by its own monotonic clock, because
-the wall clocks of machines differ and jump.
+A claim (`claims.py`) counts an attempt and gives a lease. That attempt guards each later change by the worker, so a
+worker that lost its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting
+`renewals` up. The sweeper takes the lease back when that number does not change for a while, measured by its own
+monotonic clock, because the wall clocks of machines differ and jump.
 
 Functions take the session of a running transaction and do not commit. A function that changes a record and its jobs
 locks the record first, so that no two of them can deadlock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    and_,
-    func,
-    insert,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from shared.db import records
-from shared.db.models import (
-    ACTIVE,
-    UNFINISHED_JOB,
-    Job,
-    JobKind,
-    JobState,
-    Record,
-    RecordStatus,
-)
-from shared.mp3_options import Options, Target, from_stored
+from shared.db.claims import Claim
+from shared.db.models import UNFINISHED_JOB, Job, JobKind, JobState, Record
 from shared.segmentation import SampleRange
 
-DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 STORAGE = "storage"
 MAX_PAUSE_S = 60
 """The longest that `requeue` may pause a job."""
 MAX_DELIVERY_PAUSE_S = 9 * 3600
 """The longest that `deliveries.mark_failed` may pause a job."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedSegment:
-    """A finished encode job. `samples` are the source's, of each channel."""
-
-    job_id: int
-    attempt: int
-    samples: int
-    peak_db: float | None
-    flaws: dict[str, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A job that a worker holds."""
-
-    job_id: int
-    kind: JobKind
-    attempt: int
-    storage_waits: int
-    record_id: UUID
-    user_id: UUID
-    source_bytes: int
-    max_part_bytes: int | None
-    encoder: str
-    sample_range: SampleRange
-    options: Options
-    target: Target | None
-    tags: dict[str, str]
-    has_callback: bool
-    segments: Sequence[EncodedSegment]
-    """Those that an assemble job joins, in order."""
 
 
 def create(
@@ -121,89 +69,6 @@ def create(
         [of_record | job for job in (*encode, assemble)],
     )
     return list(ids)[: min(in_flight, len(encode))]
-
-
-def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> Claim | None:
-    """Take a job that is ready. Return None if it cannot be taken.
-
-    A worker with another `encoder` than the record's other segments may not encode, because its bytes would differ.
-    """
-    record = session.scalar(
-        select(Record)
-        .join(Job, Job.record_id == Record.id)
-        .where(Job.id == job_id)
-        .with_for_update(of=Record, key_share=True)
-    )
-    if record is None or record.status not in ACTIVE:
-        return None
-    return _claim(session, record, job_id, encoder, max_attempts)
-
-
-def _claim(
-    session: Session, record: Record, job_id: int, encoder: str, max_attempts: int
-) -> Claim | None:
-    job = session.scalar(
-        update(Job)
-        .where(
-            Job.id == job_id,
-            records.CONVERTS,
-            DUE,
-            Job.attempt - Job.storage_waits < max_attempts,
-            or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
-        )
-        .values(
-            state=JobState.RUNNING,
-            attempt=Job.attempt + 1,
-            encoded_samples=0,
-        )
-        .returning(Job)
-        # The session may hold the row as it was before.
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    if job is None:
-        return None
-    if job.kind == JobKind.ENCODE and record.encoder != encoder:
-        record.encoder = encoder
-    if record.status == RecordStatus.QUEUED:
-        records.change(session, record.id, status=RecordStatus.CONVERTING)
-    return Claim(
-        job_id=job.id,
-        kind=JobKind(job.kind),
-        attempt=job.attempt,
-        storage_waits=job.storage_waits,
-        record_id=record.id,
-        user_id=record.user_id,
-        source_bytes=record.source_bytes or 0,
-        max_part_bytes=record.reserved_bytes or None,
-        encoder=record.encoder or encoder,
-        sample_range=SampleRange(job.start_sample, job.samples),
-        options=from_stored(Options, record.options),
-        target=None if record.target is None else from_stored(Target, record.target),
-        tags=record.tags,
-        has_callback=record.callback_url is not None,
-        segments=_encoded(session, record.id) if job.kind == JobKind.ASSEMBLE else (),
-    )
-
-
-def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool]:
-    if record.encoder == encoder:
-        return true()
-    others = select(Job.id).where(
-        Job.record_id == record.id,
-        Job.id != job_id,
-        Job.kind == JobKind.ENCODE,
-        Job.state.in_((JobState.RUNNING, JobState.DONE)),
-    )
-    return ~others.exists()
-
-
-def _encoded(session: Session, record_id: UUID) -> list[EncodedSegment]:
-    rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
-        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
-        .order_by(Job.index)
-    )
-    return [EncodedSegment(*row) for row in rows]
 
 
 def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:

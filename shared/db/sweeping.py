@@ -10,7 +10,8 @@ from sqlalchemy import case, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from shared.db import jobs, records, workers
-from shared.db.jobs import DUE, MAX_DELIVERY_PAUSE_S, MAX_PAUSE_S, STORAGE
+from shared.db.claims import DUE
+from shared.db.jobs import MAX_DELIVERY_PAUSE_S, MAX_PAUSE_S, STORAGE
 from shared.db.models import Job, JobKind, JobState, Record, RecordStatus, Worker
 from shared.segmentation import SampleRange
 

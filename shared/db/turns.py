@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.jobs import DUE
+from shared.db.claims import DUE
 from shared.db.models import Job, JobKind, JobState
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from shared import db, media, mp3_options, queue
 from shared.db import JobState, RecordStatus
-from shared.db.jobs import Claim
+from shared.db.claims import Claim
 from shared.media import RecordFiles
 from shared.settings import get_settings
 from shared.waveform import Waveform

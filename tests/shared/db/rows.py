@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import Job, JobKind, Record, User
-from shared.db.jobs import Claim
+from shared.db.claims import Claim
 from shared.errors import EncodeFailed
 from shared.mp3_options import Options, Target
 from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
@@ -95,7 +95,7 @@ def claim(job_id: int, *, encoder: str = ENCODER) -> Claim:
 
 
 def try_claim(session: Session, job_id: int, encoder: str = ENCODER) -> Claim | None:
-    return db.jobs.claim(session, job_id, encoder=encoder, max_attempts=MAX_ATTEMPTS)
+    return db.claims.claim(session, job_id, encoder=encoder, max_attempts=MAX_ATTEMPTS)
 
 
 def expire_leases() -> list[int]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.db import JobKind, JobState, RecordStatus
-from shared.db.jobs import Claim
+from shared.db.claims import Claim
 from shared.mp3_options import Options
 from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import SampleRange

@@ -1,0 +1,140 @@
+"""How a worker takes a job: `claim` counts an attempt, and tells the worker all it needs.
+
+    ready -> running
+
+The attempt guards each later change of the job by that worker (`jobs.py`). As there, functions do not commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from shared.db import records
+from shared.db.models import ACTIVE, Job, JobKind, JobState, Record, RecordStatus
+from shared.mp3_options import Options, Target, from_stored
+from shared.segmentation import SampleRange
+
+DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSegment:
+    """A finished encode job. `samples` are the source's, of each channel."""
+
+    job_id: int
+    attempt: int
+    samples: int
+    peak_db: float | None
+    flaws: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that a worker holds."""
+
+    job_id: int
+    kind: JobKind
+    attempt: int
+    storage_waits: int
+    record_id: UUID
+    user_id: UUID
+    source_bytes: int
+    max_part_bytes: int | None
+    encoder: str
+    sample_range: SampleRange
+    options: Options
+    target: Target | None
+    tags: dict[str, str]
+    has_callback: bool
+    segments: Sequence[EncodedSegment]
+    """Those that an assemble job joins, in order."""
+
+
+def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> Claim | None:
+    """Take a job that is ready. Return None if it cannot be taken.
+
+    A worker with another `encoder` than the record's other segments may not encode, because its bytes would differ.
+    """
+    record = session.scalar(
+        select(Record)
+        .join(Job, Job.record_id == Record.id)
+        .where(Job.id == job_id)
+        .with_for_update(of=Record, key_share=True)
+    )
+    if record is None or record.status not in ACTIVE:
+        return None
+    return _claim(session, record, job_id, encoder, max_attempts)
+
+
+def _claim(
+    session: Session, record: Record, job_id: int, encoder: str, max_attempts: int
+) -> Claim | None:
+    job = session.scalar(
+        update(Job)
+        .where(
+            Job.id == job_id,
+            records.CONVERTS,
+            DUE,
+            Job.attempt - Job.storage_waits < max_attempts,
+            or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
+        )
+        .values(
+            state=JobState.RUNNING,
+            attempt=Job.attempt + 1,
+            encoded_samples=0,
+        )
+        .returning(Job)
+        # The session may hold the row as it was before.
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    if job is None:
+        return None
+    if job.kind == JobKind.ENCODE and record.encoder != encoder:
+        record.encoder = encoder
+    if record.status == RecordStatus.QUEUED:
+        records.change(session, record.id, status=RecordStatus.CONVERTING)
+    return _describe(session, record, job, encoder)
+
+
+def _describe(session: Session, record: Record, job: Job, encoder: str) -> Claim:
+    return Claim(
+        job_id=job.id,
+        kind=JobKind(job.kind),
+        attempt=job.attempt,
+        storage_waits=job.storage_waits,
+        record_id=record.id,
+        user_id=record.user_id,
+        source_bytes=record.source_bytes or 0,
+        max_part_bytes=record.reserved_bytes or None,
+        encoder=record.encoder or encoder,
+        sample_range=SampleRange(job.start_sample, job.samples),
+        options=from_stored(Options, record.options),
+        target=None if record.target is None else from_stored(Target, record.target),
+        tags=record.tags,
+        has_callback=record.callback_url is not None,
+        segments=_encoded(session, record.id) if job.kind == JobKind.ASSEMBLE else (),
+    )
+
+
+def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool]:
+    if record.encoder == encoder:
+        return true()
+    others = select(Job.id).where(
+        Job.record_id == record.id,
+        Job.id != job_id,
+        Job.kind == JobKind.ENCODE,
+        Job.state.in_((JobState.RUNNING, JobState.DONE)),
+    )
+    return ~others.exists()
+
+
+def _encoded(session: Session, record_id: UUID) -> list[EncodedSegment]:
+    rows = session.execute(
+        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
+        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
+        .order_by(Job.index)
+    )
+    return [EncodedSegment(*row) for row in rows]
