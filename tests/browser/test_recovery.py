@@ -5,6 +5,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import wait_until_started
 from tests.browser.relay import Relay
+from tests.waiting import until
 
 LOST = "Parts of this page did not arrive."
 RELOADS = "sessionStorage.getItem('wav2mp3.reloads')"
@@ -24,14 +25,15 @@ def test_a_lost_script_loads_the_page_again(tab: Page, script: str) -> None:
 
 
 def test_a_page_without_network_waits_for_it(tab: Page, service_url: str) -> None:
+    held: list[Route] = []
+    tab.route("**/uploads.js", lambda route: held.append(route), times=1)  # noqa: PLW0108 -- Playwright sets attributes
     with Relay(int(service_url.rsplit(":", 1)[1])) as relay:
-
-        def cut(route: Route) -> None:
-            relay.cut()
-            route.continue_()
-
-        tab.route("**/uploads.js", cut, times=1)
-        tab.goto(relay.url, wait_until="commit")
+        # The network must not fail before the page and its recovery have arrived.
+        with tab.expect_event("requestfinished", lambda request: "/recovery.js" in request.url):
+            tab.goto(relay.url, wait_until="commit")
+        until(lambda: tab.evaluate("document.readyState") == "interactive" and held)
+        relay.cut()
+        held[0].continue_()
         expect(tab.get_by_text(LOST)).to_be_visible()
         with tab.expect_event("requestfailed", lambda request: request.url == f"{relay.url}/"):
             pass
