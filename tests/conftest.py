@@ -23,7 +23,7 @@ from local.stack import Stack
 from shared import db
 from shared.db import Base
 from shared.settings import Settings, get_settings
-from tests.waiting import until
+from tests.waiting import is_running, until
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
@@ -108,7 +108,8 @@ def running_stack(stack: Stack) -> Iterator[Stack]:
                 # PostgreSQL must remove its shared memory, and does so at once
                 is_postgres = process.name() == "postgres"
                 process.send_signal(signal.SIGQUIT if is_postgres else signal.SIGKILL)
-        psutil.wait_procs(processes, timeout=TIMEOUT_S)
+        # not `psutil.wait_procs`: it may raise FileNotFoundError for a process that ends at this moment
+        until(lambda: not any(map(is_running, processes)))
         stack.stop()
 
 

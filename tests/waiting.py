@@ -3,7 +3,10 @@
 import inspect
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
+
+import psutil
 
 WITHIN_S = 60
 """much longer than anything takes, even on a busy machine"""
@@ -27,6 +30,12 @@ def until(
             raise AssertionError(f"Not within {within_s} s: {_source(condition)}\n{at_the_end}")
         time.sleep(every_s)
     return value
+
+
+def is_running(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _source(condition: Callable[[], object]) -> str:

@@ -25,7 +25,7 @@ from tests.conftest import ROOT, User
 from tests.wavs import build
 from tests.worker.mp3 import mp3_material
 from tests.worker.processes import suspended
-from tests.worker.stored import ffmpegs, is_running
+from tests.worker.stored import ffmpegs
 
 RATE_HZ = 48000
 CHANNELS = 2
@@ -160,7 +160,7 @@ class Service:
         """Wait until every program runs, no ffmpeg of this test does, and only the files of ended records are left."""
         self.until(self._all_programs_run)
         self.until(self.stack.is_ready)
-        self.until(lambda: not any(map(is_running, self.suspended)))
+        self.until(lambda: not any(map(waiting.is_running, self.suspended)))
         self.until(lambda: self.files() == self._needed_files())
 
     def _all_programs_run(self) -> bool:

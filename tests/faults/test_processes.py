@@ -2,7 +2,7 @@
 
 from tests.api.wire import part, wire
 from tests.faults.conftest import Service
-from tests.worker.stored import is_running
+from tests.waiting import is_running
 
 
 def test_a_killed_ffmpeg_loses_nothing(service: Service, clip: bytes) -> None:

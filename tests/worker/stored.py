@@ -1,6 +1,5 @@
 """Records whose WAV is on the volume, for tasks that run in this process, and the ffmpegs that those tasks start."""
 
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -85,9 +84,3 @@ def _encodes(process: psutil.Process) -> bool:
         return is_ffmpeg and process.cmdline()[-1:] == ["pipe:1"]
     except (psutil.Error, OSError):
         return False
-
-
-def is_running(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
