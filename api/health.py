@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from api.deps import RecordChanges
 from api.described_errors import responses
 from api.openapi import success
 from api.schemas import Components, Liveness
@@ -105,7 +106,13 @@ def _check_sweeper() -> None:
 
 
 class _Gauges(Collector):
-    """Reads the database at each request, so that all API processes report the same values."""
+    """Reads the database at each request, so that all API processes report the same values.
+
+    Only the waiting requests are this process's own.
+    """
+
+    def __init__(self, waiting_requests: int) -> None:
+        self._waiting_requests = waiting_requests
 
     def collect(self) -> Iterator[Metric]:
         converts = Job.kind != JobKind.DELIVER
@@ -128,6 +135,11 @@ class _Gauges(Collector):
             )
         free_bytes = media.free_bytes(get_settings().media_dir)
         yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
+        yield GaugeMetricFamily(
+            "wav2mp3_waiting_requests",
+            "Held answers and event streams of this API process",
+            self._waiting_requests,
+        )
 
 
 def _counts(
@@ -153,8 +165,8 @@ def _gauges(name: str, documentation: str, label: str, counts: dict[str, int]) -
         **success(200, "The metrics, as text for Prometheus.", media_type="text/plain"),
     },
 )
-def metrics() -> Response:
+def metrics(changes: RecordChanges) -> Response:
     """Return metrics for Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Gauges())
+    registry.register(_Gauges(changes.waiting.count))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

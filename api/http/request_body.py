@@ -25,7 +25,7 @@ DRAIN_TIMEOUT_S = 30
 """Close the connection of a refused client after this time, even if it is still sending."""
 
 
-FIRST_PAUSE_S = 8
+FIRST_PAUSE_S = 6
 """Longest pause of a client that has sent nothing yet."""
 STOP_GRACE_S = 4
 """A body may arrive for this time after the process began to stop. The rest of its grace time is for the answer."""

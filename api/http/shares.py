@@ -13,22 +13,22 @@ class Shares:
         self.limit = limit
         self.limit_per_address = max(1, int(limit * share_per_address))
         self._taken: Counter[str] = Counter()
-        self._total = 0
+        self.total = 0
 
     def is_full(self) -> bool:
-        return self._total >= self.limit
+        return self.total >= self.limit
 
     def is_full_for(self, address: str) -> bool:
         return self._taken[owner(address)] >= self.limit_per_address
 
     def take(self, address: str) -> None:
         self._taken[owner(address)] += 1
-        self._total += 1
+        self.total += 1
 
     def give_back(self, address: str) -> None:
         key = owner(address)
         self._taken[key] -= 1
-        self._total -= 1
+        self.total -= 1
         if not self._taken[key]:
             del self._taken[key]
 

@@ -20,6 +20,10 @@ class Waiting:
         self.turns = Turns()
         """For the many requests that one event may wake."""
 
+    @property
+    def count(self) -> int:
+        return self._shares.total
+
     def check(self, request: HTTPConnection) -> None:
         """Raises TooManyWaiting."""
         if self._shares.is_full() or self._shares.is_full_for(_address(request)):

@@ -65,7 +65,7 @@ async def until_listening() -> None:
 
 async def until_held(listener: Changes, count: int) -> None:
     """Wait until this many requests have looked once and wait for a change."""
-    while listener.waiting._shares._total < count:  # noqa: ASYNC110
+    while listener.waiting.count < count:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
 

@@ -1,10 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from uuid import uuid4
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
 from local.stack import Stack
+from tests.api.metrics import metrics, until_waiting
 from tests.api.wire import SHORT_WAV, eventually, refused
 from tests.conftest import User
 
@@ -70,14 +72,14 @@ def test_without_sweeps_the_service_is_not_ready(stack: Stack, client: httpx.Cli
     try:
         _make_last_sweep_older(stack)
         answer = client.get("/health/ready")
-        silence_s = _metrics(client)["wav2mp3_seconds_since_sweep"][""]
+        silence_s = metrics(client)["wav2mp3_seconds_since_sweep"][""]
     finally:
         stack.supervisor.startProcess("sweeper")
     refused(answer, 503, "not_ready")
     assert {name for name in COMPONENTS if answer.json()[name] != "ok"} == {"sweeper"}
     assert silence_s > 60
     eventually(stack.is_ready)
-    assert _metrics(client)["wav2mp3_seconds_since_sweep"][""] < 60
+    assert metrics(client)["wav2mp3_seconds_since_sweep"][""] < 60
 
 
 def _make_last_sweep_older(stack: Stack) -> None:
@@ -89,20 +91,22 @@ def _make_last_sweep_older(stack: Stack) -> None:
 
 
 def test_metrics_report_the_current_state(client: httpx.Client, user: User) -> None:
-    before = _metrics(client)
+    before = metrics(client)
     for filename in ("a.wav", "b.wav"):
         user.wait(user.upload(SHORT_WAV, filename).json()["id"])
-    after = _metrics(client)
+    after = metrics(client)
     assert after["wav2mp3_records"]["done"] == before["wav2mp3_records"].get("done", 0) + 2
     assert after["wav2mp3_workers"][""] >= 1
     assert after["wav2mp3_media_free_bytes"][""] > 10**6
 
 
-def _metrics(client: httpx.Client) -> dict[str, dict[str, float]]:
-    """Return the value of each metric by its only label."""
-    answer = client.get("/metrics")
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    return {
-        family.name: {"".join(each.labels.values()): each.value for each in family.samples}
-        for family in text_string_to_metric_families(answer.text)
-    }
+def test_metrics_count_waiting_requests(
+    client: httpx.Client, user: User, frozen_workers: AbstractContextManager[None]
+) -> None:
+    with frozen_workers, ThreadPoolExecutor(1) as thread:
+        record = f"/records/{user.upload(SHORT_WAV).json()['id']}"
+        held = thread.submit(client.get, record, headers={"Prefer": "wait=30"})
+        until_waiting(client)
+        client.delete(record, params=user.credentials)
+        refused(held.result(timeout=20), 410, "record_gone")
+    eventually(lambda: metrics(client)["wav2mp3_waiting_requests"] == {"": 0})

@@ -15,6 +15,7 @@ import pytest
 
 from api.options import RecordOptions
 from local.stack import Stack
+from tests.api.metrics import until_waiting
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
 from tests.conftest import User, new_user
 from tests.wavs import build, chunk, fmt_payload, wrap
@@ -288,7 +289,7 @@ def test_deleting_a_record_stops_its_ffmpeg(
     record_id = upload(user, long_wav, bitrate_kbps=320, sample_rate_hz=32000)
     eventually(lambda: bool(_ffmpegs(stack)))
     assert user.client.delete(f"/records/{record_id}", params=user.credentials).is_success
-    eventually(lambda: not _ffmpegs(stack), within_s=3)
+    eventually(lambda: not _ffmpegs(stack))
     eventually(lambda: not left_behind())
 
 
@@ -296,10 +297,10 @@ def test_deleting_a_record_wakes_waiting_clients(user: User, long_wav: bytes) ->
     record_id = upload(user, long_wav, bitrate_kbps=320)
     with ThreadPoolExecutor(1) as thread:
         status = f"/records/{record_id}"
-        waiting = thread.submit(user.client.get, status, headers={"Prefer": "wait=20"})
-        time.sleep(0.3)
+        waiting = thread.submit(user.client.get, status, headers={"Prefer": "wait=30"})
+        until_waiting(user.client)
         user.client.delete(status, params=user.credentials)
-        refused(waiting.result(timeout=3), 410, "record_gone")
+        refused(waiting.result(timeout=20), 410, "record_gone")
 
 
 def _ffmpegs(stack: Stack) -> list[int]:

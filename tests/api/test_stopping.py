@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from signal import SIGTERM
 
-import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
 from local.stack import Stack
 from tests.api.conftest import AnotherApi, StartApi
+from tests.api.metrics import until_waiting
 from tests.api.wire import SHORT_WAV, form, part, refused, wav_head, wire
 from tests.conftest import User
+from tests.waiting import until
 
+WAITS_FOR_LOCK = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 STOPPED_WITHIN_S = 9
 """Less than supervisord's `stopwaitsecs`."""
 
@@ -30,10 +32,12 @@ def background() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def asked(answer: Future[httpx.Response]) -> Future[httpx.Response]:
-    time.sleep(0.5)
-    assert not answer.done()
-    return answer
+def until_uploading(user: User) -> None:
+    def states() -> list[str]:
+        listed = user.client.get("/records", params=user.credentials).json()["records"]
+        return [record["status"] for record in listed]
+
+    until(lambda: states() == ["uploading"])
 
 
 @pytest.mark.parametrize("path", ["/records/{id}", "/record?id={id}&user_id={user}"])
@@ -48,9 +52,9 @@ def test_waiting_requests_get_503_at_once(
         record_id = user.upload(SHORT_WAV).json()["id"]
         url = path.format(id=record_id, user=user.id)
         waiting = background.submit(api.client.get, url, headers={"Prefer": "wait=30"})
-        asked(waiting)
+        until_waiting(api.client)
         api.terminate()
-        answer = waiting.result(timeout=2)
+        answer = waiting.result(timeout=20)
     refused(answer, 503, "shutting_down")
     assert int(answer.headers["Retry-After"]) > 0
     assert api.wait() == -SIGTERM
@@ -64,20 +68,19 @@ def test_event_streams_end_cleanly(
         with api.client.stream("GET", f"/records/{record_id}/events") as answer:
             lines = answer.iter_lines()
             assert next(lines).startswith("id: queued-")
-            time.sleep(0.2)
+            until_waiting(api.client)
             api.terminate()
             # httpx raises unless the last chunk has arrived.
             assert [line for line in lines if line.startswith("event")] == ["event: queued"]
     assert api.wait() == -SIGTERM
 
 
-def test_an_upload_may_finish_in_the_grace_time(api: AnotherApi) -> None:
-    user = api.user()
+def test_an_upload_may_finish_in_the_grace_time(api: AnotherApi, user: User) -> None:
     body = form(SHORT_WAV)
     with wire(api.url) as connection:
         connection.begin(user, ("Content-Length", len(body)))
         connection.send(body[:-10])
-        time.sleep(0.3)
+        until_uploading(user)
         api.terminate()
         time.sleep(1)
         connection.send(body[-10:])
@@ -90,7 +93,7 @@ def test_other_uploads_get_503(api: AnotherApi, user: User) -> None:
     with wire(api.url) as connection:
         connection.begin(user, ("Content-Length", 10**6))
         connection.send(part(wav_head(10**6)))
-        time.sleep(0.3)
+        until_uploading(user)
         api.terminate()
         refused(connection.answer(), 503, "shutting_down")
     assert api.wait() == -SIGTERM
@@ -105,7 +108,7 @@ def test_a_request_that_cannot_end_gets_503(
     with engine.begin() as connection:
         connection.execute(text("LOCK TABLE users IN ACCESS EXCLUSIVE MODE"))
         creating = background.submit(api.client.post, "/users", json={"name": "alexander"})
-        asked(creating)
+        until(lambda: connection.scalar(text(WAITS_FOR_LOCK)))
         api.terminate()
         refused(creating.result(timeout=STOPPED_WITHIN_S), 503, "shutting_down")
     engine.dispose()

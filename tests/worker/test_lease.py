@@ -12,7 +12,7 @@ from shared.errors import LeaseLost
 from worker.lease import RENEW_EVERY_S, Lease
 
 SOON_S = RENEW_EVERY_S + 1
-LEASE_S = 0.3
+LEASE_S = 1.0
 
 
 def _lost_within(seconds: float, lease: Lease) -> bool:

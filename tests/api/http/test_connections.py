@@ -13,6 +13,7 @@ import pytest
 
 from api.http import Shares
 from tests.api.conftest import AnotherApi, StartApi
+from tests.api.metrics import until_waiting
 from tests.api.wire import SHORT_WAV, Wire, eventually, part, refused, wav_head, wire
 from tests.conftest import ROOT, User
 
@@ -98,19 +99,21 @@ def test_waiting_requests_are_limited_per_address(
 ) -> None:
     with frozen_workers, ThreadPoolExecutor() as threads:
         record_id = user.upload(SHORT_WAV).json()["id"]
-        url, wait = f"{small.url}/records/{record_id}", {"Prefer": "wait=3"}
+        url, wait = f"{small.url}/records/{record_id}", {"Prefer": "wait=30"}
         held = [
             threads.submit(httpx.get, url, headers=wait, trust_env=False, timeout=30)
             for _ in range(2)
         ]
-        time.sleep(0.7)
+        until_waiting(small.client, 2)
         for path in (url, f"{url}/events"):
             answer = httpx.get(path, headers=wait, trust_env=False)
             refused(answer, 429, "too_many_waiting")
             assert int(answer.headers["Retry-After"]) > 0
         assert httpx.get(url, trust_env=False).is_success
-        assert [each.result().status_code for each in held] == [200, 200]
-        assert httpx.get(url, headers={"Prefer": "wait=1"}, trust_env=False).is_success
+        small.client.delete(f"/records/{record_id}", params=user.credentials)
+        assert [each.result().status_code for each in held] == [410, 410]
+        another = f"{small.url}/records/{user.upload(SHORT_WAV).json()['id']}"
+        assert httpx.get(another, headers={"Prefer": "wait=1"}, trust_env=False).is_success
 
 
 def test_addresses_have_equal_shares() -> None:

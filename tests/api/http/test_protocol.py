@@ -1,6 +1,5 @@
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -180,10 +179,9 @@ def test_a_malformed_chunk_is_refused_at_once(
         connection.send_chunks([part(SHORT_WAV)] * chunks)
         if chunks:
             eventually(lambda: len(left_behind()) == 2)
-        before_s = time.monotonic()
         connection.send(size + b"\r\n")
+        # later it would be 408
         detail = refused(connection.answer(), 400, "bad_request")
-        assert time.monotonic() - before_s < 2
         assert "size in hexadecimal" in detail
         assert connection.is_closed()
     eventually(lambda: not left_behind())

@@ -90,7 +90,7 @@ def test_an_upgrade_waits_for_another(empty_database: str, monkeypatch: pytest.M
         upgrade = threads.submit(migrate)
         assert wait([upgrade], timeout=2).not_done
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
-        upgrade.result(timeout=10)
+        upgrade.result(timeout=60)
     other.dispose()
     assert "records" in inspect(db.get_engine()).get_table_names()
 
