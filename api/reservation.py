@@ -117,6 +117,8 @@ class Reservation:
             )
             self._key.store(session, record_id=record_id)
         self.record_id, self.filename = record_id, filename
+        # The row is new: its first renewal waits for more bytes.
+        self._has_progress = False
 
     def _remove_silent(self, record_id: UUID | None, renewals: int) -> None:
         if record_id is None:
@@ -143,10 +145,9 @@ class Reservation:
 
     async def wait(self, running: asyncio.Future[T]) -> T:
         """Wait for work in a thread. A slow disk does not make the upload silent."""
-        while not running.done():
+        while not (await asyncio.wait([running], timeout=RENEW_S / 2))[0]:
             self.mark_progress()
-            await asyncio.wait([running], timeout=RENEW_S / 2)
-        return await running
+        return running.result()
 
     async def keep(self) -> None:
         """Renew the reservation while the upload makes progress. Never returns."""
