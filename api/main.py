@@ -106,11 +106,12 @@ def create_app() -> FastAPI:
         webhooks=webhooks.events,
     )
     problems.install(app)
+    # Routes are tried in this order. Most requests are status polls.
     for resource in (
+        records,
         users,
         tokens,
         webhooks,
-        records,
         mp3,
         retries,
         downloads,
@@ -147,12 +148,15 @@ class _PageRoute(Mount):
         return super().matches(scope) if scope["path"] in self._paths else (Match.NONE, {})
 
 
+_RANGE = b"range"
+
+
 def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
     """Remove Range from other requests: Starlette's static files answer a bad range in plain text."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _sends_mp3(scope):
-            headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        if scope["type"] == "http" and _RANGE in dict(scope["headers"]) and not _sends_mp3(scope):
+            headers = [pair for pair in scope["headers"] if pair[0] != _RANGE]
             scope = {**scope, "headers": headers}
         await app(scope, receive, send)
 
