@@ -148,15 +148,13 @@ class _PageRoute(Mount):
         return super().matches(scope) if scope["path"] in self._paths else (Match.NONE, {})
 
 
-_RANGE = b"range"
-
-
 def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
     """Remove Range from other requests: Starlette's static files answer a bad range in plain text."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _RANGE in dict(scope["headers"]) and not _sends_mp3(scope):
-            headers = [pair for pair in scope["headers"] if pair[0] != _RANGE]
+        if scope["type"] == "http" and not _sends_mp3(scope):
+            headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
+            # A copy: routing changes it, and `HeadAndOptions` still needs the request's own.
             scope = {**scope, "headers": headers}
         await app(scope, receive, send)
 
