@@ -39,13 +39,13 @@ def _require_scheme(*schemes: str) -> Callable[[SecretStr], SecretStr]:
 def _check_base(url: HttpUrl) -> HttpUrl:
     if url.query is not None or url.fragment is not None or url.username is not None:
         raise ValueError(
-            "links begin with it, so it may have a path, but no user, query or fragment"
+            "all links begin with this URL, so it may have a path, but no user, query or fragment"
         )
     return url
 
 
 def _check_proxies(text: str) -> str:
-    """Raise ValueError for an entry that is no network: no client's address would ever equal it."""
+    """Raise ValueError for an entry that is not an address or a network, because no client could ever match it."""
     for entry in _split(text):
         if entry != "*":
             ip_network(entry)
@@ -155,7 +155,7 @@ class Settings(BaseSettings):
 
     @property
     def upload_lease_s(self) -> float:
-        """An upload that the API has not renewed for this time is abandoned."""
+        """Seconds after which an upload is abandoned if the API has not renewed it."""
         return 2 * self.upload_idle_timeout_s
 
     @property

@@ -16,7 +16,7 @@ from shared.db.models import Job, JobKind, JobState, Record, RecordStatus, Worke
 from shared.segmentation import SampleRange
 
 ENCODER_GONE_AFTER_S = 30
-"""A worker that restarts is back sooner."""
+"""Longer than the restart of a worker takes."""
 
 
 def leases(session: Session) -> dict[int, tuple[int, int]]:
@@ -28,9 +28,9 @@ def leases(session: Session) -> dict[int, tuple[int, int]]:
 def requeue_expired(
     session: Session, expired: Mapping[int, tuple[int, int]], retry_queue: Mapping[str, str]
 ) -> list[int]:
-    """Make jobs ready whose lease still is as in `expired`, each on the queue that `retry_queue` names for its own.
+    """Make running jobs ready again if their attempt and renewals are still those in `expired`. Return their ids.
 
-    Return their ids.
+    `retry_queue` maps the queue of a job to its retry queue.
     """
     leases = [(job_id, *lease) for job_id, lease in expired.items()]
     unchanged = (
@@ -65,7 +65,7 @@ def any_waits_for_storage(session: Session) -> bool:
 
 
 def end_storage_waits(session: Session) -> list[int]:
-    """Let the jobs run now that wait for the media volume. Return their ids."""
+    """Make jobs that wait for the media volume due now. Return their ids."""
     return list(
         session.scalars(
             update(Job)
@@ -78,7 +78,7 @@ def end_storage_waits(session: Session) -> list[int]:
 
 
 def end_impossible_pauses(session: Session) -> None:
-    """Let the jobs run now that would wait longer than any pause: the database's clock was set back."""
+    """Make jobs due now if they would wait longer than any pause: the database's clock was set back."""
     longest = timedelta(seconds=2 * MAX_PAUSE_S)
     longest_of_deliveries = timedelta(seconds=2 * MAX_DELIVERY_PAUSE_S)
     session.execute(

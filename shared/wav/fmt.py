@@ -92,13 +92,13 @@ class FmtChunk:
         return None
 
     def estimate_samples(self, data_bytes: int) -> float | None:
-        """Return the samples of each channel in the data: exact for raw audio, or None if nothing tells it."""
+        """Return the samples of each channel in the data: exact for raw audio, or None if the length is unknown."""
         if self.is_raw or self.block_samples:
             return data_bytes * (self.block_samples or 1) / self.block_align
         if self.codec in (Codec.YAMAHA_ADPCM, Codec.OKI_ADPCM, Codec.G722):
             return 2 * data_bytes / self.channels
         if self.codec is Codec.FLAC:
-            return None  # its byte rate is that of the samples
+            return None  # its byte rate is that of the decoded samples
         (byte_rate,) = struct.unpack_from("<I", self.payload, 8)
         is_plausible = _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
         return self.sample_rate_hz * data_bytes / byte_rate if is_plausible else None

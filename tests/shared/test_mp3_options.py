@@ -58,8 +58,8 @@ def test_more_than_two_channels_become_two(channels: int, mp3_channels: int) -> 
     [
         (6, 0x3F, "The LFE, channel 4, was left out"),
         (3, 0xB, "The LFE, channel 3, was left out"),
-        (7, 0, "every channel went to all sides alike"),
-        (4, 0x3, "names speakers for 2 of them. The others went to all sides alike"),
+        (7, 0, "every channel was mixed equally into each channel of the MP3"),
+        (4, 0x3, "names speakers for 2 of them. The others were mixed equally"),
         (3, 0x80000003, "names speakers for 2 of them"),
     ],
 )
