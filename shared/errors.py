@@ -379,7 +379,7 @@ class TooLong(Wav2mp3Error):
 
     def __init__(self, duration_s: float, max_duration_s: float) -> None:
         super().__init__(
-            f"The recording lasts {duration_s / 3600:.1f} hours. This service allows {max_duration_s / 3600:.1f} hours."
+            f"The recording lasts {duration_s / 3600:.1f} hours. The service allows {max_duration_s / 3600:.1f} hours."
             " Split it, or ask the operator to raise MAX_DURATION_S."
         )
 

@@ -195,6 +195,6 @@ def _stray_warnings(
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"
     yield (
-        f"{count} bytes after the declared end of the audio are not a chunk of a WAV{length}. "
+        f"{count} bytes follow the declared end of the audio and are not a chunk of a WAV{length}. "
         "They were left out. If the recording is longer than the MP3, correct the header's sizes and upload it again."
     )

@@ -9,7 +9,7 @@ from worker.tags.ixml import unread_fields
 from worker.tags.riff import count_unread, is_timestamp, timestamp
 from worker.tags.text import MAX_TEXT_BYTES
 
-# Peaks and overviews of the WAV's samples, which the MP3 does not have.
+# Peaks and overviews of the WAV's samples. They do not describe the MP3.
 _TECHNICAL = {b"PEAK", b"LEVL"}
 _DATE_TEXTS = {"TXXX:date", "TXXX:origination_date"}
 _MAX_NAMES = 20
@@ -45,7 +45,7 @@ def _join(names: Iterable[str]) -> str:
 
 
 def _kept(tag: ID3, kind: str) -> set[str]:
-    """Return the values of a kind and of the described texts. A date is also its day."""
+    """Return the values of a kind and of the described texts. A date also counts as its day."""
     frames = [*tag.getall(kind), *tag.getall("TXXX"), *tag.getall("COMM")]
     values = [value for frame in frames for value in str(frame).split("\0")]
     if kind != "TDRC":

@@ -32,7 +32,7 @@ def convert_to_v23(tag: ID3) -> list[str]:
         *describe_frames(
             sorted(before - after - _RENAMED), "left out, because only ID3v2.4 has them"
         ),
-        *describe_frames(joined, "given one text, with a slash between the values"),
+        *describe_frames(joined, "reduced to one text, with a slash between the values"),
         *_describe_dates(tag, dates),
     ]
 
@@ -63,7 +63,7 @@ def _describe_dates(tag: ID3, dates: dict[str, list[str]]) -> list[str]:
         if index or date.removesuffix(":00") != kept[name]
     ]
     return [
-        f"ID3v2.3 holds one date, in minutes, and the year of the original. {date} was shortened or left out."
+        f"ID3v2.3 holds one date, to the minute, and the year of the original. {date} was shortened or left out."
         for date in lost
     ]
 

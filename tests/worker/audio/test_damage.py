@@ -47,7 +47,7 @@ def test_opposite_infinite_samples_cancel_out(tmp_path: Path, channels: int) -> 
     samples[6000:6010] = 3e38, -3e38
     converted = convert(tmp_path, floats(samples), Options(channels=channels, gain_db=1.0))
     assert about(converted, "infinite") == [
-        "110 sample(s) (0.002 s) are infinite or almost so. They were limited to 8 times full scale."
+        "110 sample(s) (0.002 s) are infinite or extremely high. They were limited to 8 times full scale."
     ]
     assert all(np.isfinite(peak or 0) for peak in converted.peaks_db)
     if channels == 1:

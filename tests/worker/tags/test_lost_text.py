@@ -134,4 +134,4 @@ def test_labels_beyond_the_limit_are_warned_about(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("worker.tags.chapters._MAX_LABELS", 2)
     chunks = cue(*((n, n) for n in range(5))), labels({n: b"%d" % n for n in range(5)})
     (warning,) = warnings(*chunks)
-    assert warning == "The labels of 2 marker(s) were left out: only 2 are read."
+    assert warning == "The labels of 2 cue point(s) were left out: only 2 are read."
