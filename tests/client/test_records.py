@@ -36,7 +36,7 @@ def test_an_existing_user_logs_in(command: Command, service_url: str, user: User
     assert command.run(*arguments[:-1], "wrong", **NO_LOGIN).status == 1
     without_id = command.run("login", service_url, "--token", user.token, **NO_LOGIN)
     assert without_id.status == 2
-    assert without_id.errors == "A token needs its user: add --user-id.\n"
+    assert without_id.errors == "A token needs the id of its user. Add --user-id.\n"
 
 
 def test_the_stored_token_goes_to_its_service_alone(command: Command, service_url: str) -> None:
@@ -91,7 +91,7 @@ def test_a_record_is_saved_by_name_or_id(command: Command, user: User) -> None:
     assert command.frames("a.mp3") == RATE_HZ
     again = command.run("get", "a.wav")
     assert again.status == 2
-    assert again.errors == "a.mp3 exists. Choose another name: --out.\n"
+    assert again.errors == "a.mp3 exists. Choose another name with --out.\n"
 
 
 def test_records_are_deleted_by_name_or_id(command: Command, user: User) -> None:
