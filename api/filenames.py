@@ -1,4 +1,4 @@
-"""The names of records and of their MP3s."""
+"""The names of records and of their MP3s. `api/http/disposition.py` reads and cleans the names that clients send."""
 
 import re
 from pathlib import PurePath

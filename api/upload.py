@@ -1,4 +1,4 @@
-"""Streams an upload to the source file, and accepts it as a record once it is complete.
+"""Streams one upload to the source file, and accepts it as a record once it is complete. `uploads.py` calls this.
 
 The body is written once, in slices, so memory use does not depend on its size. Uploads are refused as early as
 possible: a duplicate filename as soon as the form part's head arrives, a non-WAV after the first 64 KiB. After any

@@ -1,4 +1,5 @@
-"""Repairs what a crash, a lost message or a wiped Redis left behind. Safe to run at any time, and twice at once.
+"""The steps of the sweeper. They repair the damage of a crash, a lost message or an emptied Redis. Any step may run at
+any time, and twice at once.
 
 Jobs of a dead worker go to the retry queues. Workers read these first, so that no job waits twice.
 """

@@ -60,7 +60,7 @@ class CrossOrigin(CORSMiddleware):
 
 
 def refusal_headers(origins: Sequence[str]) -> dict[str, str]:
-    """Return the headers of an answer to a request whose origin is unknown. A single origin in the setting is allowed."""
+    """Return the headers of an answer to a request whose origin is unknown: a single allowed origin is named."""
     if len(origins) != 1:
         return {}
     return {
