@@ -77,7 +77,7 @@ def test_make_completes_an_env_file_once(tmp_path: Path, begun: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["down", "logs"])
-def test_before_any_start_make_says_so_and_installs_nothing(tmp_path: Path, target: str) -> None:
+def test_make_without_set_up_installs_nothing(tmp_path: Path, target: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     assert "never started here" in make(tmp_path, target)
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]

@@ -95,7 +95,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(limited())
 
 
-def test_a_notification_wakes_all_waiters_with_one_look() -> None:
+def test_one_read_serves_all_waiters() -> None:
     async def test() -> None:
         reader, (record_id, _) = CountingReader(), add_record()
         async with listening(reader) as listener:

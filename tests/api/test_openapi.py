@@ -196,7 +196,7 @@ def test_creating_calls_describe_their_key(description: Json) -> None:
                 assert f"`{errors.KeyReused.code}`" in call["responses"]["422"]["description"]
 
 
-def test_the_newer_paths_do_what_the_first_ones_do(user: User) -> None:
+def test_newer_paths_equal_the_older_ones(user: User) -> None:
     files = {"wav_file": ("song.wav", SHORT_WAV, "audio/wav")}
     headers = {"Authorization": f"Bearer {user.token}"}
     accepted = user.client.post("/records", files=files, headers=headers)

@@ -167,7 +167,7 @@ def test_a_silent_raw_body_is_aborted(
         assert not left_behind()
 
 
-def test_a_raw_body_that_is_not_a_wav_is_refused_early(service_url: str, user: User) -> None:
+def test_a_raw_non_wav_is_refused_early(service_url: str, user: User) -> None:
     with wire(service_url) as connection:
         connection.send(_put_head(user, ("Content-Length", 10**9)), b"fLaC", bytes(2**20))
         assert "FLAC" in refused(connection.answer(), 415, "not_a_wav")

@@ -52,7 +52,7 @@ def test_cue_points_without_label_get_numbers() -> None:
     assert warnings(points) == []
 
 
-def test_cue_points_left_out_are_warned_about() -> None:
+def test_cue_points_left_out_are_reported() -> None:
     many = cue(*((n, n) for n in range(300)))
     assert warnings(many) == ["45 cue point(s) were left out, because an MP3 holds 255 chapters."]
     late, twice = cue((1, 0), (2, SAMPLES)), cue((1, 5), (2, 5), (3, 6))
@@ -86,7 +86,7 @@ def test_notes_beside_a_label_describe_the_chapter() -> None:
     assert str(chapter.sub_frames["TIT3"]) == "Second take"
 
 
-def test_lost_labels_are_warned_about() -> None:
+def test_lost_labels_are_reported() -> None:
     points = cue((1, 0))
     assert [
         "missing cue point" in note for note in warnings(points, labels({1: b"A", 2: b"B"}))
