@@ -35,7 +35,7 @@ def _slow_polling(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class CountingReader(SnapshotReader):
-    """Counts the looks at each record."""
+    """Counts the reads of each record."""
 
     def __init__(self) -> None:
         super().__init__(db.get_engine())
@@ -64,7 +64,7 @@ async def until_listening() -> None:
 
 
 async def until_held(listener: Changes, count: int) -> None:
-    """Wait until this many requests have looked once and wait for a change."""
+    """Wait until this many requests have read the record and wait for a change."""
     while listener.waiting.count < count:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 

@@ -100,7 +100,7 @@ def test_a_bad_raw_body_leaves_nothing(
 
 
 def test_a_part_of_a_wav_is_refused(user: User, left_behind: LeftBehind) -> None:
-    """As curl -C 100 -T sends it."""
+    """curl -C 100 -T sends such a part."""
     answer = put(user, SHORT_WAV[100:], Content_Range="bytes 100-8863/8864")
     refused(answer, 422, "bad_request")
     assert not left_behind()

@@ -120,5 +120,7 @@ def test_a_too_large_file_is_not_uploaded(tab: Page, user: User, wav: Path) -> N
         become(tab, user)
     tab.set_input_files("#files", wav)
     state = tab.locator("#records li.failed .state")
-    expect(state).to_have_text("This file is larger than the service accepts (2 kB). Split it.")
+    expect(state).to_have_text(
+        "This file is larger than the service accepts (2 kB). Split the file."
+    )
     assert uploads == []

@@ -1,4 +1,4 @@
-"""The command with a service that creates no users by itself, and whose links expire."""
+"""The command with a service with a closed registration, whose links expire."""
 
 import pytest
 

@@ -68,7 +68,7 @@ def _until_swept() -> None:
 
 
 def _lock_holders() -> list[int]:
-    """The process ids of the connections that hold the sweeper's lock, as PostgreSQL sees them."""
+    """Return the process ids, in PostgreSQL, of the connections that hold the sweeper's lock."""
     with db.transaction() as session:
         query = """
             SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database

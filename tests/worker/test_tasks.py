@@ -62,7 +62,7 @@ def test_only_the_mp3_remains(wav: bytes) -> None:
 
 
 def test_a_part_without_peaks_leaves_no_waveform(wav: bytes) -> None:
-    """An older release encoded it."""
+    """A worker of an older release encoded the part."""
     files, job_ids = stored.store(wav)
     tasks.run_job(str(job_ids[0]))
     files.part_peaks(job_ids[0], 1).unlink()
@@ -238,7 +238,7 @@ def _no_record_can_fail() -> Iterator[None]:
 
 @contextmanager
 def _encoding(job_id: int) -> Iterator[tuple[Future[None], psutil.Process]]:
-    """The task in a thread, at the moment when its ffmpeg has begun and hangs."""
+    """Run the task in a thread. Yield when its ffmpeg has begun and hangs."""
     with ThreadPoolExecutor(1) as threads:
         task = threads.submit(tasks.run_job, str(job_id))
         until(stored.ffmpegs)

@@ -33,7 +33,7 @@ def with_headers(*headers: bytes) -> bytes:
 
 
 def test_percent_signs_are_decoded_for_aiohttp_only() -> None:
-    """aiohttp encodes them all, and writes the Content-Type first."""
+    """aiohttp percent-encodes all names, and writes the Content-Type first."""
     kind = b"Content-Type: audio/wav"
     disposition = b'Content-Disposition: form-data; name="f"; filename="a%20b.wav"'
     names = [

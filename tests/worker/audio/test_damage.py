@@ -180,7 +180,7 @@ def test_a_format_that_changes_in_between_is_reported(tmp_path: Path) -> None:
 def test_a_last_block_that_is_cut_off_is_reported(
     tmp_path: Path, codec: str, block_bytes: int
 ) -> None:
-    """The header agrees with the data, so only the block tells."""
+    """The header agrees with the data, so only the length of the block shows the damage."""
     path, samples = tmp_path / "a.wav", sweep(8000, 1, 8000)
     if codec == "GSM":
         soundfile.write(path, samples, 8000, subtype="GSM610")
