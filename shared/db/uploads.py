@@ -125,6 +125,8 @@ def leases(session: Session) -> dict[UUID, int]:
 
 def remove_abandoned(session: Session, expired: Mapping[UUID, int]) -> list[tuple[UUID, UUID]]:
     """Remove uploads whose renewals are still those in `expired`. Return the user id and the id of each."""
+    if not expired:
+        return []
     abandoned = (
         select(Record.id)
         .where(
