@@ -33,7 +33,7 @@ def main() -> None:
         loop="uvloop",
         http=limited(_connections(), refusal_headers(get_settings().allowed_origins)),
         lifespan="on",
-        # The API writes an access log of its own, and `shared.log` configures all loggers.
+        # The API writes its own access log, and `shared.log` configures all loggers.
         access_log=False,
         log_config=None,
         # uvicorn takes the client's address and scheme from a proxy's X-Forwarded-For and X-Forwarded-Proto.

@@ -108,7 +108,7 @@ def _check_sweeper() -> None:
 class _Gauges(Collector):
     """Reads the database at each request, so that all API processes report the same values.
 
-    Only the number of waiting requests is that of this process.
+    Only the number of waiting requests counts this process alone.
     """
 
     def __init__(self, waiting_requests: int) -> None:

@@ -166,7 +166,7 @@ class Reservation:
                 if not db.uploads.renew(session, record_id):
                     self._error = self.explain_loss(session)
         except SQLAlchemyError as error:
-            # The upload goes on: the next renewal may succeed, and so may `accept`.
+            # The upload continues: the next renewal may succeed, and so may `accept`.
             log.warning("upload not renewed", error=type(error).__name__)
 
     def explain_loss(self, session: Session) -> Wav2mp3Error:

@@ -57,7 +57,7 @@ def retry_record(
     links: RecordLinks,
     key: UserKey,
 ) -> RecordAccepted:
-    """Convert a failed record again. Options that you send replace those of the upload."""
+    """Convert a failed record again. Options that you send replace the options of the upload."""
     try:
         accepted = _retry(record_id, user_id, sent, settings, key)
     except (errors.RecordUnfinished, errors.SourceGone):
@@ -121,7 +121,7 @@ def _find_failed(session: Session, record_id: UUID, user_id: UUID) -> Record:
 
 
 def _merge(record: Record, sent: RecordOptions) -> RecordOptions:
-    """Return the record's options, replaced by those that were sent. Raises BadOptions."""
+    """Return the record's options, replaced by the options that were sent. Raises BadOptions."""
     replaced: dict[str, Any] = sent.model_dump(exclude_unset=True)
     stored = views.stored_options(record).model_dump(exclude_unset=True)
     # quality and bitrate_kbps exclude each other, so a new value of one also replaces the other.

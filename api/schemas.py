@@ -1,4 +1,4 @@
-"""The JSON bodies about records, and those of errors and health."""
+"""The JSON bodies of records, errors and health."""
 
 from datetime import datetime
 from typing import Annotated, Literal

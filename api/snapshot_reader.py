@@ -113,7 +113,7 @@ class SnapshotReader:
             self._connection = self._engine.connect().execution_options(
                 isolation_level="AUTOCOMMIT"
             )
-            # A separate connection, because others need those of the pool.
+            # A separate connection, because others need the connections of the pool.
             self._connection.detach()
         with self._connection.begin():
             return read(self._connection, BY_ID, {"ids": ids})

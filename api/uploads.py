@@ -118,7 +118,7 @@ async def receive(
     *,
     filename: str | None = None,
 ) -> Accepted:
-    """Store the upload and queue its record. `filename` replaces the one in a form.
+    """Store the upload and queue its record. `filename` replaces the filename in a form.
 
     Raises every error that can refuse an upload.
     """

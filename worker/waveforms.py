@@ -1,4 +1,4 @@
-"""Joins the waveforms of the parts to that of the record."""
+"""Joins the waveforms of the parts to the waveform of the record."""
 
 from collections.abc import Iterable
 

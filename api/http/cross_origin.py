@@ -23,7 +23,7 @@ EXPOSED_HEADERS = (
     "Retry-After",
     "WWW-Authenticate",
 )
-"""The headers that scripts may read, in addition to those that CORS always allows."""
+"""The headers that scripts may read, in addition to the headers that CORS always allows."""
 PREFLIGHT_VALID_S = 7200
 """The longest time for which any browser keeps the answer to a preflight."""
 

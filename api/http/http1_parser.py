@@ -29,7 +29,7 @@ class Http1Parser:
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def offers_upgrade(self) -> bool:
-        """Return whether the current head offers another protocol. CONNECT is no offer: it asks for a tunnel."""
+        """Return whether the current head offers another protocol. CONNECT is not an offer: it asks for a tunnel."""
         return bool(self._parser.should_upgrade()) and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: bytes) -> None:

@@ -98,7 +98,7 @@ class Multipart:
         return last if is_start else len(data)
 
     def _read_delimiter(self) -> bool:
-        """Read the boundary at the start of the buffer, or take its bytes as content if its line goes on."""
+        """Read the boundary at the start of the buffer, or take it as content if other bytes follow on the line."""
         size = len(self._delimiter)
         line_end = bytes(self._buffer[size : size + MAX_PADDING_BYTES + 2]).lstrip(b" \t")
         if line_end.startswith(b"--"):

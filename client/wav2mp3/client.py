@@ -123,7 +123,7 @@ class Client:
         return Record.from_json(answer)
 
     def records(self, filename: str | None = None) -> Iterator[Record]:
-        """Yield the user's records, newest first; with `filename` only those of this name."""
+        """Yield the user's records, newest first. With `filename`, yield only records of this name."""
         query = {"limit": str(PAGE_LIMIT)} | ({"filename": filename} if filename else {})
         while True:
             page = self.service.call("GET", "/records", params=query)
@@ -149,7 +149,7 @@ class Client:
         return _digest(repr((self.login.url, self.login.user_id, file, sorted(options.items()))))
 
     def _unfinished(self, target: Path, key: str, *, keep: bool) -> Path | None:
-        """Return the unfinished file of this conversion. Remove those of other conversions to the same MP3."""
+        """Return the unfinished file of this conversion. Remove the files of other conversions to the same MP3."""
         found = None
         any_key = (
             "?" * KEY_CHARS

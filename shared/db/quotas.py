@@ -58,7 +58,7 @@ def check_pending(session: Session, user_id: UUID, settings: Settings) -> None:
 
 
 def check_stored(session: Session, user_id: UUID, settings: Settings, added_bytes: int = 0) -> None:
-    """Check the stored bytes, plus those of an upload without a row. Raises UserStorageFull, ServiceStorageFull."""
+    """Check the stored bytes, plus the bytes of an upload without a row. Raises UserStorageFull, ServiceStorageFull."""
     limit = settings.max_stored_bytes
     if (
         limit is not None

@@ -1,4 +1,4 @@
-"""The sweeper's queries: jobs and records that a crash, a lost task or a broken volume left behind.
+"""The sweeper's queries: jobs and records that a crash, a lost task or a broken volume left unfinished.
 
 Functions take the session of a running transaction and do not commit. They skip rows that another transaction locks.
 """

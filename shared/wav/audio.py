@@ -182,7 +182,7 @@ def _padded_end(header: ChunkHeader) -> int:
 def _stray_warnings(
     source: Source, headers: Sequence[ChunkHeader], first: ChunkHeader, fmt: FmtChunk
 ) -> Iterator[str]:
-    """Report bytes after the audio that are no chunk, unless they are a few zeros as some programs add."""
+    """Report bytes after the audio that are not a chunk. A few zeros, which some programs add, are ignored."""
     after = [header for header in headers if header.offset >= first.offset]
     stray = next((header for header in after if not header.is_plausible), None)
     at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes

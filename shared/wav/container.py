@@ -57,7 +57,7 @@ class Container:
     body: int
     """The offset of the first chunk."""
     junk_bytes: int = 0
-    """The bytes before the header that are no ID3v2 tag."""
+    """The bytes before the header that are not an ID3v2 tag."""
 
     @property
     def big_endian(self) -> bool:
@@ -65,7 +65,7 @@ class Container:
 
     @property
     def kind(self) -> tuple[bool, int]:
-        """Byte order and size of the headers. Containers of the same kind can be read alike."""
+        """Byte order and size of the headers. Containers of the same kind can be read in the same way."""
         return self.big_endian, self.header_bytes
 
     @property

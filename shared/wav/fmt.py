@@ -2,8 +2,7 @@
 
 In: the chunk's payload (at least 14 bytes) and its byte order. Out: a `FmtChunk`. Raises `BadWav` with the reason.
 Sources: Microsoft, "Multiple Channel Audio Data and WAVE Files" (WAVEFORMATEX, WAVEFORMATEXTENSIBLE). The
-GUIDs of ambisonic B-format files come from Richard Dobson; those of AC-3 and E-AC-3 are the ones
-that ffmpeg writes.
+GUIDs of ambisonic B-format files come from Richard Dobson, the GUIDs of AC-3 and E-AC-3 from ffmpeg.
 """
 
 import struct
@@ -41,7 +40,7 @@ _EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
 class FmtChunk:
     """A checked `fmt ` chunk.
 
-    PCM samples whose width is no multiple of 8 bits are left-justified in whole bytes. 8-bit samples are unsigned.
+    PCM samples whose width is not a multiple of 8 bits are left-justified in whole bytes. 8-bit samples are unsigned.
     """
 
     codec: Codec

@@ -29,7 +29,7 @@ _EXCESS = (
 def collect_metadata(
     container: Container, data: ChunkHeader, headers: Sequence[ChunkHeader], tag_bytes: int
 ) -> tuple[tuple[Chunk, ...], list[str]]:
-    """Return the chunks in file order, with those of a WAV inside the first WAV, and the warnings.
+    """Return the chunks in file order, also the chunks of a WAV inside the first WAV, and the warnings.
 
     ID3 tags come first: before the file's header, and in the first `tag_bytes` of the data.
     """

@@ -28,7 +28,7 @@ _WARNING = "The header says {0} of 32 bits, but the samples are {1}. They were r
 
 
 def detect_wrong_codec(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
-    """Return `fmt`, with the other codec if the first sound proves that the one in the header is wrong."""
+    """Return `fmt`, with the other codec if the first sound proves that the header's codec is wrong."""
     if fmt.bits_per_sample != 8 * _SAMPLE_BYTES or fmt.low_24_bits:
         return fmt
     raw = first_sound(source, data)

@@ -1,6 +1,6 @@
 """Runs ffmpeg; no other module does. Bytes go in by stdin and come out by stdout. It opens no file, URL or playlist.
 
-ffmpeg runs in a session of its own, with an empty environment and limits on memory, processor time and file size. If
+ffmpeg runs in a separate session, with an empty environment and limits on memory, processor time and file size. If
 our process dies, ffmpeg ends within seconds, because its stdin and stdout are pipes. Every failure of ffmpeg is an
 `EncodeFailed` whose message does not mention it. Its stderr goes to the log.
 """

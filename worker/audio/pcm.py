@@ -39,7 +39,7 @@ _SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
 
 @dataclass(frozen=True, slots=True)
 class PcmFormat:
-    """The format of raw samples, with ffmpeg's name for it. `sample_bytes` are those of one channel."""
+    """The format of raw samples, with ffmpeg's name for it. `sample_bytes` is the size of a sample of one channel."""
 
     name: str
     sample_bytes: int

@@ -3,7 +3,7 @@
 A frame is `bytes`: header (4), CRC (2, only if the protection bit is 0), side info, main data. A stream is the output
 of ffmpeg without tags: whole layer III frames of one version, sample rate and number of channels. The functions take
 and give iterables, hold a few frames at most, and take time linear in the bytes. They raise `EncodeFailed` for bytes
-that are no such stream.
+that are not such a stream.
 
 Sources: those of `shared/mpeg.py`; LAME's `bitstream.c` and `lame.c` (the samples it adds before and after a source).
 """

@@ -154,7 +154,7 @@ def _smallest_slot(audio: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
 
 
 def _silent_head(audio: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
-    """Return header and side info of a silent frame in `slot`; the other bits are those of the first frame."""
+    """Return header and side info of a silent frame in `slot`. The other bits are copied from the first frame."""
     bits = int.from_bytes(first_header) & ~mpeg.BITRATE_AND_PADDING_BITS
     header = (bits | slot.header_bits | mpeg.NO_CRC_BIT).to_bytes(mpeg.HEADER_BYTES)
     return header + bytes(audio.side_info_bytes)

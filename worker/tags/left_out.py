@@ -18,7 +18,7 @@ _MAX_NAMES = 20
 def describe_chunks(
     chunks: Sequence[Chunk], payloads: Mapping[bytes, list[bytes]], read: Iterable[bytes]
 ) -> list[str]:
-    """Describe the chunks that are not read, and those of the `payloads` that are not used."""
+    """Describe the chunks that are not read, and the `payloads` that are not used."""
     used = {*read, *_TECHNICAL}
     names = [name for chunk in chunks if (name := chunk.id.upper().rstrip(b" \0")) not in used]
     lists = [kind for kind, found in payloads.items() if kind.startswith(b"LIST") and found]
@@ -32,7 +32,7 @@ def describe_chunks(
 
 
 def describe_lists(payloads: Mapping[bytes, list[bytes]], order: str) -> list[str]:
-    """Describe the bytes of lists that are no items."""
+    """Describe the bytes of lists that are not items."""
     lists = [*payloads.get(b"LISTINFO", []), *payloads.get(b"LISTADTL", [])]
     unread = sum(count_unread(payload, order) for payload in lists)
     return [f"{unread} byte(s) of LIST chunks are missing or cannot be read."] if unread else []

@@ -49,7 +49,7 @@ def _names(tag: ID3Tags) -> set[str]:
 
 
 def _add_time(tag: ID3, dates: list[str]) -> None:
-    """Add the time if mutagen did not: it takes 0 for a missing hour or minute."""
+    """Add the time if mutagen did not, because mutagen reads an hour or minute of 0 as missing."""
     if dates and len(dates[0]) >= len("2026-11-28 00:00") and "TIME" not in tag:
         tag.add(TIME(encoding=Charset.UTF8, text=[dates[0][11:13] + dates[0][14:16]]))
 

@@ -3,7 +3,7 @@
 In: the payload of a LIST/INFO, `bext` or `cart` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs,
 in the order of the chunk; the text may be empty. Raises nothing, even for broken input. Time is linear.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 v2
-(bext), AES46-2002 (cart). The TXXX names of bext fields are those that ffmpeg uses.
+(bext), AES46-2002 (cart). The TXXX names of bext fields are the same as in ffmpeg.
 """
 
 import re

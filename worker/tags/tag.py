@@ -39,7 +39,7 @@ from worker.tags.riff import (
 from worker.tags.text import clean, code_page_name
 
 MAX_METADATA_BYTES = 16 * 2**20
-"""Of all chunks together. A chunk that would exceed it is left out."""
+"""The limit for all chunks together. A chunk that would exceed it is left out."""
 MAX_PAIRS = 1_000
 
 _OVERRIDES = {
@@ -186,7 +186,7 @@ def _id3_frame(kind: str, text: str) -> Frame:
 
 
 def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
-    """Replace values by those of the user. Return sentences about several comments, and about a year that was cut."""
+    """Set the values of the user. Return sentences about several comments, and about a year that was cut."""
     warnings = []
     for name, value in overrides.items():
         kind, text = _OVERRIDES[name], clean(value)
