@@ -39,15 +39,7 @@ def repair_layout(
                 raise contradictory_layout(codec, channels, block_align, bits)
             return _GSM_BLOCK_BYTES, bits
         case Codec.IMA_ADPCM | Codec.MS_ADPCM | Codec.XBOX_ADPCM:
-            by_samples = adpcm_block_align(codec, channels, payload)
-            is_too_small = block_align <= _ADPCM_HEADER_BYTES[codec] * channels
-            if is_too_small and by_samples:
-                return by_samples, 4
-            if bits in (2, 5) and _has_bits(codec, channels, block_align, bits, payload):
-                return block_align, bits  # as Cool Edit writes them
-            if is_too_small or (bits not in (0, 3, 4) and block_align != by_samples):
-                raise contradictory_layout(codec, channels, block_align, bits)
-            return block_align, bits if bits == 3 else 4  # ffmpeg rejects 0 for IMA
+            return _repair_adpcm_layout(codec, channels, block_align, bits, payload)
     return block_align, bits
 
 
@@ -66,6 +58,20 @@ def _repair_raw_layout(codec: Codec, channels: int, block_align: int, bits: int)
     if rest or sample_bytes not in widths or not fits:
         raise contradictory_layout(codec, channels, block_align, bits)
     return channels * sample_bytes, 8 * sample_bytes
+
+
+def _repair_adpcm_layout(
+    codec: Codec, channels: int, block_align: int, bits: int, payload: bytes
+) -> tuple[int, int]:
+    by_samples = adpcm_block_align(codec, channels, payload)
+    is_too_small = block_align <= _ADPCM_HEADER_BYTES[codec] * channels
+    if is_too_small and by_samples:
+        return by_samples, 4
+    if bits in (2, 5) and _has_bits(codec, channels, block_align, bits, payload):
+        return block_align, bits  # as Cool Edit writes them
+    if is_too_small or (bits not in (0, 3, 4) and block_align != by_samples):
+        raise contradictory_layout(codec, channels, block_align, bits)
+    return block_align, bits if bits == 3 else 4  # ffmpeg rejects 0 for IMA
 
 
 def adpcm_block_align(codec: Codec, channels: int, payload: bytes) -> int | None:
