@@ -99,7 +99,8 @@ def _layout(fmt: FmtChunk | None) -> tuple[object, ...]:
 def _whole_blocks(data: ChunkHeader, fmt: FmtChunk, *, is_last: bool) -> DataRange:
     if not fmt.is_raw and is_last:
         return DataRange(data.offset + fmt.tag_bytes, data.size - fmt.tag_bytes)
-    return DataRange(data.offset, data.size // fmt.block_align * fmt.block_align)
+    size = data.size - fmt.late_bytes
+    return DataRange(data.offset + fmt.late_bytes, size // fmt.block_align * fmt.block_align)
 
 
 def _size_warnings(used: Sequence[ChunkHeader], fmt: FmtChunk) -> Iterator[str]:

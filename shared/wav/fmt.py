@@ -79,6 +79,10 @@ class FmtChunk:
     """The value of full scale in float samples."""
     low_24_bits: bool = False
     """True if the samples are the lower three bytes of four."""
+    swapped: bool = False
+    """True if the bytes of a sample are in the other order than those of the header."""
+    late_bytes: int = 0
+    """The bytes of the data before the first sample."""
     warnings: tuple[str, ...] = ()
     """Sentences for the user about corrections of this chunk."""
 
