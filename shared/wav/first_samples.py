@@ -20,6 +20,7 @@ from shared.wav.fmt import FmtChunk
 from shared.wav.frames import detect_frames
 from shared.wav.lone_channel import detect_lone_channel
 from shared.wav.low_bytes import detect_low_bytes
+from shared.wav.odd_levels import warn_of_levels
 from shared.wav.other_formats import detect_wrapped_file
 from shared.wav.sample_layout import detect_sample_layout
 from shared.wav.sound import first_sound
@@ -77,7 +78,8 @@ def _inspect_raw_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Fm
             fmt = detect_lone_channel(source, data, detect_floats(source, data, fmt))
             fmt = detect_wrong_codec(source, data, detect_low_bytes(source, data, fmt))
     has_layouts = fmt.bits_per_sample in (16, 24, 32, 64) and not fmt.low_24_bits
-    return detect_sample_layout(source, data, fmt) if has_layouts else fmt
+    fmt = detect_sample_layout(source, data, fmt) if has_layouts else fmt
+    return warn_of_levels(source, data, fmt)
 
 
 def _refuse_wrapped_file(start: bytes) -> None:
