@@ -29,6 +29,9 @@ _SMOOTHER = 2.5
 _MAX_FLOAT = 16
 _MIN_FLOAT64 = 2.0**-20
 """The mean level of 64-bit floats below which they may be pairs of 32-bit ones."""
+_MIN_RANGE = 64
+_BENDS = 4
+"""The order of the differences that tell curves apart: where one byte of a sample is wrong, they are far higher."""
 _MAX_BLOCKS = 8
 
 
@@ -76,10 +79,11 @@ def detect_sample_layout(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Fm
     noise = float("inf") if is_odd else _roughness(blocks, declared, fmt, big_endian)
     if sum(map(len, blocks)) < _MIN_SAMPLES * fmt.block_align or noise < _MIN_NOISE:
         return fmt
-    curves = {each: _curve(blocks, each, fmt, big_endian) for each in _others(fmt)}
-    best = min(curves, key=lambda each: curves[each])
-    if curves[best] > min(_MAX_CURVE, noise / _SMOOTHER):
+    most = min(_MAX_CURVE, noise / _SMOOTHER)
+    curves = [each for each in _others(fmt) if _curve(blocks, each, fmt, big_endian) <= most]
+    if not curves:
         return fmt
+    best = min(curves, key=lambda each: _roughness(blocks, each, fmt, big_endian, _BENDS))
     return _apply(best, fmt, "RIFX" if big_endian else "RIFF")
 
 
@@ -139,15 +143,23 @@ def _curve(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: 
             return float("inf")
         if not min(values) < 0 < max(values):
             return float("inf")
+        # Floats of sound come near zero. Integers near half of full scale are 2 or -2 as floats.
+        levels = [abs(each) for each in values if each]
+        if layout.codec is Codec.FLOAT and max(levels) < _MIN_RANGE * min(levels):
+            return float("inf")
     return _roughness(blocks, layout, fmt, big_endian)
 
 
-def _roughness(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool) -> float:
-    """Return the mean step from sample to sample, relative to the mean level. Infinity for values that are no sound."""
+def _roughness(
+    blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool, order: int = 1
+) -> float:
+    """Return the mean difference of this order, relative to the mean level. Infinity for values that are no sound."""
     steps = levels = count = 0.0
     for block in blocks:
-        values = layout.values(block, big_endian=big_endian)
-        steps += sum(map(abs, map(sub, values, values[fmt.channels :])))
+        values = differences = layout.values(block, big_endian=big_endian)
+        for _ in range(order):
+            differences = [*map(sub, differences, differences[fmt.channels :])]
+        steps += sum(map(abs, differences))
         levels += sum(map(abs, values))
         count += len(values)
     is_tiny = layout.codec is Codec.FLOAT and layout.bits == 64 and levels < _MIN_FLOAT64 * count

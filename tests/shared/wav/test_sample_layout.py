@@ -1,12 +1,14 @@
 """Samples in another byte order, at another byte or of another width than the header says."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
+from tests.worker.conversion import convert, snr_db, sweep
 
 RNG = np.random.default_rng(8)
 FRAMES = 30_000
@@ -112,3 +114,21 @@ def test_noise_and_high_tones_keep_their_layout(
 ) -> None:
     wav = wavs.build(noise(seed), codec=codec, bits=bits)  # type: ignore[operator]
     assert read(wav).warnings == ()
+
+
+def test_noise_beside_a_square_wave_keeps_its_layout() -> None:
+    """As floats, these integers are a square wave with levels of 0.5 and -8."""
+    noise = RNG.integers(-(2**15), 2**15, FRAMES)
+    square = np.where(np.arange(FRAMES) // 100 % 2, 0x3F00, -0x3F01)
+    wav = file_of(np.stack((noise, square), axis=1).astype("<i2").tobytes(), channels=2)
+    assert read(wav).warnings == ()
+
+
+def test_late_and_swapped_samples_become_the_same_mp3(tmp_path: Path) -> None:
+    expected = sweep(FRAMES, 2, 44100)
+    raw = wavs.encode(expected, bits=24)
+    late = file_of(b"\1\2" + raw[:-2], bits=24, channels=2)
+    swapped = file_of(wavs.encode(expected, bits=24, big_endian=True), bits=24, channels=2)
+    for wav, samples in ((late, FRAMES - 1), (swapped, FRAMES)):
+        converted = convert(tmp_path, wav, segment_s=0.2)
+        assert snr_db(expected[:samples], converted.decoded()) > 30
