@@ -20,7 +20,7 @@ _CHECKED_BLOCKS = 8
 _CHECKED_BYTES = 4000
 _MIN_CHECKED = 1000
 _MIN_SHARE = 0.05
-_MORE = 2
+_MORE = 4
 _MIN_DISTINCT = 16
 _MAX_CLIPPED = 0.5
 """Square waves have fewer levels, and clipped sound is at full scale most of the time."""

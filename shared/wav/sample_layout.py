@@ -25,7 +25,6 @@ _BLOCK_SAMPLES = 1000
 _MIN_NOISE = 0.8
 """The mean step from sample to sample, relative to the mean level: white noise has 1.3, speech at 8 kHz below 0.6."""
 _MAX_CURVE = 0.5
-_SMOOTHER = 2.5
 _MAX_FLOAT = 16
 _MIN_FLOAT64 = 2.0**-20
 """The mean level of 64-bit floats below which they may be pairs of 32-bit ones."""
@@ -33,6 +32,8 @@ _MIN_RANGE = 64
 _BENDS = 4
 """The order of the differences that tell curves apart: where one byte of a sample is wrong, they are far higher."""
 _MAX_BLOCKS = 8
+_LAGS = 17
+"""Every tone nearly repeats after fewer samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,13 @@ def detect_sample_layout(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Fm
     ):
         return fmt
     blocks = list(_loud_blocks(source, data, fmt))
-    noise = float("inf") if is_odd else _roughness(blocks, declared, fmt, big_endian)
-    if sum(map(len, blocks)) < _MIN_SAMPLES * fmt.block_align or noise < _MIN_NOISE:
+    if sum(map(len, blocks)) < _MIN_SAMPLES * fmt.block_align:
         return fmt
-    most = min(_MAX_CURVE, noise / _SMOOTHER)
-    curves = [each for each in _others(fmt) if _curve(blocks, each, fmt, big_endian) <= most]
+    others = [*_others(fmt)]
+    if not is_odd and not _is_white(blocks, declared, fmt, big_endian):
+        # Every other half of 32-bit floats is smooth.
+        others = [each for each in others if (declared.bits, each.bits) == (16, 32)]
+    curves = [each for each in others if _curve(blocks, each, fmt, big_endian) <= _MAX_CURVE]
     if not curves:
         return fmt
     best = min(curves, key=lambda each: _roughness(blocks, each, fmt, big_endian, _BENDS))
@@ -148,6 +151,12 @@ def _curve(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: 
         if layout.codec is Codec.FLOAT and max(levels) < _MIN_RANGE * min(levels):
             return float("inf")
     return _roughness(blocks, layout, fmt, big_endian)
+
+
+def _is_white(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool) -> bool:
+    """Return True if the values are rough at every lag: a high tone is rough only from sample to sample."""
+    lags = (replace(fmt, channels=lag * fmt.channels) for lag in range(1, _LAGS))
+    return all(_roughness(blocks, layout, each, big_endian) >= _MIN_NOISE for each in lags)
 
 
 def _roughness(

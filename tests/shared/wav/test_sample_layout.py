@@ -132,3 +132,17 @@ def test_late_and_swapped_samples_become_the_same_mp3(tmp_path: Path) -> None:
     for wav, samples in ((late, FRAMES - 1), (swapped, FRAMES)):
         converted = convert(tmp_path, wav, segment_s=0.2)
         assert snr_db(expected[:samples], converted.decoded()) > 30
+
+
+@pytest.mark.parametrize("pitch_hz", [9000, 15_000, 21_000, 22_049])
+@pytest.mark.parametrize("level", [0.01, 0.5, 1.0])
+@pytest.mark.parametrize(("codec", "bits"), [("pcm", 8), ("pcm", 16), ("pcm", 24), ("float", 32)])
+def test_tones_near_half_the_rate_keep_their_layout(
+    codec: str, bits: int, level: float, pitch_hz: int
+) -> None:
+    phase = pitch_hz * np.arange(FRAMES) / 44100
+    sine, saw = np.sin(2 * np.pi * phase), 2 * (phase % 1) - 1
+    for tone in (sine, saw, np.sign(sine + 0.01)):
+        both = level * np.stack((tone, np.roll(tone, 7)), axis=1)
+        for samples in (both, both[:, :1]):
+            assert read(wavs.build(samples, codec=codec, bits=bits)).warnings == ()
