@@ -94,10 +94,8 @@ class ChunkWalk:
                     offset, declared = skip_stale_header(self._source, offset, declared)
                 size = self._data_bytes(offset, declared, self._source.size_bytes - offset)
             is_plausible = self._is_plausible(at, chunk_id, offset + declared)
-            yield ChunkHeader(
-                *(chunk_id, offset, declared, size, self._container, is_plausible),
-                skipped=offset - payload_at,
-            )
+            place = offset, declared, size, self._container
+            yield ChunkHeader(chunk_id, *place, is_plausible, skipped=offset - payload_at)
             if chunk_id == b"ds64" and not self._sizes64:
                 payload = self._source.read(offset, min(size, MAX_DS64_BYTES))
                 self._sizes64 = read_sizes(payload, big_endian=self._container.big_endian)
