@@ -1,6 +1,9 @@
 // Español.
 
 export default {
+  stillLoading: "Esta página todavía se está cargando.",
+  loadAgain: "Cargarla de nuevo",
+  partsLost: "Faltan partes de esta página. Se cargará de nuevo cuando el servicio responda.",
   promise: "Convierte WAV a MP3 sin perder ni desplazar una sola muestra.",
   totals: { one: "{count} archivo · {size}", other: "{count} archivos · {size}" },
   presets: "Ajustes",
@@ -23,6 +26,8 @@ export default {
   tags: "Etiquetas",
   asSource: "como el original",
   fromTheFile: "del archivo",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "estéreo",
   vbr: "V{level} {word} · unos {kbps} kbit/s",

@@ -1,6 +1,9 @@
 // Français.
 
 export default {
+  stillLoading: "Cette page est encore en cours de chargement.",
+  loadAgain: "La recharger",
+  partsLost: "Il manque des parties de cette page. Elle se rechargera dès que le service répondra.",
   promise: "Convertit le WAV en MP3 sans perdre ni décaler un seul échantillon.",
   totals: { one: "{count} fichier · {size}", other: "{count} fichiers · {size}" },
   presets: "Préréglages",
@@ -23,6 +26,8 @@ export default {
   tags: "Tags",
   asSource: "comme la source",
   fromTheFile: "du fichier",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "stéréo",
   vbr: "V{level} {word} · environ {kbps} kbit/s",

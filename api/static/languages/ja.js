@@ -1,6 +1,9 @@
 // 日本語。
 
 export default {
+  stillLoading: "このページを読み込んでいます。",
+  loadAgain: "再読み込み",
+  partsLost: "このページの一部が届いていません。サービスが応答すると再読み込みします。",
   promise: "サンプルを失うことも、ずらすこともなく WAV を MP3 に変換します。",
   totals: { other: "{count} 個のファイル · {size}" },
   presets: "プリセット",
@@ -23,6 +26,8 @@ export default {
   tags: "タグ",
   asSource: "元のまま",
   fromTheFile: "ファイルから",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "モノラル",
   stereo: "ステレオ",
   vbr: "V{level} {word} · 約 {kbps} kbit/s",

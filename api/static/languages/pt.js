@@ -1,6 +1,9 @@
 // Português.
 
 export default {
+  stillLoading: "Esta página ainda está carregando.",
+  loadAgain: "Carregar de novo",
+  partsLost: "Faltam partes desta página. Ela será carregada de novo quando o serviço responder.",
   promise: "Converte WAV em MP3 sem perder nem deslocar uma única amostra.",
   totals: { one: "{count} arquivo · {size}", other: "{count} arquivos · {size}" },
   presets: "Predefinições",
@@ -23,6 +26,8 @@ export default {
   tags: "Etiquetas",
   asSource: "como a fonte",
   fromTheFile: "do arquivo",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "estéreo",
   vbr: "V{level} {word} · cerca de {kbps} kbit/s",

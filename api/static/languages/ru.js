@@ -1,6 +1,9 @@
 // Русский.
 
 export default {
+  stillLoading: "Страница ещё загружается.",
+  loadAgain: "Загрузить заново",
+  partsLost: "Часть страницы не загрузилась. Она загрузится заново, когда сервис ответит.",
   promise: "Преобразует WAV в MP3, не теряя и не сдвигая ни одного отсчёта.",
   totals: { one: "{count} файл · {size}", few: "{count} файла · {size}", many: "{count} файлов · {size}", other: "{count} файла · {size}" },
   presets: "Наборы",
@@ -23,6 +26,8 @@ export default {
   tags: "Теги",
   asSource: "как в исходном",
   fromTheFile: "из файла",
+  kilohertz: "{value} кГц",
+  decibels: "{value} дБ",
   mono: "моно",
   stereo: "стерео",
   vbr: "V{level} {word} · около {kbps} кбит/с",

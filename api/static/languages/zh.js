@@ -1,6 +1,9 @@
 // 简体中文。
 
 export default {
+  stillLoading: "此页面仍在加载。",
+  loadAgain: "重新加载",
+  partsLost: "此页面有部分内容未送达。服务响应后会重新加载。",
   promise: "将 WAV 转换为 MP3，不丢失也不偏移任何采样。",
   totals: { other: "{count} 个文件 · {size}" },
   presets: "预设",
@@ -23,6 +26,8 @@ export default {
   tags: "标签",
   asSource: "与源文件相同",
   fromTheFile: "来自文件",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "单声道",
   stereo: "立体声",
   vbr: "V{level} {word} · 约 {kbps} kbit/s",
