@@ -48,8 +48,9 @@ async function take(files, isFolder) {
   const queued = [];
   for (const [index, entry] of accepted.entries()) {
     const isTaken = names.has(entry.name.normalize());
-    const others = accepted.slice(index + 1).filter(({ name }) => names.has(name.normalize())).length;
-    const answer = isTaken ? await resolveConflict(entry.name, others) : null;
+    const rest = accepted.slice(index + 1);
+    const others = rest.filter(({ name }) => names.has(name.normalize())).length;
+    const answer = isTaken ? await resolveConflict(entry.name, others, !rest.length) : null;
     if (answer === "skip") continue;
     names.add(entry.name.normalize());
     queued.push(addEntry({ ...entry, ifExists: answer, status: "waiting" }));

@@ -126,7 +126,7 @@ export default {
   noPresets: "Noch keine Vorlagen. Speichere die jetzigen Optionen unter einem Namen.",
   savePreset: "Die jetzigen Optionen speichern als",
   yourToken: "Deine Benutzer-ID und dein Token",
-  tokenText: "Deine Dateien gehören zu diesem Token. Gib es in einem anderen Browser ein, um dort dieselbe Liste zu sehen. Halte es geheim.",
+  tokenText: "Deine Dateien gehören zu diesem Token. Um dieselbe Liste in einem anderen Browser zu sehen, kopiere es und füge es dort in eines der beiden Felder unten ein. Halte es geheim.",
   noToken: "Dieser Browser hat noch kein Token. Er bekommt eines beim ersten Hochladen.",
   otherToken: "Ein anderes Token verwenden",
   userId: "Benutzer-ID",

@@ -137,7 +137,7 @@ export default {
   noPresets: "No presets yet. Save the current options under a name.",
   savePreset: "Save the current options as",
   yourToken: "Your user id and token",
-  tokenText: "Your files belong to this token. Enter it in another browser to see the same list there. Keep it secret.",
+  tokenText: "Your files belong to this token. To see the same list in another browser, copy it, and paste it there into one of the two fields below. Keep it secret.",
   noToken: "This browser has no token yet. It gets one with the first upload.",
   otherToken: "Use another token",
   userId: "User id",

@@ -126,7 +126,7 @@ export default {
   noPresets: "Aún no hay ajustes. Guarda las opciones actuales con un nombre.",
   savePreset: "Guardar las opciones actuales como",
   yourToken: "Tu id. de usuario y tu token",
-  tokenText: "Tus archivos pertenecen a este token. Introdúcelo en otro navegador para ver allí la misma lista. Mantenlo en secreto.",
+  tokenText: "Tus archivos pertenecen a este token. Para ver la misma lista en otro navegador, cópialo y pégalo allí en uno de los dos campos de abajo. Mantenlo en secreto.",
   noToken: "Este navegador aún no tiene token. Lo recibe con la primera subida.",
   otherToken: "Usar otro token",
   userId: "Id. de usuario",

@@ -126,7 +126,7 @@ export default {
   noPresets: "Aucun préréglage. Enregistrez les options actuelles sous un nom.",
   savePreset: "Enregistrer les options actuelles sous",
   yourToken: "Votre identifiant et votre jeton",
-  tokenText: "Vos fichiers appartiennent à ce jeton. Saisissez-le dans un autre navigateur pour y voir la même liste. Gardez-le secret.",
+  tokenText: "Vos fichiers appartiennent à ce jeton. Pour voir la même liste dans un autre navigateur, copiez-le et collez-le là-bas dans l’un des deux champs ci-dessous. Gardez-le secret.",
   noToken: "Ce navigateur n’a pas encore de jeton. Il en reçoit un au premier envoi.",
   otherToken: "Utiliser un autre jeton",
   userId: "Identifiant",

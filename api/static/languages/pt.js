@@ -126,7 +126,7 @@ export default {
   noPresets: "Ainda não há predefinições. Salve as opções atuais com um nome.",
   savePreset: "Salvar as opções atuais como",
   yourToken: "Seu id de usuário e seu token",
-  tokenText: "Seus arquivos pertencem a este token. Digite-o em outro navegador para ver lá a mesma lista. Guarde segredo.",
+  tokenText: "Seus arquivos pertencem a este token. Para ver a mesma lista em outro navegador, copie-o e cole-o lá em um dos dois campos abaixo. Guarde segredo.",
   noToken: "Este navegador ainda não tem token. Recebe um no primeiro envio.",
   otherToken: "Usar outro token",
   userId: "Id de usuário",
