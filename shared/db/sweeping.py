@@ -32,6 +32,8 @@ def requeue_expired(
 
     Return their ids.
     """
+    if not expired:
+        return []
     leases = [(job_id, *lease) for job_id, lease in expired.items()]
     unchanged = (
         select(Job.id)
@@ -51,6 +53,11 @@ def requeue_expired(
             .execution_options(synchronize_session=False)
         )
     )
+
+
+def due_queues(session: Session) -> set[str]:
+    """Return the queues on which jobs should be now."""
+    return set(session.scalars(select(Job.queue).where(DUE).distinct()))
 
 
 def due(session: Session, queue: str, limit: int) -> list[int]:

@@ -125,6 +125,8 @@ def leases(session: Session) -> dict[UUID, int]:
 
 def remove_abandoned(session: Session, expired: Mapping[UUID, int]) -> list[tuple[UUID, UUID]]:
     """Remove the uploads whose lease still is as in `expired`. Return the ids of their users and their own."""
+    if not expired:
+        return []
     abandoned = (
         select(Record.id)
         .where(
