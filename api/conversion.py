@@ -15,7 +15,7 @@ from shared.settings import Settings
 from shared.wav import WavInfo
 
 CLIP_SEGMENTS = 2
-"""A record is a clip if it is one segment of at most this many times SEGMENT_S."""
+"""A record is a clip if it has one segment, of at most this many times SEGMENT_S."""
 
 
 class PlanColumns(TypedDict):
@@ -40,7 +40,7 @@ class Plan:
 
 
 def plan(info: WavInfo, options: Options, settings: Settings) -> Plan:
-    """Raises BadOptions, TooLong, Mp3TooLarge."""
+    """Decide the target and the segments. Raises BadOptions, TooLong, Mp3TooLarge."""
     target = mp3_options.choose_target(info, options)
     sample_ranges = segmentation.plan_segments(info, target, settings.segment_s)
     clip_samples = CLIP_SEGMENTS * settings.segment_s * info.fmt.sample_rate_hz

@@ -156,7 +156,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def mark(volume: int) -> None:
-    """Mark the volume, of which this is a descriptor, so that an empty mount point can be told from it."""
+    """Mark the volume that this descriptor is of. An empty mount point has no mark, so it cannot be mistaken for it."""
     with _open(volume, Path(MARKER), "ab") as marker:
         sync(marker)
     os.fsync(volume)

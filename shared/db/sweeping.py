@@ -1,4 +1,4 @@
-"""The sweeper's queries: jobs and records that a crash, a lost task or a broken volume left behind.
+"""The sweeper's queries: jobs and records that a crash, a lost task or a broken volume left unfinished.
 
 Functions take the session of a running transaction and do not commit. They skip rows that another transaction locks.
 """
@@ -16,7 +16,7 @@ from shared.db.models import Job, JobKind, JobState, Record, RecordStatus, Worke
 from shared.segmentation import SampleRange
 
 ENCODER_GONE_AFTER_S = 30
-"""A worker that restarts is back sooner."""
+"""Longer than the restart of a worker takes."""
 
 
 def leases(session: Session) -> dict[int, tuple[int, int]]:
@@ -28,9 +28,9 @@ def leases(session: Session) -> dict[int, tuple[int, int]]:
 def requeue_expired(
     session: Session, expired: Mapping[int, tuple[int, int]], retry_queue: Mapping[str, str]
 ) -> list[int]:
-    """Make jobs ready whose lease still is as in `expired`, each on the queue that `retry_queue` names for its own.
+    """Make running jobs ready again if their attempt and renewals are still those in `expired`. Return their ids.
 
-    Return their ids.
+    `retry_queue` maps the queue of a job to its retry queue.
     """
     if not expired:
         return []
@@ -72,7 +72,7 @@ def any_waits_for_storage(session: Session) -> bool:
 
 
 def end_storage_waits(session: Session) -> list[int]:
-    """Let the jobs run now that wait for the media volume. Return their ids."""
+    """Make jobs that wait for the media volume due now. Return their ids."""
     return list(
         session.scalars(
             update(Job)
@@ -85,7 +85,7 @@ def end_storage_waits(session: Session) -> list[int]:
 
 
 def end_impossible_pauses(session: Session) -> None:
-    """Let the jobs run now that would wait longer than any pause: the database's clock was set back."""
+    """Make jobs due now if they would wait longer than any pause: the database's clock was set back."""
     longest = timedelta(seconds=2 * MAX_PAUSE_S)
     longest_of_deliveries = timedelta(seconds=2 * MAX_DELIVERY_PAUSE_S)
     session.execute(
