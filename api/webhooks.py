@@ -83,6 +83,8 @@ def _event(name: str, summary: str) -> None:
         description=DESCRIPTION,
         status_code=204,
         responses=ANSWERS,
+        # openapi-generator would make calls to this service of them, and its typescript-fetch client does not compile.
+        openapi_extra={"x-internal": True},
     )
 
 
