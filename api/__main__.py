@@ -33,10 +33,10 @@ def main() -> None:
         loop="uvloop",
         http=limited(_connections(), refusal_headers(get_settings().allowed_origins)),
         lifespan="on",
-        # The API writes an access log of its own, and `shared.log` configures all loggers.
+        # The API writes its own access log, and `shared.log` configures all loggers.
         access_log=False,
         log_config=None,
-        # It believes the client address and scheme in a proxy's X-Forwarded-For and X-Forwarded-Proto.
+        # uvicorn takes the client's address and scheme from a proxy's X-Forwarded-For and X-Forwarded-Proto.
         forwarded_allow_ips=get_settings().forwarded_allow_ips,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
     )
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _listeners(listener: socket.socket) -> list[socket.socket]:
-    """Duplicate a socket: libuv accepts one connection of each in a round, and a crowd would fill many busy rounds."""
+    """Duplicate a socket. libuv accepts one connection per socket and round, so a crowd would take many rounds."""
     return [listener, *(listener.dup() for _ in range(ACCEPTED_PER_ROUND - 1))]
 
 

@@ -1,4 +1,4 @@
-"""Opens a record: by its id alone or, with LINK_TTL_S, by a signed link or with its owner's token."""
+"""Decides who may open a record. Without LINK_TTL_S, its id is enough. With it, a signed link or a token is needed."""
 
 import asyncio
 import time
@@ -63,7 +63,7 @@ class _Open:
         self._kind = kind
 
     async def __call__(self, request: Request) -> None:
-        """Raises BadRequest, BadCredentials, BadSignature, LinkExpired, RecordNotFound."""
+        """Check the request. Raises BadRequest, BadCredentials, BadSignature, LinkExpired, RecordNotFound."""
         signer = link_signer()
         if signer is None:
             return
@@ -82,7 +82,7 @@ OpenDownload = Annotated[None, Depends(_Open(LinkKind.DOWNLOAD))]
 
 
 def _record_id(request: Request) -> UUID:
-    """Raises BadRequest, also for a spelling that only the endpoint would understand."""
+    """Return the id in the path or query. Raises BadRequest, also for a spelling that only Pydantic accepts."""
     sent: str = request.path_params.get("record_id") or request.query_params.get("id", "")
     try:
         return UUID(sent)
@@ -96,7 +96,7 @@ def _refuse_link(
     """Return the reason why the link does not open the record, or None if it does."""
     if "expires" not in query and "signature" not in query:
         return BadCredentials(
-            "The id alone does not open this record. Use a link that the service returned, or send its owner's token."
+            "The id alone does not open this record. Use a link that the service returned, or send the owner's token."
         )
     expires = query.get("expires", "")
     if not (expires.isascii() and expires.isdecimal() and len(expires) < MAX_EXPIRES_CHARS):

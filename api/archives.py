@@ -58,7 +58,7 @@ def download_archive(
         Query(
             alias="id",
             examples=[[RECORD_ID]],
-            description="A record's id. Repeat it for each one. Default: all done.",
+            description="A record's id. Repeat the parameter for each record. Default: all records that are done.",
         ),
     ] = [],  # noqa: B006 -- FastAPI copies it
 ) -> Response:
@@ -102,7 +102,7 @@ def _archive(records: Sequence[Record], media_dir: Path) -> ZipStream:
 
 
 def _free_name(wav_filename: str, taken: set[str]) -> str:
-    """Return a name for the MP3 that is free on file systems that ignore case, too."""
+    """Return a name for the MP3 that is also free on file systems that ignore case."""
     filename = FORBIDDEN_CHARS.sub("_", wav_filename)
     ends = chain([".mp3"], (f" ({number}).mp3" for number in count(2)))
     names = (mp3_filename(filename, end) for end in ends)
@@ -112,7 +112,7 @@ def _free_name(wav_filename: str, taken: set[str]) -> str:
 
 
 def _chunks(archive: ZipStream) -> Iterator[bytes]:
-    """Yield larger chunks than the archive does: each costs a change of threads."""
+    """Join the archive's chunks to larger ones, because each chunk costs a change of threads."""
     buffer = bytearray()
     for piece in archive:
         buffer += piece

@@ -13,7 +13,7 @@ MAX_URL_CHARS = 2000
 
 
 def check_url(url: str) -> str:
-    """Return the URL. Raises BadOptions."""
+    """Return the URL if it is valid. Raises BadOptions."""
     if len(url) > MAX_URL_CHARS:
         raise BadOptions(f"`callback_url` may have at most {MAX_URL_CHARS} characters.")
     if not all("!" <= char <= "~" for char in url):
@@ -35,14 +35,14 @@ def check_url(url: str) -> str:
 
 
 def _is_host(host: str) -> bool:
-    """Raises ValueError for a host that some programs read as an address: its last label begins with a digit."""
+    """Return True for a host name or an address. Raises ValueError for a host that only some programs read as one."""
     if host.rstrip(".").rpartition(".")[2][:1].isdigit():
         addresses.parse(host)
     return bool(host)
 
 
 def check_delivery(user_id: UUID, url: str, settings: Settings) -> None:
-    """Raises BadOptions if the URL names a private address, and NoWebhookSecret."""
+    """Check that deliveries are possible. Raises BadOptions for a private address, and NoWebhookSecret."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
     if not _may_be_public(host, port, AllowedHosts(settings.webhook_allowed_hosts)):

@@ -1,8 +1,8 @@
 """Wakes clients that wait for a record when PostgreSQL notifies (LISTEN/NOTIFY) that it has changed.
 
 All requests that wait for a record share a `Watch`, which reads the record once after each change. Every `RECHECK_S`
-all watched records are read, in case a notification is lost. That also refreshes queue positions, which nothing
-announces. While the database is unreachable, clients keep waiting.
+all watched records are read, in case a notification is lost. This also refreshes queue positions, because no
+notification announces them. While the database is unreachable, clients keep waiting.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Watch:
     async def until(
         self, is_enough: Callable[[Snapshot], bool], timeout_s: float
     ) -> Snapshot | None:
-        """Return the latest snapshot once it is enough, the record is removed or the time is over."""
+        """Wait until the snapshot is enough, the record is removed or the time is over. Return the latest snapshot."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while self.latest is not None and not is_enough(self.latest):
@@ -93,7 +93,7 @@ class Changes:
 
     @asynccontextmanager
     async def watch(self, record_id: UUID) -> AsyncIterator[Watch]:
-        """Yield a watch that has read the record after its start, so that no change is missed."""
+        """Yield a watch. It reads the record after the watch has started, so that no change is missed."""
         watch = self._watches.setdefault(record_id, Watch(self.waiting.turns))
         watch.requests += 1
         try:
@@ -165,7 +165,7 @@ class Changes:
         task.add_done_callback(self._refreshing.discard)
 
     def _connect(self) -> psycopg2.extensions.connection:
-        """Open a connection outside the pool, so that it never goes back there with LISTEN active."""
+        """Open a connection outside the pool, because the pool must not get a connection with LISTEN active."""
         pooled = self._engine.raw_connection()
         pooled.detach()
         connection = cast("psycopg2.extensions.connection", pooled.dbapi_connection)

@@ -25,7 +25,7 @@ def allows_range(request: Headers, answer: Headers) -> bool:
 
 
 def _date(text: str) -> datetime | None:
-    """Return the date of a header, or None if it is not valid. The request is then answered as without it."""
+    """Return the date of a header, or None if it is not valid. Then the header is ignored."""
     try:
         found = parsedate_to_datetime(text)
     except (ValueError, OverflowError):  # OverflowError: a number has too many digits

@@ -15,9 +15,9 @@ from shared.settings import Settings
 from shared.wav import WavInfo
 
 PADDING_BYTES = 64 * 2**10
-"""More than the frames that the encoder adds before and after the audio."""
+"""More than the size of the frames that the encoder adds before and after the audio."""
 CLIP_SEGMENTS = 2
-"""A record is a clip if it is one segment of at most this many times SEGMENT_S."""
+"""A record is a clip if it has one segment, of at most this many times SEGMENT_S."""
 
 
 class PlanColumns(TypedDict):
@@ -42,7 +42,7 @@ class Plan:
 
 
 def plan(info: WavInfo, options: Options, settings: Settings) -> Plan:
-    """Raises BadOptions, TooLong, Mp3TooLarge."""
+    """Decide the target and the segments. Raises BadOptions, TooLong, Mp3TooLarge."""
     target = mp3_options.choose_target(info, options)
     sample_ranges = segmentation.plan_segments(info, target, settings.segment_s)
     clip_samples = CLIP_SEGMENTS * settings.segment_s * info.fmt.sample_rate_hz

@@ -62,7 +62,7 @@ def body_limits(settings: Settings) -> BodyLimits:
 
 
 def bearer_token(authorization: str | None) -> str:
-    """Return the token of an Authorization header, or "". Another scheme may be meant for a proxy."""
+    """Return the token of an Authorization header, or "". Other schemes are ignored: they may be meant for a proxy."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
@@ -73,7 +73,7 @@ def _choose_token(
     """Return the only token of a request. Raises BadCredentials."""
     sent = {each for each in (token, token_header, bearer_token(authorization)) if each}
     if authorization and not sent:
-        raise BadCredentials("The Authorization header must be `Bearer` and the token.")
+        raise BadCredentials("The Authorization header must be `Bearer`, a space and the token.")
     if len(sent) > 1:
         raise BadCredentials(
             "The request has different tokens. Send one, in the query or in a header."
@@ -88,8 +88,8 @@ def _find_identity(token: str | None, user_id: str | None) -> Identity:
             "The request has no token. Send the one from POST /users as `token` in the query, or in the header "
             "`Authorization: Bearer TOKEN`."
         )
-    # In a transaction of its own, because an upload may take hours and must not hold a connection. It is asked at each
-    # request, so that a revoked token is refused at once.
+    # A separate transaction, because an upload may take hours and must not hold a connection. Nothing is cached, so
+    # that a revoked token is refused at once.
     with db.transaction() as session:
         found = db.tokens.identify(session, token)
     if found is None:
@@ -115,7 +115,7 @@ def _authenticate(
     try:
         return _find_identity(_choose_token(token, token_header, authorization), user_id)
     except BadCredentials:
-        # Good credentials are not counted, so nobody is locked out by others at the same address.
+        # Good credentials are not counted, so that users at one address cannot lock each other out.
         rate_limits.count_bad_credentials(request)
         raise
 

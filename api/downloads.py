@@ -71,7 +71,7 @@ async def download_by_query(
         UUID | None, Query(examples=[USER_ID], description="The id of the record's user.")
     ] = None,
     user: Annotated[
-        UUID | None, Query(examples=[USER_ID], description="The same as `user_id`.")
+        UUID | None, Query(examples=[USER_ID], description="Another name for `user_id`.")
     ] = None,
     prefer: Prefer = None,
 ) -> Response:

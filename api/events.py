@@ -1,7 +1,7 @@
 """A record's status as Server-Sent Events (WHATWG HTML, 9.2), for clients that do not want to poll.
 
-Each event is named after the record's status and contains the whole record. Its id tells a client that connects again
-from one that connects first: a client that has seen the last event gets 204, which ends an EventSource.
+Each event is named after the record's status and contains the whole record. A client that connects again sends the id
+of the last event that it has seen. If that was the final event, the answer is 204, which ends an EventSource.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The names of records and of their MP3s."""
+"""The names of records and of their MP3s. `api/http/disposition.py` reads and cleans the names that clients send."""
 
 import re
 from pathlib import PurePath
@@ -12,7 +12,7 @@ WAV_SUFFIXES = (".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64")
 
 
 def split_suffix(wav_filename: str) -> tuple[str, str]:
-    """Return a filename without its suffix, and the suffix if it is one of WAVs."""
+    """Split a filename into its stem and its suffix. Only a suffix of WAVs is split off."""
     path = PurePath(wav_filename)
     if path.suffix.lower() in WAV_SUFFIXES:
         return path.stem, path.suffix
@@ -32,7 +32,7 @@ def mp3_filename(wav_filename: str, end: str = ".mp3") -> str:
 
 
 def content_disposition(wav_filename: str) -> str:
-    """Return the header for a download of the MP3. Servers write it in Latin-1, so its characters are bytes of UTF-8.
+    """Return the header for a download of the MP3, as UTF-8 bytes in a Latin-1 string, because servers write Latin-1.
 
     Both forms of the name are sent (RFC 6266, appendix D). curl reads the first one only, and saves raw UTF-8 there
     correctly. Browsers and wget prefer the second.

@@ -30,7 +30,7 @@ def _operations(description: Json) -> Iterator[Json]:
 
 
 def _share_body(schemas: Json, operation: Json) -> None:
-    """Refer to the schema of a body by its title. Generators name the others after the call."""
+    """Refer to the schema of a body by its title. Without a title, generators name the schema after the call."""
     for body in operation.get("requestBody", {}).get("content", {}).values():
         schema = body["schema"]
         if "title" in schema:
@@ -39,7 +39,7 @@ def _share_body(schemas: Json, operation: Json) -> None:
 
 
 def _remove_null(schema: Json) -> None:
-    """A query cannot send null, and generated clients make worse types of values that may be null."""
+    """Remove null from a parameter. A query cannot send it, and generated clients have better types without it."""
     schemas = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
     if len(schemas) == 1:
         del schema["anyOf"]

@@ -36,7 +36,7 @@ LEAST_SWEEPER_SILENCE_S = 30
 @router.get("/health/live", responses=success(200, "This API process answers."))
 async def live() -> Liveness:
     """Check that this API process answers."""
-    # Not in a thread: all of them may wait for the database.
+    # Not in a thread, because all threads may wait for the database.
     return Liveness(status="ok")
 
 
@@ -47,7 +47,7 @@ async def live() -> Liveness:
 def ready() -> Components:
     """Check PostgreSQL, Redis, the media volume and the other processes.
 
-    These are the worker, the sweeper and the sender of webhooks.
+    The other processes are the worker, the sweeper and the sender of webhooks.
     """
     checks: dict[str, Callable[[], None]] = {
         "postgresql": _check_postgresql,
@@ -108,7 +108,7 @@ def _check_sweeper() -> None:
 class _Gauges(Collector):
     """Reads the database at each request, so that all API processes report the same values.
 
-    Only the waiting requests are this process's own.
+    Only the number of waiting requests counts this process alone.
     """
 
     def __init__(self, waiting_requests: int) -> None:

@@ -1,6 +1,6 @@
 """The header Idempotency-Key: a repeated request gets the answer of the first one, for 24 hours.
 
-A key belongs to a user; without one, to the client's address. Only a request that succeeded keeps its key.
+A key belongs to a user or, in a call without a user, to the client's address. Only a successful request keeps its key.
 """
 
 import base64
@@ -32,8 +32,8 @@ SentKey = Annotated[
         pattern=r"^[\x20-\x7e]+$",
         examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],
         description="Any text that is new for each request, such as a UUID. If you repeat the request with the same "
-        "key within 24 hours, you get the answer of the first one again, with `Idempotency-Replayed: true`. A request "
-        "that failed does not count.",
+        "key within 24 hours, you get the answer of the first request again, with `Idempotency-Replayed: true`. A "
+        "request that failed does not count.",
     ),
 ]
 
@@ -77,12 +77,12 @@ class Key:
             db.idempotency.store(session, self._id, record_id=record_id)
 
     def store_answer(self, session: Session, answer: dict[str, Any]) -> None:
-        """The same for an answer that names no record. It must contain no secret."""
+        """Store an answer without a record, in the transaction that took the key. It must contain no secret."""
         if self._sent is not None:
             db.idempotency.store(session, self._id, answer=answer)
 
     def secret(self) -> str:
-        """Return a new token, or that of the earlier request. It is made of the sent key, which is not stored."""
+        """Return a new token, or the token of the earlier request. It depends on the sent key, which is not stored."""
         digest = hmac.digest(self._salt, (self._sent or "").encode(), "sha256")
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -107,4 +107,4 @@ async def _key_of_address(request: Request, sent: SentKey = None) -> Key:
 
 UserKey = Annotated[Key, Depends(_key_of_user)]
 AddressKey = Annotated[Key, Depends(_key_of_address)]
-"""For a call without a user. Two clients of one address share keys, so keys must be random."""
+"""For a call without a user. Clients at one address could use the same key, so keys must be random."""

@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_json(request: Request, settings: Settings, model: type[Model], hint: str) -> Model:
-    """Raises NotJson, UploadTooLarge, BadRequest with `hint`, RequestValidationError."""
+    """Read and validate the body. Raises NotJson, UploadTooLarge, BadRequest with `hint`, RequestValidationError."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise errors.NotJson

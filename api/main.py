@@ -55,9 +55,9 @@ from shared.settings import get_settings
 
 THREADS = 40
 ENDPOINT_THREADS = 6
-"""Few, because each thread that computes delays the event loop."""
+"""Only a few, because each thread that computes delays the event loop."""
 SWITCH_INTERVAL_S = 0.0005
-"""The delay by each such thread. Python's default is 5 ms."""
+"""How long such a thread delays the event loop. Python's default is 5 ms."""
 
 
 def _started_threads() -> ThreadPoolExecutor:
@@ -154,7 +154,7 @@ def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _sends_mp3(scope):
             headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
-            # A copy: routing changes it, and `HeadAndOptions` still needs the request's own.
+            # Copy the scope: routing changes it, and `HeadAndOptions` still needs the original.
             scope = {**scope, "headers": headers}
         await app(scope, receive, send)
 

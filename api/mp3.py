@@ -73,7 +73,7 @@ async def convert_wav(
     """Upload a WAV as the body, and get its MP3 as the answer. `curl -T song.wav …/mp3/ -o song.mp3` does that.
 
     If the MP3 is not ready within 30 s, or the seconds of `Prefer: wait=N`, the answer is a 202 with the links of the
-    record. The record stays in every case; `Location` is its status link. A record that failed is answered with its
+    record. The record stays in every case; `Location` is its status link. If the conversion failed, the answer is the
     problem. A repeated Idempotency-Key gets the MP3 of the record that the first request created.
     """
     body = uploads.raw_body(request, filename)

@@ -66,7 +66,7 @@ HEADER_DESCRIPTIONS = {
         "string",
         "wait=10",
     ),
-    "Retry-After": ("Seconds after which to ask again.", "integer", 5),
+    "Retry-After": ("Seconds after which to send the request again.", "integer", 5),
     "WWW-Authenticate": ("The scheme of the token.", "string", "Bearer"),
 }
 """The description, type and an example of each header that an answer may have."""
@@ -136,7 +136,7 @@ def _summarize(paths: dict[str, Any]) -> None:
 
 
 def _describe_links(paths: dict[str, Any]) -> None:
-    """Let a client authenticate where a signed link would open a record. Without LINK_TTL_S, nothing is needed."""
+    """Add the credentials to calls that a signed link opens. Without LINK_TTL_S, these calls need no credentials."""
     tokens = paths["/users/me"]["get"]["security"]
     for methods in paths.values():
         for operation in methods.values():

@@ -15,7 +15,7 @@ from shared.mpeg import SAMPLE_RATES_HZ
 
 
 def _remove_nul(text: str) -> str:
-    """PostgreSQL's JSON cannot hold a NUL."""
+    """Remove NUL, which PostgreSQL's JSON cannot hold."""
     return text.replace("\0", "")
 
 
@@ -30,7 +30,7 @@ BITRATES_KBPS = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kb
 
 
 def _enum(values: Sequence[int]) -> WithJsonSchema:
-    """Describe the values. `check_options` refuses others, with a sentence that lists them."""
+    """Describe the allowed values. `check_options` refuses others, with a sentence that lists the allowed ones."""
     return WithJsonSchema({"type": "integer", "enum": list(values)})
 
 
@@ -45,7 +45,7 @@ class Tags(BaseModel):
 
 
 class RecordOptions(Tags):
-    """The options that a record keeps. Those that are no tags are the fields of `mp3_options.Options`."""
+    """The options that a record keeps. Options that are not tags are the fields of `mp3_options.Options`."""
 
     quality: int | None = Field(
         None,

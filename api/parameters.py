@@ -19,7 +19,7 @@ _known_of_endpoint: dict[Callable[..., Any], dict[str, bool]] = {}
 
 
 async def check_query(request: Request) -> None:
-    """Raises UnknownParameter, BadRequest if a parameter has two different values."""
+    """Check the query. Raises UnknownParameter, and BadRequest if a parameter has two different values."""
     if not request.scope["query_string"]:
         return
     route = request.scope["route"]
@@ -49,7 +49,7 @@ def _known_parameters(route: APIRoute) -> dict[str, bool]:
 
 
 def check_known(name: str, known: Collection[str], kind: str) -> None:
-    """Raises UnknownParameter with the closest known name."""
+    """Check that a name is known. Raises UnknownParameter with the closest known name."""
     if name in known:
         return
     closest = get_close_matches(name.lower(), known, n=1, cutoff=LEAST_SIMILARITY)

@@ -12,7 +12,7 @@ from api.changes import MAX_WAIT_S
 WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,99})"?\s*(?:$|[,;])', re.IGNORECASE)
 
 Prefer = Annotated[
-    # A request may have several such headers. They mean the same as one with all preferences.
+    # A request may have several Prefer headers. They mean the same as one header with all preferences.
     list[str] | None,
     WithJsonSchema({"type": "string", "examples": ["wait=10"]}),
     Header(

@@ -89,7 +89,7 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
 DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
     "08": errors.Unavailable,  # connection exception
     "25006": errors.Unavailable,  # read-only transaction, during a failover
-    "25P03": errors.Unavailable,  # idle in transaction for too long: this process was stopped
+    "25P03": errors.Unavailable,  # idle in transaction for too long, because this process was stopped
     "28": errors.Unavailable,  # invalid authorization: the password changes
     "3D": errors.Unavailable,  # invalid catalog name: the database is being restored
     "42703": errors.Unavailable,  # undefined column: a newer release has changed the database, and starts now
@@ -100,7 +100,7 @@ DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
     "57": errors.Unavailable,  # operator intervention: shutdown, crash, start-up, statement timeout
     "58": errors.Unavailable,  # system error: I/O
 }
-"""The error for each SQLSTATE or class of them (PostgreSQL, appendix A). Every other one is a bug of this service."""
+"""The error for a SQLSTATE or a class of SQLSTATEs (PostgreSQL, appendix A). Others are bugs of this service."""
 LOST_CONNECTIONS = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
@@ -108,11 +108,11 @@ LOST_CONNECTIONS = (
     sqlalchemy.exc.OperationalError,
     sqlalchemy.exc.InterfaceError,
 )
-"""Errors without an SQLSTATE that mean the same: libpq or the pool could not ask PostgreSQL."""
+"""Errors without an SQLSTATE: libpq or the pool could not reach PostgreSQL."""
 STATUS_OF_CODE = {error.code: status for error, status in STATUS.items()}
 
 CLIENT_CLOSED_REQUEST = 499
-"""Not in HTTP; nginx's name for it."""
+"""A status of nginx that HTTP does not define."""
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """Limits per client address: new users, and requests with bad credentials. Redis counts for all API processes.
 
-If Redis is away, nothing is refused, and nothing waits for it.
+If Redis does not answer, nothing is refused, and no request waits for Redis.
 """
 
 import math
@@ -36,7 +36,7 @@ class _Counter:
         self._paused_until_s = 0.0
 
     def count(self, limit: RateLimitItem, event: str, address: str) -> int | None:
-        """Count an event. Return None if it is allowed, or the seconds after which the next one is."""
+        """Count an event. Return None if it is allowed, or the seconds until the next event is allowed."""
         if time.monotonic() < self._paused_until_s:
             return None
         try:
@@ -54,7 +54,7 @@ _counter = cache(_Counter)
 
 
 def count_new_user(request: Request) -> None:
-    """Raises TooManyNewUsers."""
+    """Count a request to create a user. Raises TooManyNewUsers."""
     limit = RateLimitItemPerHour(get_settings().max_new_users_per_hour)
     retry_after_s = _counter().count(limit, "new_user", _client(request))
     if retry_after_s is not None:
@@ -62,7 +62,7 @@ def count_new_user(request: Request) -> None:
 
 
 def count_bad_credentials(request: Request) -> None:
-    """Raises TooManyBadCredentials."""
+    """Count a request with bad credentials. Raises TooManyBadCredentials."""
     limit = RateLimitItemPerMinute(get_settings().max_bad_credentials_per_minute)
     retry_after_s = _counter().count(limit, "bad_credentials", _client(request))
     if retry_after_s is not None:

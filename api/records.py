@@ -35,7 +35,7 @@ BODY = {
                     "title": "UploadForm",
                     "type": "object",
                     "required": [PART_NAME],
-                    # Without the options: generated clients send required fields first, so the file, and then
+                    # Without the options, because generated clients send required fields first: the file, and then
                     # each default, which may contradict the query.
                     "properties": {
                         PART_NAME: {
@@ -133,7 +133,7 @@ async def get_record(
         snapshot = await changes.load(record_id)
     if snapshot.is_gone:
         raise errors.RecordGone
-    # A ready answer: FastAPI would validate the record once more, at each status poll.
+    # Return a Response, because FastAPI would validate the record again at each status poll.
     content = views.view(snapshot, links).model_dump_json()
     return Response(content, headers=applied(prefer), media_type="application/json")
 
@@ -155,7 +155,7 @@ def list_records(
         Query(examples=[RECORD_ID], description="Id of the last record of the previous page."),
     ] = None,
     filename: Annotated[
-        str | None, Query(examples=["song.wav"], description="Only records of this filename.")
+        str | None, Query(examples=["song.wav"], description="Only records with this filename.")
     ] = None,
     status: Annotated[
         RecordStatus | None, Query(examples=["done"], description="Only records in this state.")

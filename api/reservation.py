@@ -34,7 +34,7 @@ SILENT_S = 4.0
 """An upload that is not renewed for this time loses its filename to a new upload."""
 POLL_S = 0.25
 MAX_PREFIX_CHARS = 400
-"""Numbered filenames have at least this much of a long filename."""
+"""A numbered filename keeps at least this many characters of a long filename."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -64,7 +64,10 @@ class Reservation:
         self.filename = ""
 
     async def reserve(self, filename: str, options: UploadOptions) -> None:
-        """Raises FilenameTaken, StillUploading, BadOptions, AlreadyAccepted, and the errors of `db.quotas` and keys."""
+        """Reserve the filename.
+
+        Raises FilenameTaken, StillUploading, BadOptions, AlreadyAccepted, and the errors of `db.quotas` and keys.
+        """
         self._request = {"filename": filename, **options.model_dump(mode="json")}
         renames = options.if_exists == "rename"
         insert = self._insert_free_name if renames else self._insert
@@ -77,7 +80,7 @@ class Reservation:
                 taken = db.uploads.filenames(session, self._user_id, prefix)
             numbered = (number_filename(filename, number) for number in count(2))
             free = next(name for name in chain([filename], numbered) if name not in taken)
-            with suppress(FilenameTaken):  # by another upload, in this moment
+            with suppress(FilenameTaken):  # another upload took it just now
                 self._insert(free, options)
 
     async def _insert_or_take_over(self, insert: Callable[[], None]) -> None:
@@ -117,7 +120,7 @@ class Reservation:
             )
             self._key.store(session, record_id=record_id)
         self.record_id, self.filename = record_id, filename
-        # The row is new: its first renewal waits for more bytes.
+        # The row is new, so the first renewal waits for more bytes.
         self._has_progress = False
 
     def _remove_silent(self, record_id: UUID | None, renewals: int) -> None:
@@ -163,7 +166,7 @@ class Reservation:
                 if not db.uploads.renew(session, record_id):
                     self._error = self.explain_loss(session)
         except SQLAlchemyError as error:
-            # The upload goes on: the next renewal may succeed, and so may `accept`.
+            # The upload continues: the next renewal may succeed, and so may `accept`.
             log.warning("upload not renewed", error=type(error).__name__)
 
     def explain_loss(self, session: Session) -> Wav2mp3Error:
@@ -172,6 +175,6 @@ class Reservation:
         return RecordGone() if is_tombstone else UploadReplaced()
 
     def check(self) -> None:
-        """Raises RecordGone or UploadReplaced if the last renewal found that the upload has lost its row."""
+        """Check that the upload still has its row, as of the last renewal. Raises RecordGone, UploadReplaced."""
         if self._error is not None:
             raise self._error

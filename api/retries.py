@@ -1,4 +1,4 @@
-"""`POST /records/{id}/retry` converts a failed record again, from the source that it kept."""
+"""`POST /records/{id}/retry` converts a failed record again, from the source that the service kept."""
 
 import os
 from typing import Any
@@ -57,7 +57,7 @@ def retry_record(
     links: RecordLinks,
     key: UserKey,
 ) -> RecordAccepted:
-    """Convert a failed record again. Options that you send replace those of the upload."""
+    """Convert a failed record again. Options that you send replace the options of the upload."""
     try:
         accepted = _retry(record_id, user_id, sent, settings, key)
     except (errors.RecordUnfinished, errors.SourceGone):
@@ -121,10 +121,10 @@ def _find_failed(session: Session, record_id: UUID, user_id: UUID) -> Record:
 
 
 def _merge(record: Record, sent: RecordOptions) -> RecordOptions:
-    """Return the record's options, replaced by those that were sent. Raises BadOptions."""
+    """Return the record's options, replaced by the options that were sent. Raises BadOptions."""
     replaced: dict[str, Any] = sent.model_dump(exclude_unset=True)
     stored = views.stored_options(record).model_dump(exclude_unset=True)
-    # They exclude each other, so a new one replaces the other, too.
+    # quality and bitrate_kbps exclude each other, so a new value of one also replaces the other.
     if replaced.keys() & {"quality", "bitrate_kbps"}:
         stored |= {"quality": None, "bitrate_kbps": None}
     merged = RecordOptions.model_construct(**stored | replaced)
@@ -133,7 +133,7 @@ def _merge(record: Record, sent: RecordOptions) -> RecordOptions:
 
 
 def _read_source(record: Record, settings: Settings) -> wav.WavInfo:
-    """Raises SourceGone, StorageUnavailable, NotAWav, BadWav."""
+    """Read the headers of the source. Raises SourceGone, StorageUnavailable, NotAWav, BadWav."""
     path = media.record_files(settings.media_dir, record.user_id, record.id).source
     try:
         require_volume(settings.media_dir)

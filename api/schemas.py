@@ -1,4 +1,4 @@
-"""The JSON bodies about records, and those of errors and health."""
+"""The JSON bodies of records, errors and health."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ class RecordAccepted(BaseModel):
     id: RecordId
     filename: str = Field(
         examples=["song.wav"],
-        description="Differs from the uploaded one if `if_exists=rename` numbered it.",
+        description="Differs from the uploaded filename if `if_exists=rename` added a number.",
     )
     status: RecordStatus = Field(examples=["queued"], description="The record's state.")
     status_link: str = Field(examples=[STATUS_LINK], description="Shows the record.")
@@ -75,7 +75,7 @@ class WaveformView(BaseModel):
 
 
 class FilenameTakenProblem(Problem):
-    """A problem with the record that has the filename."""
+    """A problem, and the record that has the filename."""
 
     record_id: UUID | None = Field(
         examples=[RECORD_ID],
@@ -100,7 +100,7 @@ class Components(BaseModel):
 
 
 class NotReadyProblem(Problem, Components):
-    """A problem with the state of each component."""
+    """A problem, and the state of each component."""
 
 
 class Liveness(BaseModel):
@@ -127,7 +127,7 @@ class TargetView(BaseModel):
 
 
 class WebhookView(BaseModel):
-    """The newest event for the record's `callback_url`. It is sent until the receiver answers 2xx, for about a day."""
+    """The newest event for the record's `callback_url`. It is sent again until the answer is 2xx, for about a day."""
 
     origin: str = Field(
         examples=["https://example.com"],
@@ -148,10 +148,12 @@ class WebhookView(BaseModel):
         description="The reason why the last attempt failed. Null after success.",
     )
     delivered_at: datetime | None = Field(
-        None, examples=[FINISHED_AT], description="Time of the 2xx answer. Null before it."
+        None, examples=[FINISHED_AT], description="Time of the 2xx answer. Null before that answer."
     )
     next_attempt_at: datetime | None = Field(
-        None, examples=[None], description="Null once the event is delivered or given up."
+        None,
+        examples=[None],
+        description="Null once the event was delivered, or will not be tried again.",
     )
 
 
@@ -179,7 +181,9 @@ class RecordView(BaseModel):
     mp3_bytes: int | None = Field(
         examples=[5_064_912], description="Size of the MP3. Null until done."
     )
-    options: RecordOptions = Field(description="The options of the upload. Null where it had none.")
+    options: RecordOptions = Field(
+        description="The options of the upload. Each option that was not sent is null."
+    )
     target: TargetView | None = Field(
         description="The applied options. Null until the upload is accepted, and for records of older releases."
     )
@@ -199,7 +203,7 @@ class RecordView(BaseModel):
     )
     expires_at: datetime | None = Field(
         examples=[None],
-        description="Time at which the record expires. Null if it does not, or is not finished.",
+        description="Time at which the record expires. Null if it never expires or is not finished.",
     )
     status_link: str = Field(examples=[STATUS_LINK], description="Shows this record.")
     events_link: str = Field(
@@ -223,9 +227,9 @@ class RecordEvent(BaseModel):
     type: Event = Field(examples=["record.done"], description="Names the event.")
     timestamp: datetime = Field(
         examples=[FINISHED_AT],
-        description="The time of the event. Repeated attempts have the same.",
+        description="The time of the event. Repeated attempts have the same time.",
     )
-    data: RecordView = Field(description="The record as it was then.")
+    data: RecordView = Field(description="The record as it was at the time of the event.")
 
 
 class RecordPage(BaseModel):

@@ -1,6 +1,6 @@
-"""Reads the snapshots that requests ask for. Those that are asked for at the same time share one query.
+"""Reads the snapshots that requests ask for. Requests at the same time share one query.
 
-The connection is its own and stays open, in autocommit: a status poll costs one round trip, without a transaction. A
+The reader has a connection that stays open, in autocommit: a status poll costs one round trip, without a transaction. A
 connection that broke since the last query is replaced once, so PostgreSQL may restart between two polls.
 """
 
@@ -21,11 +21,11 @@ from shared.errors import Unavailable, Wav2mp3Error
 
 MAX_BATCH = 500
 ANSWERS_PER_ROUND = 20
-"""More would delay the event loop: each answer continues a request."""
+"""More records would delay the event loop, because each answer continues a request."""
 COLLECTING_ROUNDS = 2
 """Rounds of the event loop in which requests gather before a query. One query costs about as much as twenty records."""
 TIMEOUT_S = 20.0
-"""Longer than the connection and its statement may take. PostgreSQL itself may have been stopped."""
+"""Longer than connecting and the statement may take. Needed if PostgreSQL itself was stopped."""
 BY_ID = SNAPSHOTS.where(Record.id.in_(bindparam("ids", expanding=True)))
 
 Answer = Snapshot | Wav2mp3Error | None
@@ -113,7 +113,7 @@ class SnapshotReader:
             self._connection = self._engine.connect().execution_options(
                 isolation_level="AUTOCOMMIT"
             )
-            # It is not one of the pool's, which others need.
+            # A separate connection, because others need the connections of the pool.
             self._connection.detach()
         with self._connection.begin():
             return read(self._connection, BY_ID, {"ids": ids})
@@ -126,6 +126,6 @@ class SnapshotReader:
 
 def _found(answer: Answer) -> Snapshot | None:
     if isinstance(answer, Wav2mp3Error):
-        # Each request raises an error of its own: a shared one would collect the tracebacks of all.
+        # Each request raises a new error: a shared error would collect the tracebacks of all requests.
         raise type(answer)(answer.detail)
     return answer

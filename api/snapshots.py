@@ -44,7 +44,7 @@ class Snapshot(NamedTuple):
     waits_for_storage: bool | None
     queue_position: int | None = None
     delivery: Mapping[str, Any] | None = None
-    """The newest delivery to the callback URL, as `schemas.WebhookView` has it."""
+    """The newest delivery to the callback URL, with the fields of `schemas.WebhookView`."""
 
     @property
     def is_final(self) -> bool:
@@ -77,7 +77,7 @@ SNAPSHOTS: Select[Any] = select(
     _encoded(),
     _waits_for_storage(),
 )
-"""Add the condition, then call `read`."""
+"""The query without its condition. Add one, then call `read`."""
 
 
 def _queued() -> Any:
@@ -95,7 +95,7 @@ def _queued() -> Any:
 
 
 QUEUED = _queued()
-"""The position of each waiting record in its queue, by the order in which they were accepted."""
+"""The position of each waiting record in its queue. Records are in the order in which they were accepted."""
 POSITIONS = select(QUEUED.c.record_id, QUEUED.c.position).where(
     QUEUED.c.record_id.in_(bindparam("ids", expanding=True))
 )

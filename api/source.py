@@ -20,9 +20,9 @@ from shared.settings import Settings
 SYNC_BYTES = 64 * 2**20
 """Call fsync after this many bytes, so that the final fsync is short enough to finish within the upload's lease."""
 FIRST_CHECK_BYTES = 64 * 2**10
-"""Enough for most headers. A check searches all bytes that it gets."""
+"""Enough for most headers, and not more, because a check searches all of these bytes."""
 _SYNCS = ThreadPoolExecutor(4, "sync")
-"""Threads that sync files while these grow."""
+"""Threads that sync files while the files grow."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class SourceWriter:
         self._next_check_bytes = 0
 
     def write(self, chunks: Sequence[bytes]) -> None:
-        """Raises UploadTooLarge, NoSpace, NotAWav, BadWav, BadOptions."""
+        """Append a slice. Raises UploadTooLarge, NoSpace, NotAWav, BadWav, BadOptions."""
         self.size_bytes += sum(map(len, chunks))
         if self.size_bytes > self._settings.max_upload_bytes:
             raise UploadTooLarge
@@ -60,7 +60,7 @@ class SourceWriter:
             self._check_header()
 
     def _begin_sync(self) -> None:
-        """Begin to sync. Wait for the sync before it, so that a slow disk slows the client down."""
+        """Begin a sync. Wait for the previous sync first, so that a slow disk slows the client down."""
         if self._syncing is not None:
             self._syncing.result()
         self._syncing = _SYNCS.submit(os.fsync, self._file.fileno())

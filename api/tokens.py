@@ -111,7 +111,7 @@ def revoke_token(
 ) -> None:
     """Revoke a token. The service refuses it from now on; requests that it began are finished.
 
-    A user's only token is not revoked: without it nobody could reach the records.
+    A user's only token cannot be revoked, because without a token nobody could reach the records.
     """
     with db.transaction() as session:
         db.tokens.revoke(session, current.user_id, token_id)

@@ -1,4 +1,4 @@
-"""Streams an upload to the source file, and accepts it as a record once it is complete.
+"""Streams one upload to the source file, and accepts it as a record once it is complete. `uploads.py` calls this.
 
 The body is written once, in slices, so memory use does not depend on its size. Uploads are refused as early as
 possible: a duplicate filename as soon as the form part's head arrives, a non-WAV after the first 64 KiB. After any
@@ -31,10 +31,10 @@ _EXAMPLE = f"curl -F '{PART_NAME}=@song.wav'"
 MAX_FORM_BYTES = 64 * 2**10
 """Maximum size of a form without its file."""
 FIRST_SLICE_BYTES = 64 * 2**10
-"""Enough to recognise most files that are not WAVs, and small enough to refuse a slow client soon."""
+"""Large enough to recognise most files that are not WAVs, small enough to refuse a slow client soon."""
 SLICE_BYTES = 2**20
 MAX_UNWRITTEN_BYTES = 4 * 2**20
-"""A client waits while more than this has arrived that is not even being written."""
+"""If more than this has arrived and is not being written yet, the client waits."""
 
 
 class Buffer:
@@ -200,7 +200,7 @@ class Upload:
     def _replace(self, session: Session) -> UUID | None:
         if self._options.if_exists != "replace":
             return None
-        # Before the upload is accepted, because two records cannot hold one filename.
+        # Replace before accepting, because two records cannot hold one filename.
         return db.records.replace(session, self._user_id, self.reservation.filename)
 
     def abort(self) -> None:
@@ -220,14 +220,14 @@ class Upload:
 
 
 async def _after_empty_chunk(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield an empty chunk first: with it a raw body starts, before the client has sent its first byte."""
+    """Yield an empty chunk first, so that a raw body starts before the client has sent its first byte."""
     yield b""
     async for chunk in chunks:
         yield chunk
 
 
 def _decode(value: bytearray, charset: str) -> str:
-    """Decode a form field: the charset that it names, else UTF-8, else Latin-1 from old clients."""
+    """Decode a form field by the charset that it names, else as UTF-8, else as Latin-1 of old clients."""
     for each in (charset, "utf-8"):
         with suppress(LookupError, UnicodeDecodeError):
             return value.decode(each)

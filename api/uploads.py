@@ -86,7 +86,7 @@ def form_or_raw_body(request: Request, filename: str | None) -> Multipart | RawB
 
 
 def raw_body(request: Request, filename: str) -> RawBody:
-    """Return the reader of a body that cannot be a form. Raises NotMultipart, BadRequest."""
+    """Return the reader of a body that must be the WAV itself. Raises NotMultipart, BadRequest."""
     content_type = request.headers.get("content-type") or OCTET_STREAM
     if _media_type(content_type) not in RAW_TYPES:
         raise errors.NotMultipart(
@@ -118,7 +118,7 @@ async def receive(
     *,
     filename: str | None = None,
 ) -> Accepted:
-    """Store the upload and queue its record. `filename` replaces the one in a form.
+    """Store the upload and queue its record. `filename` replaces the filename in a form.
 
     Raises every error that can refuse an upload.
     """
@@ -126,7 +126,7 @@ async def receive(
         raise errors.NotMultipart(
             f"The body has the Content-Encoding {coding[:40]!r}. Send it without compression."
         )
-    # A lower bound, so that no upload is refused for the bytes of its form.
+    # A lower bound of the WAV's size, so that no upload is refused for the bytes of its form.
     form_bytes = 0 if isinstance(body, RawBody) else MAX_FORM_BYTES
     announced_bytes = max(int(request.headers.get("content-length", 0)) - form_bytes, 0)
     await asyncio.to_thread(_check_room, user_id, announced_bytes, settings, key)
@@ -146,7 +146,10 @@ async def receive(
 
 
 def _check_room(user_id: UUID, announced_bytes: int, settings: Settings, key: Key) -> None:
-    """Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull."""
+    """Check the announced size.
+
+    Raises UploadTooLarge, StorageUnavailable, NoSpace, UserStorageFull, ServiceStorageFull.
+    """
     if key.is_taken():  # A repeated upload needs no room.
         return
     if announced_bytes > settings.max_upload_bytes:

@@ -38,13 +38,14 @@ class UserCreated(BaseModel):
 
 
 class UserView(BaseModel):
-    """A user, and the limits of the service with their use. A missing limit is null."""
+    """A user, the limits of the service, and the use of each. If there is no limit, it is null."""
 
     id: UserId
     name: str = Field(examples=["alexander"], description="The name given to POST /users.")
     created_at: datetime = Field(examples=[CREATED_AT], description="Time of POST /users.")
     stored_bytes: int = Field(
-        examples=[42_708_716], description="Size of the user's WAVs and MP3s, with running uploads."
+        examples=[42_708_716],
+        description="Size of the user's WAVs and MP3s, including running uploads.",
     )
     max_stored_bytes: int | None = Field(
         examples=[107_374_182_400],
@@ -77,7 +78,8 @@ class NewToken(BaseModel):
     """The token to create."""
 
     name: Name = Field(
-        examples=["build server"], description="Tells tokens apart. It need not be unique."
+        examples=["build server"],
+        description="A name by which you recognise the token. It need not be unique.",
     )
 
 
@@ -121,5 +123,5 @@ class WebhookSecret(BaseModel):
     )
     previous_valid_until: datetime | None = Field(
         examples=[None],
-        description="Until then each event has a second signature, by your previous secret. Null if you had none.",
+        description="Until this time each event has a second signature, by your previous secret. Null if you had none.",
     )

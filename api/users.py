@@ -1,4 +1,4 @@
-"""Users. Uploads need the id and a token of one. The operator may close the registration of new ones."""
+"""Users. An upload needs the id and a token of a user. The operator may close the registration of new users."""
 
 import hmac
 from typing import Annotated
@@ -50,12 +50,12 @@ def _admit(
 def _is_admin_token(sent: str, settings: Settings) -> bool:
     if settings.admin_token is None:
         return False
-    # Hashes have one length, so that the time of the comparison tells nothing.
+    # Compare hashes, which have one length, so that the response time does not show the length of the token.
     pair = (sent, settings.admin_token.get_secret_value())
     return hmac.compare_digest(*map(db.tokens.hash_secret, pair))
 
 
-# It comes before the body, so that a refused request is not read.
+# The check comes before the body, so that a refused request is not read.
 IsOperator = Annotated[bool, Depends(_admit)]
 
 
@@ -90,7 +90,7 @@ def create_user(
     """Create a user. Store the token: the service keeps only its hash and cannot show it again.
 
     If the operator has closed the registration, this needs the operator's token. With a repeated Idempotency-Key, the
-    answer has the user's token again, so the key must be as secret as that.
+    answer has the user's token again, so keep the key as secret as the token.
     """
     with db.transaction() as session:
         earlier = key.take(session, new_user.model_dump())
@@ -116,7 +116,7 @@ def create_user(
     },
 )
 def get_user(user_id: CurrentUser, settings: AppSettings) -> UserView:
-    """Show the token's user, with the limits of the service and how much of them is used."""
+    """Show the token's user, with the limits of the service and the use of each."""
     with db.transaction() as session:
         user = session.get_one(User, user_id)
         usage = db.quotas.usage(session, user_id)

@@ -25,7 +25,7 @@ class Links(LinksToRecords):
     """Builds absolute links on PUBLIC_URL or, if that is unset, on the host of the request."""
 
     def next_page(self, request: Request, last_id: UUID) -> str:
-        """Return the link after a page: the request's own, with its credentials if they were in the query."""
+        """Return the link to the next page: the request's URL, with its credentials if they were in the query."""
         sent = [each for each in request.query_params.multi_items() if each[0] != "before"]
         return f"{self._base}/records?{urlencode([*sent, ('before', last_id)])}"
 
@@ -38,7 +38,7 @@ RecordLinks = Annotated[Links, Depends(_links)]
 
 
 def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Record:
-    """Return a record, only if `user_id` owns it or is None. Raises RecordNotFound, RecordGone."""
+    """Return a record. If `user_id` is not None, that user must own it. Raises RecordNotFound, RecordGone."""
     record = session.get(Record, record_id)
     if record is None or user_id not in (None, record.user_id):
         raise RecordNotFound

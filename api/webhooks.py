@@ -26,7 +26,7 @@ events = APIRouter(tags=["webhooks"], generate_unique_id_function=lambda route: 
     },
 )
 def create_webhook_secret(response: Response, user_id: CurrentUser, key: UserKey) -> WebhookSecret:
-    """Create the secret that signs your webhooks, or replace it. For 24 h the previous one signs too."""
+    """Create the secret that signs your webhooks, or replace it. For 24 h the previous secret signs too."""
     with db.transaction() as session:
         earlier = key.take(session, {})
         secret = urlsafe_b64decode(key.secret() + "=")  # 32 bytes; the standard allows 24 to 64
@@ -42,7 +42,7 @@ def create_webhook_secret(response: Response, user_id: CurrentUser, key: UserKey
 WebhookId = Annotated[
     str,
     Header(
-        description="The same in each attempt. Ignore an event that you have already received.",
+        description="Id of the event, the same in each attempt. Ignore an event that you have already received.",
         examples=["msg_6f1c2a9e0b7d4c3f8a5e1d2b3c4d5e6f"],
     ),
 ]
@@ -53,7 +53,7 @@ WebhookSignature = Annotated[
     str,
     Header(
         description="`v1,` and the base64 of an HMAC-SHA256 over id, timestamp and body, as Standard Webhooks says. "
-        "Separated by a space, a second one for 24 h after the secret was replaced.",
+        "For 24 h after the secret was replaced, a space and a second signature follow.",
         examples=["v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="],
     ),
 ]
@@ -71,7 +71,7 @@ def _event(name: str, summary: str) -> None:
         webhook_timestamp: WebhookTimestamp,
         webhook_signature: WebhookSignature,
     ) -> None:
-        """OpenAPI shows this signature. Nothing calls it."""
+        """Describe the request for OpenAPI, which shows this signature. Nothing calls it."""
 
     events.add_api_route(
         name,

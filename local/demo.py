@@ -39,7 +39,7 @@ def main() -> int:
 
 def _login(stack: Stack) -> dict[str, str]:
     """Create a user. Return the variables by which the client knows it."""
-    # It works while the registration is closed, too.
+    # This also works while the registration is closed.
     headers = {"X-Admin-Token": stack.environment.get("ADMIN_TOKEN", "")}
     # Without trust_env, because a proxy of the caller's shell cannot reach this machine.
     with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:

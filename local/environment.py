@@ -19,9 +19,9 @@ INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
 MAX_SOCKET_PATH_BYTES = 103
 SAFE_PATH = re.compile(r"[\w@+,./-]+", re.ASCII)
-"""supervisord.conf and the database URL can contain such a path."""
+"""A path that supervisord.conf and the database URL can contain."""
 
-# Short, and not TMPDIR: every shell must find the same folder.
+# A short path. Not TMPDIR, because every shell must find the same folder.
 RUNTIME_ROOT = Path("/tmp")  # noqa: S108 - the folder below it is private, and its owner is checked
 
 

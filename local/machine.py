@@ -16,7 +16,7 @@ _HOST = "127.0.0.1"
 
 
 class StackError(Exception):
-    """Its message is a sentence for the person at the terminal."""
+    """An error whose message is a sentence for the person at the terminal."""
 
 
 def is_answering(port: int) -> bool:

@@ -1,6 +1,6 @@
 """`python -m local.migration NAME`: write the migration that brings the newest schema to the models.
 
-Alembic compares the models with a database at the newest migration. It is made for this alone and removed afterwards.
+Alembic compares the models with a database at the newest migration. This database is temporary.
 """
 
 import os

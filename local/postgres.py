@@ -1,7 +1,7 @@
 """The files of the embedded PostgreSQL: its programs, its data directory and the user that owns them.
 
-PostgreSQL refuses to run as root. Under root it runs as a user of its own, who must be able to
-reach the programs and the data directory through all folders above them.
+PostgreSQL refuses to run as root. If the stack runs as root, PostgreSQL runs as another user. That user
+must be able to reach the programs and the data directory through all folders above them.
 """
 
 import importlib.util
@@ -59,13 +59,13 @@ def _initialise(data_dir: Path) -> None:
 
 
 def run_program(name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs as the user that it runs as. Raises StackError."""
+    """Run one of PostgreSQL's programs, as the user of PostgreSQL. Raises StackError."""
     run(
         [str(BIN_DIR / name), *arguments],
         cwd="/",
         user=account().pw_uid,
         group=account().pw_gid,
-        # With root's groups, the group's permissions of a folder would count instead of everyone's.
+        # If the process kept root's groups, a folder's group permissions would count, not those for everyone.
         extra_groups=[] if os.geteuid() == _ROOT_UID else None,
         env={"PATH": os.defpath, "LC_ALL": "C"},
     )

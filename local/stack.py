@@ -43,7 +43,7 @@ PROGRAM_OF_COMPONENT = {
     "sweeper": "sweeper",
     "deliveries": "deliveries",
 }
-"""For each component in /health/ready, the program whose log says more."""
+"""The program whose log explains the state of a component in /health/ready."""
 
 FAILED_STATES = ("BACKOFF", "FATAL", "EXITED")
 
@@ -108,7 +108,7 @@ class Stack:
         return httpx.get(url, trust_env=False, verify=without_certificates)
 
     def start(self, timeout_s: float = 120) -> None:
-        """Return when the service is ready. Restart a running one if its code or settings differ."""
+        """Start the service, and wait until it is ready. Restart a running service if its code or settings differ."""
         deadline = time.monotonic() + timeout_s
         with self._locked():
             identifier = f"{self.api_port} {self.flower_port} {fingerprint(self.environment)}"
@@ -129,7 +129,7 @@ class Stack:
                 raise
 
     def stop(self) -> bool:
-        """Return True if there was something to stop."""
+        """Stop the service. Return True if there was something to stop."""
         if not self.data_dir.exists() and not self.runtime_dir.exists():
             return False
         with self._locked():
@@ -151,7 +151,7 @@ class Stack:
         return str(self.supervisor.getIdentification())
 
     def _check_ports(self, running: str) -> None:
-        ports = running.split()[:-1]  # An older release has none in its identifier.
+        ports = running.split()[:-1]  # An older release has no ports in its identifier.
         if ports and ports != [str(self.api_port), str(self.flower_port)]:
             raise StackError(
                 f"The service with its data in {self.data_dir} already runs with"

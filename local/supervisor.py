@@ -8,7 +8,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 
 class _ClosingTransport(SupervisorTransport):  # type: ignore[misc]  # supervisor has no types
-    """Closes its socket after each call, because nobody closes a proxy."""
+    """Closes its socket after each call, because the users of a proxy do not close it."""
 
     def request(self, *arguments: Any, **options: Any) -> Any:
         try:

@@ -12,14 +12,14 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class AllowedHost:
-    """A host by its name, or all addresses of a network; on one port, or on any if `port` is None."""
+    """A host name, or a network of addresses. If `port` is None, every port is allowed."""
 
     host: str | Network
     port: int | None
 
     @classmethod
     def parse(cls, entry: str) -> Self:
-        """Raises ValueError."""
+        """Parse one entry of the setting. Raises ValueError."""
         try:
             return cls(ip_network(entry), None)
         except ValueError:
@@ -41,10 +41,10 @@ class AllowedHost:
 
 class AllowedHosts:
     def __init__(self, text: str | None) -> None:
-        """Raises ValueError for an entry that is not a host, host:port, address or network."""
+        """Parse the setting. Raises ValueError for an entry that is not a host, host:port, address or network."""
         entries: Iterable[str] = (entry.strip() for entry in (text or "").split(","))
         self._allowed = [AllowedHost.parse(entry) for entry in entries if entry]
 
     def allow(self, host: str, port: int, address: Address) -> bool:
-        """Return whether a request to `host`, which has this address, is allowed by the setting."""
+        """Return True if the setting allows a request to `host`, which has this address."""
         return any(each.allows(host, port, address) for each in self._allowed)

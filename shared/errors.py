@@ -1,14 +1,14 @@
 """All errors that users can see. They know nothing of HTTP: `api/problems.py` gives each class its status.
 
 `code` is stable, for programs. `message` is for a person: one or two sentences that say what to do, without server
-paths and without the output of other programs. Whoever raises an error may pass a more precise message as `detail`.
+paths and without the output of other programs. Code that raises an error may pass a more precise message as `detail`.
 """
 
 from uuid import UUID
 
 
 class Wav2mp3Error(Exception):
-    """Base class. Raised itself for an error that nobody expected."""
+    """Base class. Raised directly for an unexpected error."""
 
     code = "internal_error"
     message = "Something went wrong inside the service. Try again; if it happens again, tell the operator."
@@ -23,7 +23,7 @@ class Wav2mp3Error(Exception):
 
 class BadCredentials(Wav2mp3Error):
     code = "bad_credentials"
-    message = "The user id and token do not belong together. Create a user with POST /users and send both."
+    message = "The user id and the token do not belong together. Correct them, or create a user with POST /users."
 
 
 class RegistrationClosed(Wav2mp3Error):
@@ -31,8 +31,8 @@ class RegistrationClosed(Wav2mp3Error):
 
     code = "registration_closed"
     message = (
-        "This service does not create users for everyone. "
-        "Ask its operator for a user id and a token, and send those."
+        "Only the operator of this service creates users. "
+        "Ask the operator for a user id and a token, and send both."
     )
 
 
@@ -56,7 +56,7 @@ class TooManyTokens(Wav2mp3Error):
 
 
 class BadSignature(Wav2mp3Error):
-    """The link was changed, or a key made it that is not one of LINK_KEYS any more."""
+    """The link was changed, or its key was removed from LINK_KEYS."""
 
     code = "bad_signature"
     message = "The signature of this link is wrong. Use the link unchanged, or send your token."
@@ -64,9 +64,7 @@ class BadSignature(Wav2mp3Error):
 
 class LinkExpired(Wav2mp3Error):
     code = "link_expired"
-    message = (
-        "This link has expired. Its owner gets a new one from GET /records/{id} with the token."
-    )
+    message = "This link has expired. The owner of the record gets a new link from GET /records/{id}, with the token."
 
 
 class RecordNotFound(Wav2mp3Error):
@@ -94,16 +92,17 @@ class NoWaveform(Wav2mp3Error):
     """The record is not done, or an older release converted it."""
 
     code = "no_waveform"
-    message = "This record has no waveform yet. Try again once its status is done."
+    message = (
+        "This record has no waveform: it is not done yet, or an older release converted it. "
+        "Try again once its status is done, or upload the WAV again."
+    )
 
 
 class RecordUnfinished(Wav2mp3Error):
     """Only a failed record can be converted again."""
 
     code = "record_unfinished"
-    message = (
-        "This record is not finished yet. Wait until it is, or delete it and upload the WAV again."
-    )
+    message = "This record is not finished yet. Wait until it is done or failed, or delete it and upload the WAV again."
 
 
 class SourceGone(Wav2mp3Error):
@@ -131,7 +130,7 @@ class StillUploading(FilenameTaken):
 
     message = (
         "A file with this name is still uploading. "
-        "Wait for that upload, or try again after the number of seconds in Retry-After if its connection was lost."
+        "Wait for that upload. If its connection was lost, try again after the number of seconds in Retry-After."
     )
 
     def __init__(self, record_id: UUID | None, renewals: int) -> None:
@@ -168,7 +167,7 @@ class KeyReused(Wav2mp3Error):
     """The first request with this key had another path, filename, option or body."""
 
     code = "idempotency_key_reused"
-    message = "Another request had this Idempotency-Key. Send a new key, or repeat that request without changes."
+    message = "Another request used this Idempotency-Key. Send a new key, or repeat the first request without changes."
 
 
 class TooManyPending(Wav2mp3Error):
@@ -249,7 +248,7 @@ class ServiceStorageFull(Wav2mp3Error):
 
     code = "service_storage_full"
     message = (
-        "The service stores as much as its operator allows. "
+        "All users together have used the space that the operator allows. "
         "Delete records that you no longer need, or ask the operator to raise MAX_STORED_BYTES_IN_ALL."
     )
 
@@ -371,28 +370,28 @@ class EncodeFailed(Wav2mp3Error):
 
 class StorageUnavailable(Wav2mp3Error):
     code = "storage_unavailable"
-    message = "The service cannot use its storage just now. Try again in a few minutes, or tell its operator."
+    message = "The service cannot use its storage at the moment. Try again in a few minutes, or tell the operator."
 
 
 class TooLong(Wav2mp3Error):
     code = "too_long"
-    message = "The recording is longer than this service converts."
+    message = "The recording is longer than this service allows. Split it, or ask the operator to raise MAX_DURATION_S."
 
     def __init__(self, duration_s: float, max_duration_s: float) -> None:
         super().__init__(
-            f"The recording lasts {duration_s / 3600:.1f} hours; this service converts up to"
-            f" {max_duration_s / 3600:.1f}. Split it, or ask the operator to raise MAX_DURATION_S."
+            f"The recording lasts {duration_s / 3600:.1f} hours. The service allows {max_duration_s / 3600:.1f} hours."
+            " Split it, or ask the operator to raise MAX_DURATION_S."
         )
 
 
 class Mp3TooLarge(Wav2mp3Error):
     code = "mp3_too_large"
-    message = "The MP3 would be larger than this service makes."
+    message = "The MP3 would be larger than this service allows. Send a lower bitrate_kbps, or split the recording."
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(
-            f"The MP3 could have more than {max_bytes / 1e6:.0f} MB, the most that this service makes of it."
-            " Ask for a lower bitrate_kbps or sample_rate_hz, or split the recording."
+            f"The MP3 could be larger than {max_bytes / 1e6:.0f} MB, the maximum of this service."
+            " Send a lower bitrate_kbps or sample_rate_hz, or split the recording."
         )
 
 

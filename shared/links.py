@@ -1,7 +1,7 @@
-"""Links to a record. With LINK_TTL_S they are signed, and open it without a token until they expire.
+"""Links to a record. If LINK_TTL_S is set, a link is signed: it opens the record without a token until it expires.
 
-A signature is an HMAC-SHA256 of the kind of link, the record's id and the time of expiry. The first key signs; every
-key opens. To rotate, put a new key first, and remove the old one once its links have expired.
+A signature is an HMAC-SHA256 of the kind of link, the record's id and the time of expiry. The first key signs; all
+keys are accepted. To rotate, put a new key first, and remove the old one once its links have expired.
 """
 
 import hmac
@@ -41,10 +41,10 @@ class LinkSigner:
     def check(
         self, kind: LinkKind, record_id: UUID, expires_s: int, signature: str, now_s: float
     ) -> None:
-        """Raises BadSignature, LinkExpired."""
+        """Check a link's signature and time. Raises BadSignature, LinkExpired."""
         sent = signature.encode(errors="replace")
         expected = [_signature(key, kind, record_id, expires_s).encode() for key in self._keys]
-        # Every key is compared, so that the time tells nothing.
+        # Compare every key, so that the response time does not show which key matches.
         if True not in [hmac.compare_digest(each, sent) for each in expected]:
             raise BadSignature
         if now_s >= expires_s:
@@ -52,7 +52,7 @@ class LinkSigner:
 
 
 def link_signer(settings: Settings) -> LinkSigner | None:
-    """Return None if links do not expire."""
+    """Return the signer of the links, or None if links do not expire."""
     if settings.link_ttl_s is None:
         return None
     return LinkSigner(settings.signing_keys, settings.link_ttl_s)

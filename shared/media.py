@@ -108,7 +108,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def mark(media_dir: Path) -> None:
-    """Mark the volume, so that an empty mount point can be told from it."""
+    """Mark the volume. An empty mount point has no mark, so it cannot be mistaken for the volume."""
     with (media_dir / MARKER).open("ab") as marker:
         sync(marker)
     sync_folder(media_dir)

@@ -11,10 +11,10 @@ from shared.wav import WavInfo
 
 DEFAULT_QUALITY = 2
 _NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"}
-"""Python's codecs that no WAV uses. Some take quadratic time."""
+"""Codecs of Python that no WAV uses. Some take quadratic time."""
 DEFAULT_ID3_VERSION = "2.4"
 MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
-"""The lowest one suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
+"""The minimum suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below
 _LFE = 0x8
 """The bit of the LFE in a channel mask."""
@@ -157,14 +157,14 @@ def _left_out(info: WavInfo, target: Target) -> str:
     fmt = info.fmt
     if fmt.ambisonic:
         used = "W and Y" if target.channels == 2 else "W"
-        return f" They are B-format: only {used} went into the MP3, and the others were left out."
+        return f" They are B-format: only {used} went into the MP3. The others were left out."
     if fmt.channels == 2:
         return ""
     if fmt.channel_mask == 0:
-        return " The WAV names no speakers, so every channel went to all sides alike."
+        return " The WAV names no speakers, so every channel was mixed equally into each channel of the MP3."
     named = (fmt.channel_mask & _SPEAKERS).bit_count()
     unnamed = (
-        f" The WAV names speakers for {named} of them. The others went to all sides alike."
+        f" The WAV names speakers for {named} of them. The others were mixed equally into each channel of the MP3."
         if named < fmt.channels
         else ""
     )

@@ -1,7 +1,7 @@
 """MPEG audio, layers I to III of MPEG-1, 2 and 2.5: the tables of the standards, and the header of a frame.
 
 A frame is: header (4 bytes), CRC (2, optional), side info (layer III), main data. Bitrates are in kbit/s, delays in
-samples of each channel. Bytes that are no header parse as None; nothing raises.
+samples of each channel. `parse_header` returns None for bytes that are not a header. Nothing raises.
 
 Sources: ISO/IEC 11172-3, 2.4.1.3 and 2.4.2.3; ISO/IEC 13818-3, 2.4.2.3; LAME for MPEG-2.5, which no standard defines.
 """
@@ -17,7 +17,7 @@ BITRATE_AND_PADDING_BITS = 0xF200
 ENCODER_DELAY_SAMPLES = 576
 """LAME writes this many samples before the source's first one."""
 DECODER_DELAY_SAMPLES = 529
-"""A layer III decoder writes this many more."""
+"""A layer III decoder adds this many more at the start."""
 
 _MPEG1, _RESERVED_VERSION = 3, 1
 _RESERVED_LAYER = 4
@@ -50,7 +50,7 @@ class FrameFormat:
 
     @property
     def version(self) -> int:
-        """1 for MPEG-1; 2 for MPEG-2 and MPEG-2.5, which differ in the sample rate alone."""
+        """1 for MPEG-1; 2 for MPEG-2 and MPEG-2.5, which differ only in the sample rate."""
         return 1 if self.sample_rate_hz >= 32000 else 2
 
     @property
@@ -92,7 +92,7 @@ class MpegHeader:
 
 
 def parse_header(data: bytes) -> MpegHeader | None:
-    """Read the header at the start of `data`. Free-format frames, whose size is not in the header, are None too."""
+    """Read the header at the start of `data`. Return None for free format too: its header does not give the size."""
     bits = int.from_bytes(data[:HEADER_BYTES])
     version_field, layer, rate_index = bits >> 19 & 3, 4 - (bits >> 17 & 3), bits >> 10 & 3
     bitrate_index = bits >> 12 & 15

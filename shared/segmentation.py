@@ -1,6 +1,6 @@
 """Divides a record into segments on a grid of whole MP3 frames.
 
-The segments depend only on the source and the options. Any number of workers therefore makes an MP3 of the same bytes.
+The segments depend only on the source and the options, so the MP3 has the same bytes with any number of workers.
 """
 
 from dataclasses import dataclass
@@ -45,16 +45,16 @@ def resampled_length(samples: int, source_rate_hz: int, target: Target) -> int:
 
 
 def estimate_duration_s(info: WavInfo) -> float:
-    """Return the duration, or a guess by the bytes if the header of a compressed source does not say."""
+    """Return the duration. If the header of a compressed source does not give it, guess it from the bytes."""
     return info.duration_s or info.data_bytes / _TYPICAL_COMPRESSED_BYTES_PER_S
 
 
 def plan_segments(info: WavInfo, target: Target, segment_s: float) -> list[SampleRange]:
     """Return the segments of a record in order, of about `segment_s` each, or up to twice that in long records.
 
-    All have the same length except the last. CBR is one segment because its bit reservoir runs through the whole MP3,
-    and so is a compressed source because its decoder's state does. The length of a compressed source is an estimate,
-    or the maximum for its bytes if the header does not say.
+    All have the same length except the last. CBR is one segment, because the bit reservoir runs through the whole MP3.
+    A compressed source is one segment, because its decoder's state runs through the whole source. The length of a
+    compressed source is an estimate. If the header does not give one, it is the maximum for this number of bytes.
     """
     if info.samples is None:
         duration_s = info.duration_s or info.data_bytes / _MIN_COMPRESSED_BYTES_PER_S

@@ -54,13 +54,13 @@ def _check_length(secret: SecretStr) -> SecretStr:
 def _check_base(url: HttpUrl) -> HttpUrl:
     if url.query is not None or url.fragment is not None or url.username is not None:
         raise ValueError(
-            "links begin with it, so it may have a path, but no user, query or fragment"
+            "all links begin with this URL, so it may have a path, but no user, query or fragment"
         )
     return url
 
 
 def _check_proxies(text: str) -> str:
-    """Raise ValueError for an entry that is no network: no client's address would ever equal it."""
+    """Raise ValueError for an entry that is not an address or a network, because no client could ever match it."""
     for entry in _split(text):
         if entry != "*":
             ip_network(entry)
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     admin_token: Annotated[SecretStr, AfterValidator(_check_length)] | None = None
     """The operator's token for `POST /users`, as `Authorization: Bearer` or `X-Admin-Token`. `make` generates it."""
     link_ttl_s: int | None = Field(None, ge=10, le=MAX_LINK_TTL_S)
-    """Seconds after which status and download links expire. If unset, a record's id alone opens it, and for ever."""
+    """Seconds after which status and download links expire. If unset, anyone who knows a record's id can open it."""
     link_keys: SecretStr | None = None
     """Keys that sign links, separated by commas. The first one signs, all are accepted. `make` generates one."""
     cors_origins: str | None = None
@@ -135,33 +135,33 @@ class Settings(BaseSettings):
     max_stored_bytes: int | None = Field(None, gt=0)
     """Maximum size of a user's WAVs and MP3s in bytes. Uploads that would exceed it are refused with 507."""
     max_stored_bytes_in_all: int | None = Field(None, gt=0)
-    """The same for all users together."""
+    """Maximum size of the WAVs and MP3s of all users in bytes. Uploads that would exceed it are refused with 507."""
     max_new_users_per_hour: int = Field(10_000, gt=0)
     """Maximum number of new users per client address and hour. Further ones are refused with 429."""
     max_bad_credentials_per_minute: int = Field(1000, gt=0)
-    """Requests with bad credentials per client address and minute that get 401. Further ones get 429."""
+    """Maximum number of requests with bad credentials per client address and minute. Further ones get 429, not 401."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_check_proxies)] = "127.0.0.1"
-    """Proxies, by address or network, separated by commas, whose `X-Forwarded-For` names the client."""
+    """Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` names the client."""
     upload_idle_timeout_s: float = Field(30, gt=0, le=MAX_TIMEOUT_S)
     """Abort an upload after this many seconds without data."""
     min_upload_bytes_per_s: int = Field(4096, ge=0)
-    """Abort an upload that sends less than this on average. Short pauses are allowed."""
+    """Abort an upload that sends fewer bytes per second on average. Short pauses are allowed."""
     max_connections: int = Field(10_000, gt=0)
-    """Maximum number of open connections per API process. Lower if the process may not open twice that many files."""
+    """Maximum number of open connections per API process. The limit of open files, divided by 2, may lower it."""
     max_waiting: int = Field(4000, gt=0)
-    """Maximum number of requests per API process that wait for a record, with event streams. Others get 429."""
+    """Maximum number of event streams and waiting requests per API process. Further ones get 429."""
     max_share_per_address: float = Field(0.5, gt=0, le=1)
-    """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one client address. Use 1 behind a proxy: it is one address."""
+    """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one address. Use 1 if all clients come through one proxy."""
     retention_h: float | None = Field(None, gt=0, le=MAX_RETENTION_H)
     """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
 
     webhook_allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] | None = None
     """Private hosts that webhooks may reach, separated by commas: a host, host:port, address or network."""
     webhook_timeout_s: float = Field(15, gt=0, le=MAX_TIMEOUT_S)
-    """Seconds within which a webhook's receiver must answer. Later, the delivery is tried again."""
+    """Seconds within which a webhook's receiver must answer. Otherwise the delivery is tried again."""
 
     segment_s: float = Field(150, ge=5)
-    """Target segment length in seconds. If a recording needs more than 12, they are up to twice as long."""
+    """Target segment length in seconds. In recordings of more than 12 segments, each is up to twice as long."""
     segments_in_flight: int = Field(32, gt=0)
     """Maximum number of segments per record that are queued or encoded at a time. Lets recordings take turns."""
     lease_s: float = Field(15, ge=2, le=MAX_TIMEOUT_S)
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(10, gt=0)
     """Maximum attempts per job; after the last one the record fails."""
     worker_concurrency: int | None = Field(None, gt=0)
-    """Number of segments that a worker encodes at a time. If unset, one per processor."""
+    """Number of segments that a worker encodes at a time. If unset, one per core."""
     sweep_interval_s: float = Field(3, gt=0, le=MAX_TIMEOUT_S)
     """Seconds between two runs of the sweeper, which repairs what a crash left behind."""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
@@ -177,7 +177,7 @@ class Settings(BaseSettings):
 
     @property
     def upload_lease_s(self) -> float:
-        """An upload that the API has not renewed for this time is abandoned."""
+        """Seconds after which an upload is abandoned if the API has not renewed it."""
         return 2 * self.upload_idle_timeout_s
 
     @property

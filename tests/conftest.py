@@ -115,14 +115,14 @@ def running_stack(stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def service_url(request: pytest.FixtureRequest) -> str:
-    """Where the service answers: SERVICE_URL, such as the composed stack's, or the embedded stack."""
+    """The URL of the service: SERVICE_URL, for example of the composed stack, or the embedded stack."""
     named = os.environ.get("SERVICE_URL")
     return named or request.getfixturevalue("stack").api_url
 
 
 @pytest.fixture(scope="session")
 def segment_s() -> float:
-    """How the service cuts."""
+    """The segment length of the service."""
     default: float = Settings.model_fields["segment_s"].default
     return default if "SERVICE_URL" in os.environ else SEGMENT_S
 

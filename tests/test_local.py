@@ -77,7 +77,7 @@ def test_make_completes_an_env_file_once(tmp_path: Path, begun: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["down", "logs"])
-def test_before_any_start_make_says_so_and_installs_nothing(tmp_path: Path, target: str) -> None:
+def test_make_without_set_up_installs_nothing(tmp_path: Path, target: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     assert "never started here" in make(tmp_path, target)
     assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
@@ -168,7 +168,7 @@ def test_a_taken_port_is_refused_with_a_free_one(stack: Stack, run: Run, tmp_pat
 
 
 def test_local_imports_runtime_packages_only() -> None:
-    """`make demo` and `make run-local` install no other group."""
+    """`make demo` and `make run-local` install no other packages."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     required = [*project["project"]["dependencies"], *groups["local"]]
@@ -180,7 +180,7 @@ def test_local_imports_runtime_packages_only() -> None:
 
 
 def _imports(path: Path) -> set[str]:
-    """The first part of the name of each module that a file imports."""
+    """Return the first part of the name of each module that a file imports."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

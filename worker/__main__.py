@@ -21,9 +21,9 @@ MODULES = {
     "clips": ("worker.tasks",),
     "deliveries": ("worker.deliveries", "worker.heartbeat"),
 }
-"""They register the tasks and the heartbeat of each Celery worker. The others would only cost time and memory."""
+"""The modules that register a Celery worker's tasks and heartbeat. Others would only cost time and memory."""
 DELIVERY_THREADS = 16
-"""Each may use two connections to the database, of the pool's 20. It does so for a moment only."""
+"""Each thread uses up to two of the 20 connections in the database pool, and only for a moment."""
 MAX_FLOWER_TASKS = 10_000
 
 

@@ -1,4 +1,4 @@
-"""A worker that takes tasks reports itself to the database, so that a health check can tell whether any is alive."""
+"""Reports a Celery worker to the database while it takes tasks, so that health checks see if any worker is alive."""
 
 import time
 from contextlib import suppress
@@ -14,7 +14,7 @@ from shared import db, queue
 from worker.audio import encoder_fingerprint
 
 ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
-"""For a container's health check, which must cost nothing. Not written where there is no such folder."""
+"""For the health check of a container, which must be cheap. Not written if the folder does not exist."""
 
 SILENT_AFTER_S = 20
 """Celery sends a heartbeat every 2 s."""
@@ -48,7 +48,7 @@ def _role(worker: Any) -> str:
 
 @signals.heartbeat_sent.connect
 def _note_heartbeat(**_: object) -> None:
-    # Celery sends heartbeats from the loop that takes tasks. If that hangs, or has lost Redis, it sends none.
+    # Celery sends heartbeats from the loop that takes tasks. If the loop hangs or has lost Redis, it sends none.
     global _last_heartbeat_s  # noqa: PLW0603 -- a signal handler has no other place for it
     _last_heartbeat_s = time.monotonic()
     touch()

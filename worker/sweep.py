@@ -1,6 +1,7 @@
-"""Repairs what a crash, a lost message or a wiped Redis left behind. Safe to run at any time, and twice at once.
+"""The steps of the sweeper. They repair the damage of a crash, a lost message or an emptied Redis. Any step may run at
+any time, and twice at once.
 
-Jobs of a dead worker go to queues of their own, which workers look at first: they must not wait a second time.
+Jobs of a dead worker go to the retry queues. Workers read these first, so that no job waits twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from worker.unchanged import UnchangedWatch
 
 BATCH = 500
 FILE_GRACE_S = 3600
-"""A file that no row needs may be one that is being written. It is deleted after it did not change for this time."""
+"""A file that no row needs may still be growing. It is deleted if it has not changed for this time."""
 
 RecordKey = tuple[UUID, UUID]
 """The ids of a user and of the user's record."""
@@ -60,7 +61,7 @@ def sweep_rows(settings: Settings, watches: Watches) -> None:
         ended += db.records.expire(session, BATCH)
         db.workers.remove_dead(session)
         db.idempotency.remove_expired(session)
-    # Last, because a volume may hang. The file sweep finds the files again whose rows say that they may go.
+    # Last, because a volume may hang. The file sweep deletes the files that remain.
     for user_id, record_id in (*failed, *ended):
         delete_unneeded(settings, user_id, record_id)
 
@@ -108,9 +109,11 @@ def _restart_without_encoder(settings: Settings) -> None:
 
 def _publish_due() -> None:
     with db.transaction() as session:
+        queues = db.sweeping.due_queues(session)
         due = {
             name: db.sweeping.due(session, name, BATCH)
             for name in (*queue.BY_PRIORITY, queue.DELIVERIES)
+            if name in queues
         }
     try:
         for name, job_ids in due.items():
@@ -122,7 +125,8 @@ def _publish_due() -> None:
 def _publish_missing(name: str, due: Sequence[int]) -> None:
     """Publish as many of the due jobs as the queue lacks, oldest first: their tasks were lost, or never sent.
 
-    We cannot know which tasks were lost. A lost one eventually becomes the oldest, and a duplicate does nothing.
+    We cannot know which tasks were lost. The job of a lost task eventually becomes the oldest.
+    A duplicate task does nothing.
     """
     if not due:
         return
@@ -166,7 +170,9 @@ def sweep_files(settings: Settings, watches: Watches) -> None:
 
 
 def _unneeded_files(user_id: UUID, folder: Path) -> dict[Path, FileState]:
-    found = list(_files_named_by_id(folder))  # before the rows: a row is older than its files
+    found = list(
+        _files_named_by_id(folder)
+    )  # list files before rows: a row is older than its files
     needing = (Record.user_id == user_id, Record.status.not_in(GONE))
     with db.transaction() as session:
         statuses = dict(session.execute(select(Record.id, Record.status).where(*needing)).all())

@@ -1,8 +1,8 @@
 """The sweeper process: sweeps the rows every `SWEEP_INTERVAL_S` seconds and the files every hour.
 
-One sweeper works at a time: the one that holds an advisory lock of the database. The others wait for the lock. It
-belongs to a connection of its own, so a sweeper that dies, hangs or is cut off loses it. All intervals are measured by
-a monotonic clock, because a wall clock may be set back.
+Only the sweeper that holds an advisory lock of the database works. Other sweepers wait for the lock. The lock belongs
+to a separate connection, so a sweeper that dies, hangs or is cut off loses the lock. All intervals are measured by a
+monotonic clock, because a wall clock may be set back.
 """
 
 import signal
@@ -24,7 +24,7 @@ from shared.settings import Settings, get_settings
 from worker import heartbeat, sweep
 
 LOCK_KEY = 0x7761763273776570
-"""Any number that nothing else in this database uses as the key of an advisory lock."""
+"""An arbitrary number. No other advisory lock of this database may have it as its key."""
 
 LOCK_IDLE_S = 30
 """PostgreSQL ends the lock's connection after this time without a query from its sweeper."""
@@ -40,7 +40,7 @@ def run() -> NoReturn:
     settings = get_settings()
     logs.configure(settings.log_level)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Every step of a sweep survives a crash, so it may stop anywhere.
+        # Every step of a sweep survives a crash, so the process may stop anywhere.
         signal.signal(number, lambda *_: sys.exit())
     sweeper = Sweeper(settings)
     while True:
@@ -59,14 +59,14 @@ def run() -> NoReturn:
 def lock_connection() -> Iterator[Connection]:
     with db.get_engine().connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        # The pool must not get it back: the lock would stay with it.
+        # Take the connection out of the pool, which would keep the lock.
         connection.detach()
         connection.exec_driver_sql(f"SET idle_session_timeout = '{LOCK_IDLE_S}s'")
         yield connection
 
 
 def is_locked(lock: Connection) -> bool:
-    """Take the lock if it is free. Return True if this connection holds it, however often it asks."""
+    """Take the lock if it is free. Return True if this connection holds it. May be called again and again."""
     return bool(lock.scalar(select(func.pg_try_advisory_lock(LOCK_KEY))))
 
 

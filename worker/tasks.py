@@ -50,13 +50,13 @@ Claim = db.claims.Claim
 EncodedSegment = db.claims.EncodedSegment
 
 MIN_TIMEOUT_S = 60
-"""Encoding times out after this and the duration of the audio: dozens of times longer than it normally takes."""
+"""Encoding times out after this plus the duration of the audio: dozens of times longer than it normally takes."""
 
 STORAGE_PAUSE_S = 5
 """A job waits this much longer after each error of the media volume."""
 
 FINAL_ERRORS = (BadWav, Mp3TooLarge, NotAWav, SourceLost)
-"""Another attempt would end the same way."""
+"""Errors that another attempt cannot avoid."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ def run_job(job_id: str) -> None:
 
 
 def _claim_fairly(job_id: int, settings: Settings) -> Claim | None:
-    """Claim this job, or that of a user whose turn it is. Then publish this one again."""
+    """Claim this job. If it is another user's turn, claim that user's job instead, and publish this one again."""
     with db.transaction() as session:
         fairer = db.turns.fairer_job(session, job_id)
         claim = _claim(session, fairer, settings) if fairer else None
@@ -259,7 +259,7 @@ def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings:
 
 
 def _publish_deliveries(claim: Claim) -> None:
-    """Publish the deliveries of a record that just changed. The sweeper would do so a little later."""
+    """Publish the deliveries of a record that just changed. Otherwise the sweeper would do so a little later."""
     if not claim.has_callback:
         return
     with db.transaction() as session:

@@ -9,10 +9,10 @@ State = TypeVar("State")
 
 
 class UnchangedWatch(Generic[Key, State]):
-    """Compares the states that it is shown with those that it saw before: renewals of leases, files on the volume.
+    """Compares current states with earlier ones: renewals of leases, files on the volume.
 
-    No wall clock is involved, because those of machines differ and jump. A new watch has no memory: it reports nothing
-    before `unchanged_s` seconds.
+    It uses no wall clock, because the wall clocks of machines differ and jump. A new watch has no memory: it reports
+    nothing during the first `unchanged_s` seconds.
     """
 
     def __init__(self, unchanged_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Joins the waveforms of the parts to that of the record."""
+"""Joins the waveforms of the parts to the waveform of the record."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from worker.audio import join_peaks
 def write(files: RecordFiles, segments: Iterable[db.claims.EncodedSegment], info: WavInfo) -> None:
     """Store the waveform of a record, except if a worker of an older release encoded some of its parts.
 
-    Its name becomes durable with that of the MP3, which is in the same folder.
+    The file's name becomes durable with the name of the MP3, which is in the same folder.
     """
     paths = [files.part_peaks(segment.job_id, segment.attempt) for segment in segments]
     if all(path.exists() for path in paths):

@@ -1,8 +1,8 @@
 """Limits the connections of a process: their number, and the time for a request's head.
 
-uvicorn alone waits for the rest of a head for ever, and a process without free file descriptors accepts nobody. At the
-limit, the oldest connection without a request makes room, so half-sent heads never keep others out. Requests that are
-being answered are never interrupted; if there are only those, new connections get a 503.
+Without this module, uvicorn waits for the rest of a head for ever, and a process without free file descriptors accepts
+no connection. At the limit, the oldest connection without a request is closed, so half-sent heads never keep others
+out. Requests that are being answered are never interrupted. If all connections are busy like that, new ones get a 503.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from api.http.turns import Turns
 
 HEAD_TIMEOUT_S = 10
 RESERVED_DESCRIPTORS = 128
-"""For the database, Redis, logs, libraries, and connections that are being refused."""
+"""File descriptors for the database, Redis, logs, libraries, and connections that are being refused."""
 FIRST_PATHS = ("/health/live",)
-"""Answered before all others, so that a busy process does not look dead."""
+"""Paths that are answered first, so that a busy process does not look dead."""
 MAX_REFUSED = 64
 DESCRIPTORS_PER_CONNECTION = 2
-"""The socket, and the file that is uploaded or downloaded."""
+"""File descriptors of a connection: the socket, and the file that is uploaded or downloaded."""
 
 
 def raise_descriptor_limit(max_connections: int) -> int:
-    """Raise the process's limit of open files as far as it may. Return how many connections that allows."""
+    """Raise the process's limit of open files to its maximum. Return the number of connections that it allows."""
     needed = DESCRIPTORS_PER_CONNECTION * max_connections + RESERVED_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(soft, needed) if hard == resource.RLIM_INFINITY else hard
-    with suppress(OSError, ValueError):  # macOS has a lower limit than it tells.
+    with suppress(OSError, ValueError):  # macOS reports a higher limit than it allows
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = (descriptors - RESERVED_DESCRIPTORS) // DESCRIPTORS_PER_CONNECTION
@@ -52,7 +52,7 @@ class Connections:
         self.idle: dict[LimitedProtocol, None] = {}
 
     def make_room(self, address: str) -> bool:
-        """Close idle connections until a new one from this address is within the limits. Return whether it is."""
+        """Close idle connections to make room for one from this address. Return False if there is no room."""
         if self.shares.is_full_for(address):
             self._close_oldest(address)
         if self.shares.is_full():

@@ -23,9 +23,9 @@ EXPOSED_HEADERS = (
     "Retry-After",
     "WWW-Authenticate",
 )
-"""The headers that scripts may read, beside those that CORS always allows."""
+"""The headers that scripts may read, in addition to the headers that CORS always allows."""
 PREFLIGHT_VALID_S = 7200
-"""No browser keeps the answer to a preflight for longer."""
+"""The longest time for which any browser keeps the answer to a preflight."""
 
 
 class CrossOrigin(CORSMiddleware):
@@ -60,7 +60,7 @@ class CrossOrigin(CORSMiddleware):
 
 
 def refusal_headers(origins: Sequence[str]) -> dict[str, str]:
-    """Return the headers of an answer to a request whose origin is not known yet: only one answer can be right."""
+    """Return the headers of an answer to a request whose origin is unknown: a single allowed origin is named."""
     if len(origins) != 1:
         return {}
     return {

@@ -34,8 +34,8 @@ def parse_disposition(
 ) -> tuple[str, str | None]:
     """Return the name of a form part and its filename, or None for a plain field.
 
-    `may_escape` is False for a client that is known not to percent-encode names, and `may_escape_ascii` for one that
-    encodes no name in which all characters are ASCII.
+    `may_escape` is False for a client that is known not to percent-encode names. `may_escape_ascii` is False for a
+    client that does not percent-encode a name of ASCII characters.
     """
     text = value.decode("latin-1")
     _, parameters = parse_options_header(text)
@@ -87,7 +87,7 @@ def _decode_filename(value: bytes, *, may_escape: bool, may_escape_ascii: bool) 
         return _WORDS.sub(_decode_words, text)
     if may_escape and "%" in text:
         decoded = unquote_to_bytes(value)
-        # A client that percent-encodes names leaves nothing unencoded. In another name the percent signs are its own.
+        # A client that percent-encodes names encodes all such characters. Else a percent sign is part of the name.
         if quote(decoded, safe="") == text and (may_escape_ascii or not decoded.isascii()):
             with suppress(UnicodeDecodeError):
                 return decoded.decode()
@@ -116,12 +116,12 @@ def _decode(value: bytes) -> str:
 
 def clean_filename(sent: str) -> str:
     """Return the last component of a path, without control characters. It is a label, never a path on disk."""
-    # Elsewhere than on Windows a backslash is a character of the name.
+    # Except on Windows, a backslash is a character of the name.
     path = sent.replace("\\", "/") if _WINDOWS_PATH.match(sent) else sent
     base = path.rpartition("/")[2]
     name = _CONTROLS.sub(" ", base).strip()
     if name in ("", ".", ".."):
-        raise BadUpload("The file has no name. Send one: curl -F 'wav_file=@song.wav'.")
+        raise BadUpload("The file has no name. Send a filename: curl -F 'wav_file=@song.wav'.")
     if len(name) > MAX_FILENAME_CHARS:
         raise BadUpload(
             f"The filename is longer than {MAX_FILENAME_CHARS} characters. Rename the file."

@@ -1,4 +1,4 @@
-"""httptools' parser, made to ignore the offer of another protocol.
+"""The parser of httptools, extended to ignore the offer of another protocol.
 
 `curl --http2` and Java's HttpClient send `Upgrade: h2c` with each request. A server may ignore it, and must then read
 the request as HTTP/1.1 (RFC 9110, 7.8). httptools stops after the head instead, and the body is lost.
@@ -25,11 +25,11 @@ class Http1Parser:
 
     def _start(self) -> None:
         self._parser = HttpRequestParser(self._callbacks)
-        # As uvicorn: read a request even if the one before it announced the end of the connection.
+        # As in uvicorn: read a request even if the one before it announced the end of the connection.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def offers_upgrade(self) -> bool:
-        """Return whether the current head offers another protocol. CONNECT has no offer, but asks for a tunnel."""
+        """Return whether the current head offers another protocol. CONNECT is not an offer: it asks for a tunnel."""
         return bool(self._parser.should_upgrade()) and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: bytes) -> None:

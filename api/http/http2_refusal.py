@@ -1,7 +1,7 @@
 """Refuses HTTP/2 with the error code that makes clients repeat the request with HTTP/1.1.
 
-A client with prior knowledge (`curl --http2-prior-knowledge`) starts with HTTP/2's preface. A plain HTTP/1.1 answer
-would be no frame, so it would see an empty reply. In: the client's bytes. Out: the bytes to send. Raises nothing.
+A client with prior knowledge (`curl --http2-prior-knowledge`) starts with HTTP/2's preface. A plain HTTP/1.1 answer is
+not a frame, so such a client would see an empty reply. In: the client's bytes. Out: the bytes to send. Raises nothing.
 Source: RFC 9113: 3.4 preface, 4.1 frames, 6.4 RST_STREAM, 7 HTTP_1_1_REQUIRED.
 """
 

@@ -8,13 +8,13 @@ import asyncio
 
 READ_BYTES = 2**20
 KEPT_BYTES = 8 * 2**20
-"""glibc keeps twice this much: more than a fast upload needs, and little for the process."""
+"""glibc keeps up to twice this size, which is more than a fast upload needs."""
 _received = memoryview(bytearray(READ_BYTES))
-"""Shared by all connections: the event loop reads the next piece after the protocol has parsed this one."""
+"""All connections share it: the event loop reads the next piece only after the protocol has parsed this piece."""
 
 
 class LargeReads(asyncio.BufferedProtocol):
-    """Reads for another protocol. Its `data_received` must copy the data, because the next piece overwrites them."""
+    """Reads for another protocol. Its `data_received` must copy the data: the next piece overwrites the buffer."""
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
         self._protocol = protocol
@@ -40,7 +40,7 @@ class LargeReads(asyncio.BufferedProtocol):
 
 
 def keep_freed_memory() -> None:
-    """Make glibc keep freed pieces for the next ones. Returning and fetching their pages costs as much as reading them.
+    """Make glibc keep freed memory for the next pieces. Returning and fetching pages costs as much as reading them.
 
     Freeing a block sets glibc's thresholds: it then keeps up to twice the block's size (mallopt(3), M_MMAP_THRESHOLD).
     """

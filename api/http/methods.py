@@ -1,6 +1,6 @@
 """Answers HEAD and OPTIONS on every path, and names the allowed methods of a path in each 405.
 
-A HEAD request runs the endpoint of GET up to the head of its answer, and never waits: it has the preference `wait=0`.
+A HEAD request runs the endpoint of GET up to the head of the answer. It never waits, because `wait=0` is set.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ SERVER = "*"
 """The target of a request about the whole server (RFC 9110, 9.3.7)."""
 ALLOWED_ON_SERVER = "DELETE, GET, HEAD, OPTIONS, POST, PUT"
 NOT_FOR_HEAD = (b"range", b"prefer")
-"""A range is for GET alone (RFC 9110, 14.2)."""
+"""A range is only for GET (RFC 9110, 14.2)."""
 
 
 class HeadAndOptions:
@@ -38,7 +38,7 @@ class HeadAndOptions:
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [pair for pair in scope["headers"] if pair[0] not in NOT_FOR_HEAD]
         scope = {**scope, "method": "GET", "headers": [*headers, (b"prefer", b"wait=0")]}
-        # Cancelled after the head, because a stream of events does not end.
+        # Cancel the endpoint after the head, because a stream of events does not end.
         with suppress(TimeoutError):
             async with asyncio.timeout(None) as block:
 

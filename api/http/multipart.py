@@ -53,18 +53,18 @@ class Multipart:
         return self._state is _State.EPILOGUE
 
     def feed(self, chunk: bytes) -> list[PartHead | bytes]:
-        """Raises BadUpload."""
+        """Parse a chunk. Raises BadUpload."""
         self._events = []
         self._is_empty = self._is_empty and not chunk
         if self._state is _State.CONTENT and not self._buffer and self._is_content(chunk):
-            return [chunk]  # Most chunks are this case, which needs no copy.
+            return [chunk]  # Most chunks need no copy.
         self._buffer += chunk
         while self._read_head() if self._state is _State.HEAD else self._read_content():
             pass
         return self._events
 
     def check_complete(self) -> None:
-        """Raises BadUpload if the body ended before its last boundary."""
+        """Check that the body is complete. Raises BadUpload if it ended before its last boundary."""
         if self._is_empty:
             raise BadUpload("The body is empty. Send the WAV in it: curl -F 'wav_file=@song.wav'.")
         if self._state is _State.PREAMBLE:
@@ -98,7 +98,7 @@ class Multipart:
         return last if is_start else len(data)
 
     def _read_delimiter(self) -> bool:
-        """Read the boundary at the start of the buffer, or take its bytes as content if its line goes on."""
+        """Read the boundary at the start of the buffer, or take it as content if other bytes follow on the line."""
         size = len(self._delimiter)
         line_end = bytes(self._buffer[size : size + MAX_PADDING_BYTES + 2]).lstrip(b" \t")
         if line_end.startswith(b"--"):

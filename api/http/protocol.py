@@ -1,8 +1,11 @@
 """uvicorn's HTTP protocol with six changes. `python -m api` uses it.
 
-It reads larger pieces, limits the size of a request's head and the number of pipelined requests, answers malformed
-requests with a problem instead of plain text, reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8), and
-sends a client that begins with HTTP/2 back to HTTP/1.1.
+- It reads larger pieces.
+- It limits the size of a request's head.
+- It limits the number of pipelined requests.
+- It answers malformed requests with a problem instead of plain text.
+- It reads a request that offers an upgrade as HTTP/1.1 (RFC 9110, 7.8).
+- It sends a client that begins with HTTP/2 back to HTTP/1.1.
 """
 
 import asyncio
@@ -32,7 +35,7 @@ REFUSAL_HEADERS = {
 }
 MAX_HEAD_BYTES = 64 * 2**10
 MAX_PIPELINED = 100
-"""Requests of a connection that may wait for the answer to an earlier one. Each of them takes 3 KB."""
+"""Maximum number of requests of a connection that wait for the answer to an earlier request. Each takes 3 KB."""
 MAX_HTTP2_BYTES = 4 * MAX_HEAD_BYTES
 """More than a client may send before it gets an answer: HTTP/2 limits bodies to 64 KiB then."""
 CLOSE_DELAY_S = 1
@@ -45,11 +48,11 @@ class TooManyPipelined(Exception):
 
 class Protocol(HttpToolsProtocol):
     _head_bytes = 0
-    """Counted from the body's last byte, because uvicorn keeps trailers in memory too."""
+    """Bytes since the end of the last body: heads, and also trailers, because uvicorn keeps both in memory."""
     _is_refused = False
     _http2: Http2Refusal | None = None
     cross_origin_headers: ClassVar[Mapping[str, str]] = {}
-    """Of refusals, so that scripts of other origins can read them."""
+    """The headers of refusals, so that scripts of other origins can read them."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -105,7 +108,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
-        # uvicorn copies each piece into a bytearray and that into bytes. One piece alone needs no copy.
+        # uvicorn copies each piece into a bytearray, and the bytearray into bytes. A single piece needs no copy.
         received = cast("bytes | bytearray", self.cycle.body)
         if not received:
             self.cycle.body, body = cast("bytearray", body), b""
@@ -135,7 +138,7 @@ class Protocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         elif self._is_answering():
-            # Garbage or too many requests after a request. The request itself still gets its answer.
+            # Garbage or too many requests follow a request. That request still gets its answer.
             self.cycle.keep_alive = False
             self._is_refused = True
         else:

@@ -2,12 +2,12 @@
 
 import re
 
-# The syntax allows any number of digits. No size has 4,000, and Python's `int` refuses a little more.
+# The syntax allows any number of digits. No file size has 4,000 digits, and Python's `int` refuses 4,301.
 _SPEC = re.compile(r"([0-9]{0,4000})-([0-9]{0,4000})")
 
 
 def parse_ranges(header: str, size_bytes: int) -> list[range] | None:
-    """Return the satisfiable ranges in the client's order. [] means 416; None an invalid header, to be ignored."""
+    """Return the satisfiable ranges in the client's order. [] means 416, None an invalid header to ignore."""
     unit, _, specs = header.partition("=")
     listed = [spec for spec in map(str.strip, specs.split(",")) if spec]
     ranges = [_parse_spec(spec, size_bytes) for spec in listed]

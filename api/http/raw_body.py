@@ -5,7 +5,7 @@ from shared.errors import BadUpload
 
 
 class RawBody:
-    """Has the methods of `Multipart`. The head comes before the first byte, so that an upload can be refused then."""
+    """Has the methods of `Multipart`. The head comes before the first byte, so that the upload can be refused early."""
 
     def __init__(self, head: PartHead) -> None:
         self._unsent: list[PartHead | bytes] = [head]
@@ -19,6 +19,6 @@ class RawBody:
         return events
 
     def check_complete(self) -> None:
-        """Raises BadUpload if the body is empty."""
+        """Check the end of the body. Raises BadUpload if the body is empty."""
         if self._is_empty:
             raise BadUpload("The body is empty. Send the WAV in it, as curl -T song.wav does.")

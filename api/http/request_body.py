@@ -1,7 +1,7 @@
 """Streaming request bodies, and draining the rest of a body after an early refusal.
 
-Closing a socket with unread bytes resets the connection, and the client loses the answer (RFC 9112, 9.6). So when an
-answer is complete before the body is, `DrainRefusedBodies` reads and drops the rest, then closes the connection.
+Closing a socket with unread bytes resets the connection, and the client loses the answer (RFC 9112, 9.6). So if an
+answer is complete before the body, `DrainRefusedBodies` reads and drops the rest, then closes the connection.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from shared.errors import BadUpload, UploadTimeout
 DRAIN_IDLE_TIMEOUT_S = 5
 """Close the connection of a refused client that sends nothing for this time."""
 DRAIN_SLOW_TIMEOUT_S = 1
-"""The same after a 408: this client has been slow or silent for long enough."""
+"""A shorter time after a 408, because this client has already been slow or silent."""
 DRAIN_TIMEOUT_S = 30
 """Close the connection of a refused client after this time, even if it is still sending."""
 

@@ -1,4 +1,4 @@
-"""Counts of something limited, in all and per client address."""
+"""Counts a limited resource: its use by all clients, and by each client address."""
 
 from collections import Counter
 from functools import lru_cache
@@ -38,7 +38,7 @@ def owner(address: str) -> str:
     """Return the address itself, or the network of an IPv6 address."""
     try:
         parsed = ip_address(address)
-    except ValueError:  # of a Unix socket, or from a proxy's header
+    except ValueError:  # the address of a Unix socket, or a value from a proxy's header
         return address
     if not isinstance(parsed, IPv6Address) or parsed.ipv4_mapped:
         return address

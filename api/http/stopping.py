@@ -13,13 +13,13 @@ ANSWER_GRACE_S = 4.5
 
 
 class Stopping:
-    """Knows whether this process stops, and ends the blocks that may not delay it."""
+    """Knows if this process is stopping, and ends the blocks that must not delay the stop."""
 
     def __init__(self) -> None:
         self._began_s: float | None = None
         self._running: dict[asyncio.Timeout, float] = {}
         self.unfinished: set[Callable[[], Awaitable[None]]] = set()
-        """Functions that answer the requests that are being worked on."""
+        """Functions that end the unfinished requests with an answer."""
         self._answering: asyncio.Task[None] | None = None
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""The title of an answer's status, by the names of RFC 9110."""
+"""The title of an answer's status, as RFC 9110 names it."""
 
 from http import HTTPStatus
 

@@ -1,6 +1,6 @@
 """Lets many callbacks and tasks go on in turn, a few in each round of the event loop.
 
-A burst of thousands would otherwise be one long round, in which nothing else happens.
+Otherwise a burst of thousands would be one long round, in which nothing else happens.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ class Turns:
     def __init__(self) -> None:
         self._queued: deque[Callable[[], None]] = deque()
         self._due = 0
-        """How many were queued before the last round. Since then the loop has noticed which clients left."""
+        """The number queued before the last round. Since then the loop has noticed if one of their clients left."""
 
     def call(self, callback: Callable[[], None]) -> None:
         self._queued.append(callback)
@@ -30,7 +30,7 @@ class Turns:
 
     def _round(self) -> None:
         for _ in range(min(PER_ROUND, self._due)):
-            # Removed afterwards, so that `call` does not schedule a second series of rounds.
+            # Remove them afterwards, so that `call` does not schedule a second series of rounds.
             self._queued[0]()
             self._queued.popleft()
         self._due = len(self._queued)

@@ -18,14 +18,14 @@ class Waiting:
         self._stopping = stopping
         self._shares = shares
         self.turns = Turns()
-        """For the many requests that one event may wake."""
+        """The turns of the many requests that one event may wake."""
 
     @property
     def count(self) -> int:
         return self._shares.total
 
     def check(self, request: HTTPConnection) -> None:
-        """Raises TooManyWaiting."""
+        """Check that one more request may wait. Raises TooManyWaiting."""
         if self._shares.is_full() or self._shares.is_full_for(_address(request)):
             raise TooManyWaiting
 
@@ -45,7 +45,7 @@ class Waiting:
 
     @asynccontextmanager
     async def hold_stream(self, request: HTTPConnection) -> AsyncIterator[asyncio.Timeout]:
-        """The same for an answer that has begun: Starlette watches for its disconnect. Raises ShuttingDown."""
+        """Hold a stream that has begun. Starlette itself notices if the client disconnects. Raises ShuttingDown."""
         address = _address(request)
         self._shares.take(address)
         try:

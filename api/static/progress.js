@@ -25,7 +25,7 @@ export function showProgress({ active, batch, batchDone, failed, fraction }) {
   wasActive = isBusy;
 }
 
-// Some browsers show a new icon only if the element is new, too.
+// Some browsers show a new icon only if the element is also new.
 function showIcon(href) {
   const type = href.startsWith("data:") ? "image/png" : "image/svg+xml";
   find("#favicon").replaceWith(element("link", { id: "favicon", rel: "icon", type, href }));

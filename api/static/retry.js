@@ -16,7 +16,7 @@ import { enqueue } from "./uploads.js";
 const MAX_RETRIES = 4;
 const GONE_STATUSES = [404, 405, 409, 410];
 
-// With the options of the first time, if `options` is null.
+// If `options` is null, the options of the first conversion are used again.
 export async function retry(entry, options = null) {
   if (!entry.id) return uploadAgain(entry, options);
   try {

@@ -98,7 +98,7 @@ export function showToken() {
   });
 }
 
-// Asks once at a time: several calls may need a user.
+// Asks only once at a time, because several calls may need a user.
 const askForUser = () => (asking ??= askNow().finally(() => (asking = null)));
 
 async function askNow() {
@@ -115,7 +115,7 @@ async function askNow() {
   return entered;
 }
 
-// Asks for a user before anything needs one, if the service creates none.
+// Asks for a user at the start if only the operator creates users.
 export async function askIfClosed() {
   if (storedUser() || !(await isRegistrationClosed())) return;
   const entered = await askForUser();

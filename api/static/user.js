@@ -10,7 +10,7 @@ let tellRemoved = null;
 
 export const storedUser = () => parseJson(localStorage.getItem(USER));
 export const storeUser = ({ id, token }) => localStorage.setItem(USER, JSON.stringify({ id, token }));
-// `ask` resolves to a user if the service creates none itself, or to null if the person gives none.
+// `ask` is called if only the operator creates users. It resolves to a user, or to null if the person enters none.
 export const onRegistrationClosed = (ask) => (askForUser = ask);
 // `tell` is called when the service does not know the stored user any more.
 export const onUserRemoved = (tell) => (tellRemoved = tell);

@@ -39,7 +39,7 @@ class Result:
 
 
 def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Conversion]:
-    """Give each WAV an MP3 of its own: beside it, in the folder `out`, or `out` itself if that is an MP3."""
+    """Choose a different MP3 for each WAV: beside it, in the folder `out`, or `out` itself if that is an MP3."""
     is_one = out is not None and out.suffix.lower() == ".mp3" and not out.is_dir()
     conversions: dict[Path, Conversion] = {}
     for given in inputs:
@@ -49,7 +49,7 @@ def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[C
             mp3 = beside if out is None else out if is_one else out / beside.relative_to(folder)
             conversions.setdefault(wav.absolute(), Conversion(wav, mp3))
     if not conversions:
-        raise Wav2mp3Error("There is no WAV. To look into subfolders: --recursive.", "usage")
+        raise Wav2mp3Error("There is no WAV. Use --recursive to include subfolders.", "usage")
     groups = _by_mp3(conversions.values())
     if not is_one:
         groups = _by_mp3(conversion for same in groups for conversion in _separate(same))
@@ -88,7 +88,7 @@ def _by_mp3(conversions: Iterable[Conversion]) -> list[list[Conversion]]:
 
 
 def _separate(conversions: list[Conversion]) -> Iterator[Conversion]:
-    """Put MP3s of one name into folders as their WAVs are. From one folder, give them the WAVs' full names."""
+    """Put MP3s of one name into the same subfolders as their WAVs. In one folder, give them the WAVs' full names."""
     folders = [conversion.wav.absolute().parent for conversion in conversions]
     are_apart = len(set(folders)) == len(folders)
     for (wav, mp3), folder in zip(conversions, folders, strict=True):
@@ -118,7 +118,7 @@ def run(
     parallel: int,
     stop: threading.Event,
 ) -> None:
-    """Report results as they come. If that is interrupted, the work under way stops at its next step."""
+    """Report results as they come. After an interruption, running conversions stop at their next step."""
     executor = ThreadPoolExecutor(parallel)
     futures = [executor.submit(work, conversion) for conversion in conversions]
     try:

@@ -28,7 +28,7 @@ HINTS = {
     "registration_closed": " Then run: wav2mp3 login --user-id USER_ID",
 }
 FIRST_PATIENCE_S = 10
-"""How long a command tries to reach the service at its start."""
+"""The time for which a command tries to reach the service when it starts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def _login(parsed: argparse.Namespace) -> int:
     default = os.environ.get("WAV2MP3_URL") or (kept.url if kept else login.DEFAULT_URL)
     url = checked_url(parsed.url or default)
     if parsed.token and not parsed.user_id:
-        raise Wav2mp3Error("A token needs its user: add --user-id.", "usage")
+        raise Wav2mp3Error("A token needs the id of its user. Add --user-id.", "usage")
     if parsed.user_id:
         token = parsed.token or os.environ.get("WAV2MP3_TOKEN") or getpass.getpass("Token: ")
         kept = Login(url, parsed.user_id, token)
@@ -160,7 +160,7 @@ def _get(parsed: argparse.Namespace) -> int:
     wav = Path(Path(record.filename).name)
     (conversion,) = batch.plan([wav], parsed.out, recursive=False)
     if conversion.mp3.exists():
-        raise Wav2mp3Error(f"{conversion.mp3} exists. Choose another name: --out.", "usage")
+        raise Wav2mp3Error(f"{conversion.mp3} exists. Choose another name with --out.", "usage")
     conversion.mp3.parent.mkdir(parents=True, exist_ok=True)
     display = Display([conversion], quiet=False)
     with display.progress, display.watch(conversion) as watch:
@@ -189,7 +189,9 @@ def _find(client: Client, given: str) -> list[Record]:
     except ValueError:
         found = list(client.records(given))
     if not found:
-        raise Wav2mp3Error(f"You have no record of this name: {given}. To see them: wav2mp3 list")
+        raise Wav2mp3Error(
+            f"You have no record of this name: {given}. To see your records, run: wav2mp3 list"
+        )
     return found
 
 

@@ -20,7 +20,7 @@ from wav2mp3.service import Service, Watch, WatchedFile, ignore
 
 PAGE_LIMIT = 100
 HOLD_S = 1
-"""How long the service may hold an answer about an unfinished record."""
+"""The time for which the service may hold an answer about an unfinished record."""
 GONE = ("record_gone", "record_not_found")
 ID_CHARS = 36
 KEY_CHARS = 12
@@ -88,7 +88,7 @@ class Client:
     ) -> str:
         """Upload a WAV and return its record's id."""
         name = (filename or Path(wav).name).encode(errors="replace").decode()
-        # By this header the service recognises a repeated upload, after its first answer was lost.
+        # With this header the service recognises a repeated upload if the first answer was lost.
         headers = {"Idempotency-Key": str(uuid4())}
         query = {"user_id": self.login.user_id, **options}
 
@@ -123,7 +123,7 @@ class Client:
         return Record.from_json(answer)
 
     def records(self, filename: str | None = None) -> Iterator[Record]:
-        """Yield the user's records, newest first; with `filename` only those of this name."""
+        """Yield the user's records, newest first. With `filename`, yield only records of this name."""
         query = {"limit": str(PAGE_LIMIT)} | ({"filename": filename} if filename else {})
         while True:
             page = self.service.call("GET", "/records", params=query)
@@ -135,7 +135,7 @@ class Client:
             query["before"] = page["records"][-1]["id"]
 
     def delete(self, record_id: str) -> None:
-        """Cancel or delete a record, unless it is gone already."""
+        """Cancel or delete a record. Do nothing if it is already gone."""
         try:
             self.service.call("DELETE", f"/records/{record_id}")
         except Wav2mp3Error as error:
@@ -143,13 +143,13 @@ class Client:
                 raise
 
     def _key(self, source: Path, options: Options) -> str:
-        """Identify a conversion: another file, a changed file or other options have another key."""
+        """Return the key of a conversion. Another file, a changed file or other options have another key."""
         stat = source.stat()
         file = (str(source.resolve()), stat.st_size, stat.st_mtime_ns)
         return _digest(repr((self.login.url, self.login.user_id, file, sorted(options.items()))))
 
     def _unfinished(self, target: Path, key: str, *, keep: bool) -> Path | None:
-        """Return the unfinished file of this conversion. Remove those of other conversions to the same MP3."""
+        """Return the unfinished file of this conversion. Remove the files of other conversions to the same MP3."""
         found = None
         any_key = (
             "?" * KEY_CHARS
@@ -166,7 +166,7 @@ class Client:
         return found
 
     def _begin(self, source: Path, target: Path, key: str, options: Options, watch: Watch) -> Path:
-        """Upload the source, under a name of its own if its name is taken. Return the unfinished file."""
+        """Upload the source, under another name if its name is taken. Return the unfinished file."""
         target.parent.mkdir(parents=True, exist_ok=True)
         own_name = f"{source.stem}-{key}{source.suffix}"
         for filename in (source.name, own_name):
@@ -174,7 +174,7 @@ class Client:
                 record_id = self.upload(source, filename, watch=watch, **options)
                 break
             except Wav2mp3Error as error:
-                # A record of the same name may be of another file. Only this conversion has its own name.
+                # A record with the same name may be of another file. No other conversion has this unique name.
                 is_own = filename == own_name
                 if error.code != "filename_taken" or (is_own and error.record_id is None):
                     raise
@@ -227,7 +227,7 @@ class Client:
         self.service.persist(attempt, watch)
         if partial.stat().st_size != size_bytes:
             partial.unlink()
-            raise Wav2mp3Error("The MP3 did not arrive complete. Try again.", "incomplete")
+            raise Wav2mp3Error("The MP3 did not arrive completely. Try again.", "incomplete")
 
 
 def _partial_path(target: Path, key: str, record_id: str) -> Path:

@@ -2,7 +2,7 @@
 
 
 class Wav2mp3Error(Exception):
-    """A failure, as a sentence that says what to do. `code` is the service's stable code, or one of the client's."""
+    """A failure. Its message says what to do. `code` is a stable code of the service or of the client."""
 
     def __init__(
         self,
@@ -16,7 +16,7 @@ class Wav2mp3Error(Exception):
         super().__init__(detail)
         self.code = code
         self.record_id = record_id
-        """The record that has the filename already, if `code` is filename_taken."""
+        """The record that already has the filename, if `code` is filename_taken."""
         self.is_temporary = is_temporary
         self.retry_after_s = retry_after_s
 

@@ -1,6 +1,7 @@
 """HTTP calls of one service.
 
-An error answer becomes a Wav2mp3Error. `persist` repeats an attempt while the connection is lost or the service busy.
+An error answer becomes a Wav2mp3Error. `persist` repeats an attempt if the connection is lost
+or the service is busy.
 """
 
 import io
@@ -25,11 +26,11 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 T = TypeVar("T")
 Watch = Callable[[str, float], object]
-"""Receives the stage (uploading, queued, converting, downloading, waiting) and the finished fraction of it."""
+"""Receives the stage (uploading, queued, converting, downloading, waiting) and its finished fraction."""
 
 
 def ignore(_stage: str, _fraction: float) -> None:
-    """Watch nothing."""
+    """Ignore the progress."""
 
 
 def checked_url(text: str) -> str:
@@ -49,7 +50,7 @@ class Service:
     def __init__(self, url: str, token: str | None = None, patience_s: float = 300) -> None:
         self.url = checked_url(url)
         self.stop = threading.Event()
-        """Ends every call with Stopped once it is set."""
+        """Once this event is set, every call ends with Stopped."""
         self._base = httpx.URL(self.url)
         self._token = token
         self._patience_s = patience_s
@@ -114,13 +115,13 @@ class Service:
             raise Stopped
 
     def persist(self, attempt: Callable[[], T], watch: Watch = ignore) -> T:
-        """Repeat an attempt that may succeed later, until there was no answer for `patience_s`."""
+        """Repeat an attempt that may succeed later. Give up after `patience_s` without any answer."""
         for number in itertools.count():
             try:
                 return attempt()
             except httpx.TransportError as lost:
                 error = Wav2mp3Error(
-                    f"There is no answer from {self.url} ({lost}). Check the address and that the service runs.",
+                    f"There is no answer from {self.url} ({lost}). Check the address, and check that the service runs.",
                     "no_answer",
                     is_temporary=True,
                 )

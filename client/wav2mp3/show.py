@@ -1,4 +1,4 @@
-"""Progress on stderr: on a terminal a bar for each file under way and one for all, elsewhere a line for each stage."""
+"""Shows progress on stderr. A terminal gets a bar for each running file and one for all; a file or pipe gets lines."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ STAGES = {
     "converting": (0.5, 0.4),
     "downloading": (0.9, 0.1),
 }
-"""The share of a file's work that is done when a stage begins, and the share of the stage itself."""
+"""For each stage: the share of a file's work that is done when the stage begins, and the share of the stage."""
 LABELS = {"queued": "in the queue", "waiting": "waiting for the service"}
 ANNOUNCED = ("uploading", "converting", "waiting")
 

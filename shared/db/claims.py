@@ -1,8 +1,8 @@
-"""How a worker takes a job: `claim` counts an attempt, and tells the worker all it needs.
+"""A worker takes a job: `claim` counts an attempt, and returns everything that the worker needs.
 
     ready -> running
 
-The attempt guards each later change of the job by that worker (`jobs.py`). As there, functions do not commit.
+The attempt guards each later change of the job by that worker (`jobs.py`). Functions do not commit.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 
 @dataclass(frozen=True, slots=True)
 class EncodedSegment:
-    """A finished encode job. `samples` are the source's, of each channel."""
+    """A finished encode job. `samples` counts the samples of the source, per channel."""
 
     job_id: int
     attempt: int
@@ -50,13 +50,13 @@ class Claim:
     tags: dict[str, str]
     has_callback: bool
     segments: Sequence[EncodedSegment]
-    """Those that an assemble job joins, in order."""
+    """The segments that an assemble job joins, in order. Empty for an encode job."""
 
 
 def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> Claim | None:
     """Take a job that is ready. Return None if it cannot be taken.
 
-    A worker with another `encoder` than the record's other segments may not encode, because its bytes would differ.
+    If segments of the record have another encoder than `encoder`, the worker may not encode: its bytes would differ.
     """
     record = session.scalar(
         select(Record)
@@ -87,7 +87,7 @@ def _claim(
             encoded_samples=0,
         )
         .returning(Job)
-        # The session may hold the row as it was before.
+        # The session may still hold the row from before the UPDATE.
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     if job is None:

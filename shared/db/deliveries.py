@@ -1,5 +1,7 @@
-"""Every change of a delivery. Its job is claimed, renewed and requeued like the others, but it is not part of the
-conversion: it neither changes the record nor waits for it. As in `jobs`, functions do not commit.
+"""Every change of a delivery.
+
+A deliver job is claimed, renewed and requeued like other jobs, but it is not part of the conversion: it does not change
+the record and does not wait for it. Functions do not commit.
 """
 
 from collections.abc import Sequence
@@ -77,7 +79,7 @@ def renew(session: Session, held: DeliveryClaim) -> bool:
 
 
 def mark_delivered(session: Session, held: DeliveryClaim, *, status: int) -> bool:
-    """Return False when the lease was lost."""
+    """Record that the receiver accepted the event. Return False when the lease was lost."""
     if not jobs.change_held(session, held.job_id, held.attempt, state=JobState.DONE):
         return False
     _note(session, held, last_status=status, last_error=None, delivered_at=func.now())
@@ -93,7 +95,7 @@ def mark_failed(
     error: str,
     pause_s: float | None,
 ) -> bool:
-    """Try again after a pause, or never if `pause_s` is None. Return False when the lease was lost."""
+    """Try again after `pause_s`, or give up if `pause_s` is None. Return False when the lease was lost."""
     values: dict[str, Any] = {"state": JobState.FAILED}
     if pause_s is not None:
         values = {"state": JobState.READY, "run_at": records.from_now(pause_s)}

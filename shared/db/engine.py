@@ -38,6 +38,6 @@ def get_engine() -> Engine:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction: committed when the block ends, rolled back when it raises."""
+    """Open a transaction. Commit when the block ends, roll back when it raises."""
     with Session(get_engine(), expire_on_commit=False) as session, session.begin():
         yield session

@@ -13,8 +13,8 @@ from shared.queue import DELIVERIES
 def announce(session: Session, record_id: UUID, event: Event) -> None:
     """Create the delivery of an event, if the record has a callback URL.
 
-    The delivery keeps the row as it is now, so it stays true when the record changes again or expires. The caller's
-    transaction changed the record, so it holds the lock that keeps two deliveries from the same index.
+    The delivery stores a copy of the row, so the event stays correct if the record changes again or expires. The caller
+    must have changed the record in this transaction: its lock on the row ensures that no two deliveries get one index.
     """
     row = func.to_jsonb(literal_column(Record.__tablename__), type_=JSONB)
     record = session.execute(

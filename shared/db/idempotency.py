@@ -1,7 +1,7 @@
 """Idempotency keys: a repeated request gets the answer of the first one.
 
-A request takes its key in the transaction of its work, so both are committed or neither is. A second request that comes
-at the same time waits for that transaction. A key that names a record disappears with an upload that is aborted.
+A request takes its key in the transaction of its work, so both are committed or neither is. A second request at the
+same time waits for that transaction. If an upload is aborted, its key disappears with its record.
 Functions take the session of a running transaction and do not commit.
 """
 
@@ -35,7 +35,7 @@ def take(session: Session, key_id: KeyId, fingerprint: bytes, salt: bytes) -> Id
     if taken.first() is not None:
         return None
     found = find(session, key_id, fingerprint)
-    if found is None:  # that request failed, or its key expired, in this moment
+    if found is None:  # just now, that request failed or its key expired
         raise RequestInProgress(None, 0)
     return found
 

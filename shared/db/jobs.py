@@ -182,7 +182,7 @@ def finish_assembly(
 
 
 def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bool:
-    """Let an assembly wait until these encode jobs, whose parts vanished, ran again.
+    """Run these encode jobs again, because their parts vanished. The assembly waits for them.
 
     Return False when the lease was lost.
     """

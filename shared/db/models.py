@@ -45,7 +45,7 @@ class JobState(StrEnum):
 
 
 class Event(StrEnum):
-    """A change of a record that its callback URL hears of."""
+    """A change of a record that the service reports to its callback URL."""
 
     DONE = "record.done"
     FAILED = "record.failed"
@@ -88,7 +88,7 @@ class User(Base):
     """The key that signs deliveries. Not hashed, because signing needs it."""
     old_webhook_secret: Mapped[bytes | None]
     old_webhook_secret_until: Mapped[datetime | None]
-    """Until then the old secret signs too."""
+    """Until this time the old secret signs too."""
 
 
 class Token(Base):
@@ -102,7 +102,7 @@ class Token(Base):
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_on: Mapped[date | None]
-    """Not the time, so that a token costs one write per day and not one per request."""
+    """A date without a time: a token costs one write per day, not one per request."""
 
 
 class Record(Base):
@@ -117,7 +117,7 @@ class Record(Base):
             unique=True,
             postgresql_where=HOLDS_FILENAME,
         ),
-        # Of its own, because an upload may replace the record that holds its filename.
+        # A separate index, because an upload may replace the record that holds its filename.
         Index(
             "uq_records_upload_user_id_filename",
             "user_id",
@@ -153,9 +153,9 @@ class Record(Base):
     """Tags that the user sent. They override the source's own."""
 
     callback_url: Mapped[str | None]
-    """Each `Event` of the record is posted to it."""
+    """The service posts each `Event` of the record to this URL."""
     callback_base_url: Mapped[str | None]
-    """The links in its deliveries begin with it, unless PUBLIC_URL is set: the address that the upload used."""
+    """The address that the upload used. Links in deliveries begin with it, unless PUBLIC_URL is set."""
 
     source_bytes: Mapped[int | None] = mapped_column(BigInteger)
     duration_s: Mapped[float | None]
@@ -177,7 +177,7 @@ class Record(Base):
 class Job(Base):
     """One unit of leased work on a record.
 
-    An encode job covers `samples` of each channel from `start_sample`, at the source's rate; the others none.
+    An encode job covers `samples` of each channel from `start_sample`, at the source's rate. Other jobs have 0.
     """
 
     __tablename__ = "jobs"
@@ -190,27 +190,27 @@ class Job(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     record_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"))
     user_id: Mapped[uuid.UUID]
-    """The record's, so that users can take turns."""
+    """The record's user, so that users can take turns."""
     kind: Mapped[str]
     index: Mapped[int] = mapped_column(server_default=text("0"))
-    """Its place among the record's jobs of its kind."""
+    """The position of the job among the record's jobs of the same kind."""
     start_sample: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     encoded_samples: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     queue: Mapped[str]
     is_long: Mapped[bool] = mapped_column(server_default=text("false"))
-    """It occupies a worker's process for much longer than a segment does."""
+    """True if the job occupies a worker's process for much longer than a segment does."""
     state: Mapped[str]
     attempt: Mapped[int] = mapped_column(server_default=text("0"))
-    """How many times it was claimed."""
+    """The number of claims so far."""
     run_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    """A ready job waits until then."""
+    """A ready job waits until this time."""
     waiting_for: Mapped[str | None]
     """`storage` while the job waits for the media volume."""
     storage_waits: Mapped[int] = mapped_column(server_default=text("0"))
-    """How many of its attempts ended with an error of the media volume. They do not count against MAX_ATTEMPTS."""
+    """The number of attempts that an error of the media volume ended. They do not count against MAX_ATTEMPTS."""
     renewals: Mapped[int] = mapped_column(server_default=text("0"))
-    """Grows while its worker holds the lease."""
+    """Grows while a worker holds the lease."""
     peak_db: Mapped[float | None]
     """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
     flaws: Mapped[dict[str, Any] | None]
@@ -238,7 +238,7 @@ class Delivery(Base):
 
 
 class Worker(Base):
-    """A process that reports itself. One that has not been seen for a while is dead."""
+    """A process that reports regularly that it is alive. After a while without a report it counts as dead."""
 
     __tablename__ = "workers"
 
@@ -249,7 +249,7 @@ class Worker(Base):
     """Fingerprint of its encoder."""
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     stopped_at: Mapped[datetime | None]
-    """When it said that it stops."""
+    """The time when the process reported that it stops."""
 
 
 class IdempotencyKey(Base):
@@ -263,10 +263,10 @@ class IdempotencyKey(Base):
     fingerprint: Mapped[bytes]
     """Hash of the request's path and options."""
     salt: Mapped[bytes]
-    """With the key itself, which is not stored, it makes the secret that the request created."""
+    """The salt and the key make the secret that the request created. The key itself is not stored."""
     record_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("records.id", ondelete="CASCADE"), index=True
     )
     answer: Mapped[dict[str, Any] | None]
-    """Without secrets."""
+    """The JSON body of the answer, without secrets."""
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,7 +1,7 @@
-"""Limits of the records of one user, and of all users together: how many are unfinished, and how much they store.
+"""Limits on unfinished records and on stored bytes, for one user and for all users together.
 
-They are exact, also when uploads race. A transaction that adds to a limited sum first locks it, then makes its change,
-and then checks the sum. Uploads of different users wait for each other only if the operator limits the sum of all.
+The limits are exact, also when uploads race. A transaction that adds to a limited sum first locks it, then makes its
+change, and then checks the sum. Uploads of different users wait for each other only if the sum of all users is limited.
 """
 
 from typing import NamedTuple
@@ -49,7 +49,7 @@ def _lock(session: Session, user_id: UUID, *, with_all: bool) -> None:
 
 
 def check_pending(session: Session, user_id: UUID, settings: Settings) -> None:
-    """Raises TooManyPending, TooManyPendingInAll."""
+    """Check the number of unfinished records. Raises TooManyPending, TooManyPendingInAll."""
     if _pending_records(session, Record.user_id == user_id) > settings.max_pending_records:
         raise TooManyPending
     limit_of_all = settings.max_pending_records_in_all
@@ -58,7 +58,7 @@ def check_pending(session: Session, user_id: UUID, settings: Settings) -> None:
 
 
 def check_stored(session: Session, user_id: UUID, settings: Settings, added_bytes: int = 0) -> None:
-    """Check the stored bytes, plus those of an upload without a row. Raises UserStorageFull, ServiceStorageFull."""
+    """Check the stored bytes, plus the bytes of an upload without a row. Raises UserStorageFull, ServiceStorageFull."""
     limit = settings.max_stored_bytes
     if (
         limit is not None
@@ -71,7 +71,7 @@ def check_stored(session: Session, user_id: UUID, settings: Settings, added_byte
 
 
 def usage(session: Session, user_id: UUID) -> Usage:
-    """Return how much a user has of what is limited."""
+    """Return the stored bytes and the number of unfinished records of a user."""
     of_user = Record.user_id == user_id
     return Usage(_stored_bytes(session, of_user), _pending_records(session, of_user))
 

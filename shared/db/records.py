@@ -73,7 +73,7 @@ def change(session: Session, record_id: UUID, *guards: ColumnElement[bool], **va
 def notify_change(
     record_id: ColumnElement[UUID] | InstrumentedAttribute[UUID],
 ) -> ColumnElement[None]:
-    """Use it in RETURNING: it notifies the clients that wait for the record of a changed row."""
+    """Notify the clients that wait for the record of a changed row. Use this in RETURNING."""
     return func.pg_notify(CHANGES, cast(record_id, Text))
 
 
@@ -271,7 +271,7 @@ def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
 
 
 def expire(session: Session, limit: int) -> list[tuple[UUID, UUID]]:
-    """Mark the records as expired whose retention is over. Return the ids of their users and their own."""
+    """Mark records as expired if their retention is over. Return the user id and the id of each."""
     expired = (
         select(Record.user_id, Record.id)
         .where(Record.status.in_(FINISHED), Record.expires_at < func.now())

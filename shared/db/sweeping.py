@@ -1,4 +1,4 @@
-"""The sweeper's queries: jobs and records that a crash, a lost task or a broken volume left behind.
+"""The sweeper's queries: jobs and records that a crash, a lost task or a broken volume left unfinished.
 
 Functions take the session of a running transaction and do not commit. They skip rows that another transaction locks.
 """
@@ -16,7 +16,7 @@ from shared.db.models import Job, JobKind, JobState, Record, RecordStatus, Worke
 from shared.segmentation import SampleRange
 
 ENCODER_GONE_AFTER_S = 30
-"""A worker that restarts is back sooner."""
+"""Longer than the restart of a worker takes."""
 
 
 def leases(session: Session) -> dict[int, tuple[int, int]]:
@@ -28,10 +28,12 @@ def leases(session: Session) -> dict[int, tuple[int, int]]:
 def requeue_expired(
     session: Session, expired: Mapping[int, tuple[int, int]], retry_queue: Mapping[str, str]
 ) -> list[int]:
-    """Make jobs ready whose lease still is as in `expired`, each on the queue that `retry_queue` names for its own.
+    """Make running jobs ready again if their attempt and renewals are still those in `expired`. Return their ids.
 
-    Return their ids.
+    `retry_queue` maps the queue of a job to its retry queue.
     """
+    if not expired:
+        return []
     leases = [(job_id, *lease) for job_id, lease in expired.items()]
     unchanged = (
         select(Job.id)
@@ -53,6 +55,11 @@ def requeue_expired(
     )
 
 
+def due_queues(session: Session) -> set[str]:
+    """Return the queues on which jobs should be now."""
+    return set(session.scalars(select(Job.queue).where(DUE).distinct()))
+
+
 def due(session: Session, queue: str, limit: int) -> list[int]:
     """Return the ids of the jobs that should be on a queue now, oldest first."""
     ready = select(Job.id).where(Job.queue == queue, DUE)
@@ -65,7 +72,7 @@ def any_waits_for_storage(session: Session) -> bool:
 
 
 def end_storage_waits(session: Session) -> list[int]:
-    """Let the jobs run now that wait for the media volume. Return their ids."""
+    """Make jobs that wait for the media volume due now. Return their ids."""
     return list(
         session.scalars(
             update(Job)
@@ -78,7 +85,7 @@ def end_storage_waits(session: Session) -> list[int]:
 
 
 def end_impossible_pauses(session: Session) -> None:
-    """Let the jobs run now that would wait longer than any pause: the database's clock was set back."""
+    """Make jobs due now if they would wait longer than any pause: the database's clock was set back."""
     longest = timedelta(seconds=2 * MAX_PAUSE_S)
     longest_of_deliveries = timedelta(seconds=2 * MAX_DELIVERY_PAUSE_S)
     session.execute(

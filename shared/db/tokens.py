@@ -1,4 +1,4 @@
-"""The tokens of users. As in `records`, functions do not commit.
+"""The tokens of users. Functions do not commit.
 
 A user always has at least one token: without any, nobody could reach the records.
 """
@@ -70,7 +70,7 @@ def of_user(session: Session, user_id: UUID) -> Sequence[Token]:
 
 
 def revoke(session: Session, user_id: UUID, token_id: UUID) -> None:
-    """Raises TokenNotFound, LastToken."""
+    """Delete a token. Raises TokenNotFound, LastToken."""
     tokens = {token.id: token for token in _lock_all(session, user_id)}
     if token_id not in tokens:
         raise TokenNotFound
@@ -80,7 +80,7 @@ def revoke(session: Session, user_id: UUID, token_id: UUID) -> None:
 
 
 def _lock_all(session: Session, user_id: UUID) -> Sequence[Token]:
-    """Return the user's tokens. No other transaction adds or revokes one until this one ends."""
+    """Return the user's tokens. Until this transaction ends, no other one adds or revokes a token of the user."""
     # FOR NO KEY UPDATE, because new records hold a FOR KEY SHARE lock on their user.
     session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
     return of_user(session, user_id)

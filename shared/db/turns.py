@@ -10,8 +10,8 @@ from shared.db.models import Job, JobKind, JobState
 def fairer_job(session: Session, job_id: int) -> int | None:
     """Return the job of another user that should run before this one, or None.
 
-    Users take turns: a user waits while another one with fewer running jobs has a due job on the same queue. A long job
-    waits while its user runs another long one and anyone else has a due job. Deliveries take turns among themselves.
+    A job waits while another user with fewer running jobs has a due job on the same queue. A long job waits while its
+    user runs another long job and any other user has a due job. Deliveries take turns only with deliveries.
     """
     job = session.get(Job, job_id)
     if job is None:

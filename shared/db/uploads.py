@@ -1,7 +1,7 @@
 """Every change of a record before it is accepted.
 
 An upload reserves its filename. The API renews it while bytes arrive. If its renewals stop, a new upload of the same
-filename may remove it, and so may the sweeper. As in `records`, functions do not commit.
+filename may remove it, and so may the sweeper. Functions do not commit.
 """
 
 from collections.abc import Mapping
@@ -40,9 +40,9 @@ def reserve(
 ) -> UUID:
     """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
 
-    A record that holds the filename refuses the upload, except if `replaces`: then `records.replace` deletes it later.
-    Until then `announced_bytes` count as stored. `callback` is the callback URL, and the base of the links sent to it.
-    Raises FilenameTaken, StillUploading, and the errors of `quotas`.
+    Another record may hold the filename only if `replaces`: `records.replace` deletes that record later. Until the
+    upload is accepted, `announced_bytes` count as stored. `callback` is the callback URL, and the base of the links
+    sent to it. Raises FilenameTaken, StillUploading, and the errors of `quotas`.
     """
     callback_url, callback_base_url = callback or (None, None)
     quotas.lock_pending(session, user_id, settings)
@@ -69,14 +69,14 @@ def reserve(
         raise FilenameTaken(record_id=holder)
     if record_id is None:
         check_not_uploading(session, user_id, filename)
-        raise StillUploading(None, 0)  # that upload ended in this moment
+        raise StillUploading(None, 0)  # that upload ended just now
     quotas.check_pending(session, user_id, settings)
     quotas.check_stored(session, user_id, settings)
     return record_id
 
 
 def check_not_uploading(session: Session, user_id: UUID, filename: str) -> None:
-    """Raises StillUploading."""
+    """Check that no upload of this filename is running. Raises StillUploading."""
     named = (Record.user_id == user_id, Record.filename == filename)
     upload = select(Record.id, Record.upload_renewals).where(*named, UPLOADS_FILENAME)
     if found := session.execute(upload).first():
@@ -101,7 +101,7 @@ def renew(session: Session, record_id: UUID) -> bool:
 
 
 def remove_silent(session: Session, record_id: UUID, renewals: int) -> bool:
-    """Remove an upload that still has as many renewals. Return False if it has more, or is over."""
+    """Remove an upload that was not renewed since it had `renewals`. Return False if it was renewed, or has ended."""
     silent = (Record.status == RecordStatus.UPLOADING, Record.upload_renewals == renewals)
     removed = session.scalar(
         delete(Record).where(Record.id == record_id, *silent).returning(Record.id)
@@ -110,21 +110,23 @@ def remove_silent(session: Session, record_id: UUID, renewals: int) -> bool:
 
 
 def abort(session: Session, record_id: UUID) -> bool:
-    """Remove an incomplete upload; its filename is free again. Return False if it was accepted after all."""
+    """Remove an incomplete upload and free its filename. Return False if it was accepted in the meantime."""
     this = Record.id == record_id
     session.execute(delete(Record).where(this, Record.status == RecordStatus.UPLOADING))
     return session.scalar(select(Record.id).where(this, Record.status.not_in(GONE))) is None
 
 
 def leases(session: Session) -> dict[UUID, int]:
-    """Return the renewals of each upload that an API receives."""
+    """Return the renewals of each running upload."""
     uploading = Record.status == RecordStatus.UPLOADING
     rows = session.execute(select(Record.id, Record.upload_renewals).where(uploading))
     return dict(rows.all())
 
 
 def remove_abandoned(session: Session, expired: Mapping[UUID, int]) -> list[tuple[UUID, UUID]]:
-    """Remove the uploads whose lease still is as in `expired`. Return the ids of their users and their own."""
+    """Remove uploads whose renewals are still those in `expired`. Return the user id and the id of each."""
+    if not expired:
+        return []
     abandoned = (
         select(Record.id)
         .where(

@@ -13,7 +13,7 @@ OLD_SECRET_S = 24 * 3600
 
 
 def rotate(session: Session, user_id: UUID, secret: bytes) -> datetime | None:
-    """Give a user a new secret. Return the time until which the old one signs too, or None if there is none."""
+    """Give a user a new secret. Return the time until which the old secret signs too, or None without an old one."""
     until = case((User.webhook_secret.is_not(None), from_now(OLD_SECRET_S)))
     return session.scalar(
         update(User)

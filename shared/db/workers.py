@@ -32,7 +32,7 @@ def alive(session: Session, role: str) -> list[str]:
 
 
 def seen_within(seconds: float) -> ColumnElement[bool]:
-    """A time in the future does not count either: the database's clock was set back since."""
+    """Return the condition on a worker. A time far in the future means that the database's clock was set back."""
     span = timedelta(seconds=seconds)
     return Worker.seen_at.between(func.now() - span, func.now() + span)
 

@@ -1,4 +1,4 @@
-"""Detects a wrong block align of IMA and MS ADPCM: read in blocks of that size, the audio would be noise and clicks.
+"""Detects a wrong block align of IMA and MS ADPCM. Read in blocks of a wrong size, the audio is noise and clicks.
 
 In: a `FmtChunk` and the place of its blocks. Out: the same `FmtChunk`, or a copy with the block align that belongs to
 the header's samples per block, and a warning.
@@ -20,12 +20,12 @@ _MIN_BLOCKS = 3
 
 
 def detect_block_align(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
-    """Compare the headers at the start of the blocks with both sizes."""
+    """Look for block headers at steps of both sizes, and return `fmt` with the right size."""
     other = adpcm_block_align(fmt.codec, fmt.channels, fmt.payload)
     if other in (None, fmt.block_align):
         return fmt
     raw = source.read(data.offset, min(data.size, _CHECKED_BYTES))
-    # Where a size is right, so are its multiples.
+    # If a size is right, its multiples are right too.
     is_right = fmt.block_align % other and _are_blocks(raw, fmt, fmt.block_align)
     if is_right or not _are_blocks(raw, fmt, other):
         return fmt
@@ -40,7 +40,7 @@ def _are_blocks(raw: bytes, fmt: FmtChunk, block_align: int) -> bool:
 
 
 def _is_header(raw: bytes, start: int, fmt: FmtChunk) -> bool:
-    """Return False for zeros, except at the start of a recording: they may be silence inside a block."""
+    """Return True for zeros only at the start of a recording: elsewhere they may be silence inside a block."""
     header_bytes = 7 if fmt.codec is Codec.MS_ADPCM else 4
     header = raw[start : start + header_bytes * fmt.channels]
     if start and not any(header):

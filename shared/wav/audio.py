@@ -18,7 +18,7 @@ from shared.wav.streaming import is_streaming_size
 _MAX_SENTENCES = 5
 _LEFT_OUT = (
     "The file holds another recording, which cannot be joined to the first: {} were left out. "
-    "Upload it as a file of its own."
+    "Upload it as a separate file."
 )
 _TAGS = {b"TAG": "ID3v1", b"APE": "APE"}
 _MIN_SILENCE_BYTES = 1 << 16
@@ -182,7 +182,7 @@ def _padded_end(header: ChunkHeader) -> int:
 def _stray_warnings(
     source: Source, headers: Sequence[ChunkHeader], first: ChunkHeader, fmt: FmtChunk
 ) -> Iterator[str]:
-    """Report bytes after the audio that are no chunk, unless they are a few zeros as some programs add."""
+    """Report bytes after the audio that are not a chunk. A few zeros, which some programs add, are ignored."""
     after = [header for header in headers if header.offset >= first.offset]
     stray = next((header for header in after if not header.is_plausible), None)
     at = _padded_end(after[-1]) if stray is None else stray.offset - stray.container.header_bytes
@@ -195,6 +195,6 @@ def _stray_warnings(
     samples = fmt.estimate_samples(count)
     length = "" if samples is None else f" ({samples / fmt.sample_rate_hz:.2f} s if they are audio)"
     yield (
-        f"After the declared end of the audio, {count} bytes follow that are no chunk of a WAV{length}. "
+        f"{count} bytes follow the declared end of the audio and are not a chunk of a WAV{length}. "
         "They were left out. If the recording is longer than the MP3, correct the header's sizes and upload it again."
     )

@@ -64,7 +64,7 @@ def is_printable(chunk_id: bytes) -> bool:
 class ChunkWalk:
     """Iterates over the complete chunk headers. A `ds64` chunk sets the sizes of the chunks after it.
 
-    If another WAV of the same byte order follows the first one, the walk goes on with its chunks. In a file that
+    If another WAV of the same byte order follows the first one, the walk continues with its chunks. In a file that
     `is_growing`, the end of the data is not searched, because it may not have arrived.
     """
 

@@ -20,7 +20,7 @@ _HEADER = re.compile(rb"(?:RIFF|RIFX|RF64|BW64).{4}WAVE(?:fmt |ds64|JUNK|bext|LI
 _HEADER_BYTES = 16
 _PLAIN_HEADER_BYTES = 44
 MAGIC_BYTES = 40
-"""The bytes at its start that identify a WAV: those of a W64, which are the most."""
+"""This many bytes at the start identify every WAV. A W64 needs the most."""
 W64_TAILS = (_W64_RIFF[4:], _W64_WAVE[4:])
 
 
@@ -57,7 +57,7 @@ class Container:
     body: int
     """The offset of the first chunk."""
     junk_bytes: int = 0
-    """The bytes before the header that are no ID3v2 tag."""
+    """The bytes before the header that are not an ID3v2 tag."""
 
     @property
     def big_endian(self) -> bool:
@@ -65,7 +65,7 @@ class Container:
 
     @property
     def kind(self) -> tuple[bool, int]:
-        """Two containers of the same kind have the same headers and the same byte order."""
+        """Byte order and size of the headers. Containers of the same kind can be read in the same way."""
         return self.big_endian, self.header_bytes
 
     @property

@@ -40,7 +40,7 @@ def detect_floats(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
 
 
 def _find_full_scale(raw: bytes) -> int:
-    """Return 0 for integer samples: read as floats they are NaN or absurdly small."""
+    """Return the full scale, or 0 for integer samples: as floats they would be NaN or extremely small."""
     whole = raw[: len(raw) // 4 * 4]
     floats = [abs(value) for (value,) in struct.iter_unpack("<f", whole) if value]
     if not any(raw[::4]) and len(set(floats)) < _MIN_DISTINCT_FLOATS:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 WINDOW_BYTES = 128 * 1024
-# The patterns are those of the upper 16 bits of each sample, little-endian.
+# Each pattern is for the upper 16 bits of the samples, little-endian.
 _DTS = re.compile(
     rb"\xfe\x7f\x01\x80.[\xfc-\xff]|\x7f\xfe\x80\x01[\xfc-\xff]"
     rb"|\xff\x1f\x00\xe8[\xf0-\xff]\x07|\x1f\xff\xe8\x00\x07[\xf0-\xff]",
@@ -120,7 +120,7 @@ def _find_all(stream: bytes, wanted: bytes) -> Iterator[int]:
 
 
 def _ac3_frame_bytes(head: bytes) -> int:
-    """Return 0 if this is no header of a frame."""
+    """Return the size of the frame, or 0 if this is not the header of a frame."""
     if len(head) < 6:
         return 0
     if 11 <= head[5] >> 3 <= 16:

@@ -2,8 +2,7 @@
 
 In: the chunk's payload (at least 14 bytes) and its byte order. Out: a `FmtChunk`. Raises `BadWav` with the reason.
 Sources: Microsoft, "Multiple Channel Audio Data and WAVE Files" (WAVEFORMATEX, WAVEFORMATEXTENSIBLE). The
-GUIDs of ambisonic B-format files come from Richard Dobson; those of AC-3 and E-AC-3 are the ones
-that ffmpeg writes.
+GUIDs of ambisonic B-format files come from Richard Dobson, the GUIDs of AC-3 and E-AC-3 from ffmpeg.
 """
 
 import struct
@@ -41,7 +40,7 @@ _EXTENSION_WIDTHS = {_EXTENSIBLE: (2, 4, 4, 2, 2), _MP3: (2, 4, 2, 2, 2)}
 class FmtChunk:
     """A checked `fmt ` chunk.
 
-    PCM samples whose width is no multiple of 8 bits are left-justified in whole bytes. 8-bit samples are unsigned.
+    PCM samples whose width is not a multiple of 8 bits are left-justified in whole bytes. 8-bit samples are unsigned.
     """
 
     codec: Codec
@@ -92,13 +91,13 @@ class FmtChunk:
         return None
 
     def estimate_samples(self, data_bytes: int) -> float | None:
-        """Return the samples of each channel in the data: exact for raw audio, or None if nothing tells it."""
+        """Return the samples of each channel in the data: exact for raw audio, or None if the length is unknown."""
         if self.is_raw or self.block_samples:
             return data_bytes * (self.block_samples or 1) / self.block_align
         if self.codec in (Codec.YAMAHA_ADPCM, Codec.OKI_ADPCM, Codec.G722):
             return 2 * data_bytes / self.channels
         if self.codec is Codec.FLAC:
-            return None  # its byte rate is that of the samples
+            return None  # its byte rate is that of the decoded samples
         (byte_rate,) = struct.unpack_from("<I", self.payload, 8)
         is_plausible = _MIN_BYTE_RATE <= byte_rate <= _MAX_BYTE_RATE
         return self.sample_rate_hz * data_bytes / byte_rate if is_plausible else None

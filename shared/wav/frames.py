@@ -13,7 +13,7 @@ _SEARCHED_BYTES = 2048
 _MIN_FRAMES = 6
 _ADTS_HEADER_BYTES = 7
 _SYNC = re.compile(rb"\xff[\xe2-\xfe][^\xf0-\xff]")
-"""Leaves out samples of -1 and of full scale, which are frequent."""
+"""Does not match samples of -1 and of full scale, which are frequent."""
 
 
 def detect_frames(start: bytes) -> str | None:
@@ -28,7 +28,7 @@ def detect_frames(start: bytes) -> str | None:
 def _are_followed(
     start: bytes, at: int, read_header: Callable[[bytes], tuple[object, int] | None]
 ) -> bool:
-    """Return True if frames of one kind follow one another from `at` on. Equal ones are periods of a tone."""
+    """Return True if different frames of one kind follow from `at` on. Equal frames are periods of a tone."""
     kind, count, frames = None, 0, set()
     while header := read_header(start[at : at + _ADTS_HEADER_BYTES]):
         if kind not in (None, header[0]):

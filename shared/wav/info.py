@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shared.wav.fmt import FmtChunk
 
 MIN_MP3_PADDING_SAMPLES = 47
-"""LAME writes 576 to 1,727 samples after the source's last one. 529 of them leave the decoder with the audio."""
+"""LAME adds 576 to 1,727 samples at the end. The decoder needs 529 of them to give the last samples of the audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,21 @@ class WavInfo:
 
     @property
     def duration_s(self) -> float | None:
-        """Exact for raw audio. An estimate for compressed audio, or None if the header is not enough for one."""
+        """Exact for raw audio, an estimate for compressed audio. None if the header does not allow an estimate."""
         samples = self.fmt.estimate_samples(self.data_bytes)
         return None if samples is None else samples / self.fmt.sample_rate_hz
 
     @property
     def max_padding_samples(self) -> int:
-        """The most samples that `audio_samples` takes off the end of compressed audio."""
+        """The maximum that `audio_samples` cuts off at the end of compressed audio."""
         _, after = self.fmt.padding_samples
         return after or 2 * (self.fmt.frame_samples or self.fmt.block_samples or 0)
 
     def audio_samples(self, decoded: int) -> int:
-        """Return how many of the `decoded` samples, counted from the first one of the audio, are no padding.
+        """Return how many of the `decoded` samples are audio and not padding. They start at the audio's first sample.
 
-        Encoders add up to one block, and some a whole one more. A `fact` chunk that differs by more is wrong, as many
-        are, and counts for nothing.
+        Encoders add up to one block, and some add another whole block. Many `fact` chunks are wrong: one that differs
+        by more is ignored.
         """
         before, after = self.fmt.padding_samples
         if after or not self.fact_samples:

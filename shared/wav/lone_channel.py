@@ -13,13 +13,13 @@ from shared.wav.sound import first_sound
 
 _SMOOTHER = 0.75
 _WARNING = (
-    "The header says 2 channels, but blocks of one sample of 16 bits. The samples are those of one channel: "
+    "The header says 2 channels, but blocks of one sample of 16 bits. The samples belong to one channel: "
     "they were converted as mono."
 )
 
 
 def detect_lone_channel(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
-    """Check 16-bit stereo whose blocks should have 4 bytes, and have 2 according to the header."""
+    """Check 16-bit stereo whose header declares blocks of 2 bytes instead of 4."""
     declared = int.from_bytes(fmt.payload[12:14], "little")
     if (fmt.channels, fmt.bits_per_sample, declared) != (2, 16, 2):
         return fmt
@@ -33,7 +33,7 @@ def detect_lone_channel(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Fmt
 
 
 def _is_one_curve(samples: tuple[int, ...]) -> bool:
-    """Return True if a sample is nearer to both its neighbours than these are to each other, on average."""
+    """Return True if, on average, a sample is nearer to its neighbours than the neighbours are to each other."""
     left_to_right = sum(abs(b - a) for a, b in zip(samples[::2], samples[1::2], strict=False))
     right_to_left = sum(abs(b - a) for a, b in zip(samples[1::2], samples[2::2], strict=False))
     left_to_left = sum(abs(b - a) for a, b in zip(samples[::2], samples[2::2], strict=False))

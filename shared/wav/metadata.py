@@ -29,11 +29,11 @@ _EXCESS = (
 def collect_metadata(
     container: Container, data: ChunkHeader, headers: Sequence[ChunkHeader], tag_bytes: int
 ) -> tuple[tuple[Chunk, ...], list[str]]:
-    """Return the chunks in file order, those of a WAV inside the first one too, and the warnings.
+    """Return the chunks in file order, also the chunks of a WAV inside the first WAV, and the warnings.
 
     ID3 tags come first: before the file's header, and in the first `tag_bytes` of the data.
     """
-    # The markers of a WAV that follows the first one count from its own start.
+    # Leave out WAVs that follow the first one: their markers count from their own start.
     is_wrapped = _is_wrapped(container, headers)
     containers = (container, data.container) if is_wrapped else (container,)
     own = [

@@ -1,4 +1,4 @@
-"""The samples that decide if a header is wrong: the first sound, and blocks from the whole file."""
+"""Reads the samples that show if a header is wrong: the first sound, and blocks from the whole file."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from shared.wav.container import Source
 BLOCK_BYTES = 16 * 1024
 _MAX_SILENT_BLOCKS = 1024  # 16 MiB of silence
 _SPREAD_BLOCKS = 32
-_ALIGNMENT = 24  # a multiple of every sample's bytes up to 4, in stereo too
+_ALIGNMENT = 24  # a multiple of the bytes of a sample, 1 to 4, in mono and stereo
 
 
 def first_sound(source: Source, data: ChunkHeader, count: int = BLOCK_BYTES) -> bytes:

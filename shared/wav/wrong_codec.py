@@ -1,7 +1,7 @@
 """Detects 32-bit floats under a header for integers, as some web recorders write them, and the reverse.
 
 In: a `FmtChunk` of 4 bytes a sample, and the place of its samples. Out: the same `FmtChunk`, or a copy with the other
-codec and a warning. Played as the wrong kind, such samples are loud noise.
+codec and a warning. Read with the wrong codec, such samples are loud noise.
 """
 
 import struct
@@ -19,16 +19,16 @@ _MIN_FLOAT, _MAX_FLOAT = 2.0**-30, 4.0
 _IMPOSSIBLE_FLOAT = 1e9
 _MIN_PLAUSIBLE = 0.95
 _MIN_EXTREME = 0.1
-"""Share of the samples. Sound has integers just below zero, which are huge floats or NaN, and tiny ones above it."""
+"""Share of the samples. Integers just below zero are huge floats or NaN, those just above zero are tiny floats."""
 _MIN_DISTINCT = 16
-"""A square wave has fewer levels, and says nothing about its kind. Neither do NaN of a failed effect: all are equal."""
+"""A square wave has fewer levels, and so do the NaN of a failed effect. Both do not show their codec."""
 _MIN_RANGE = 64
-"""Floats of sound are positive, negative and near zero. Integers near half of full scale are 2 or -2 as floats."""
+"""Levels of floats differ more than this. Integers near half of full scale are all 2 or -2 if read as floats."""
 _WARNING = "The header says {0} of 32 bits, but the samples are {1}. They were read as {1}."
 
 
 def detect_wrong_codec(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
-    """Return `fmt`, with the codec of the first sound if the one in the header is certainly wrong."""
+    """Return `fmt`, with the other codec if the first sound proves that the header's codec is wrong."""
     if fmt.bits_per_sample != 8 * _SAMPLE_BYTES or fmt.low_24_bits:
         return fmt
     raw = first_sound(source, data)
@@ -43,7 +43,7 @@ def detect_wrong_codec(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtC
 
 
 def _are_floats(floats: tuple[float, ...]) -> bool:
-    """Return True if the floats are plausible. Integers of sound are not: those just below zero are NaN or huge."""
+    """Return True if the samples are plausible as floats. Integers are not: just below zero they are NaN or huge."""
     levels = [abs(value) for value in floats if value]
     if len(set(levels)) < _MIN_DISTINCT or not min(floats) < 0 < max(floats):
         return False

@@ -1,4 +1,4 @@
-"""What `/metrics` says, also as an event for other tests."""
+"""Reads `/metrics`, and waits for values of it."""
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families

@@ -14,7 +14,7 @@ from tests.conftest import User
 
 UTF8_FLAG = 0x800
 MORE_THAN_BUFFERS = 64 * 2**20
-"""A connection's buffers hold less, so the server cannot send this much ahead of the client."""
+"""More than the buffers of a connection hold, so the server cannot send everything before the client reads."""
 
 
 @pytest.fixture

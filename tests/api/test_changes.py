@@ -35,7 +35,7 @@ def _slow_polling(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class CountingReader(SnapshotReader):
-    """Counts the looks at each record."""
+    """Counts the reads of each record."""
 
     def __init__(self) -> None:
         super().__init__(db.get_engine())
@@ -64,7 +64,7 @@ async def until_listening() -> None:
 
 
 async def until_held(listener: Changes, count: int) -> None:
-    """Wait until this many requests have looked once and wait for a change."""
+    """Wait until this many requests have read the record and wait for a change."""
     while listener.waiting.count < count:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
 
@@ -95,7 +95,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(limited())
 
 
-def test_a_notification_wakes_all_waiters_with_one_look() -> None:
+def test_one_read_serves_all_waiters() -> None:
     async def test() -> None:
         reader, (record_id, _) = CountingReader(), add_record()
         async with listening(reader) as listener:

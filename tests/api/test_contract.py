@@ -20,7 +20,7 @@ from tests.conftest import User
 
 
 def codes_are_listed(_: Any, answer: Any, case: Any) -> None:
-    """Each problem's code is in the description of its status."""
+    """Check that a problem's code is in the description of its status."""
     if answer.status_code < 400:
         return
     declared = case.operation.definition.raw["responses"][str(answer.status_code)]
@@ -61,7 +61,7 @@ SUCCESS = {
 
 
 def test_answers_match_the_openapi_description(service_url: str, user: User) -> None:
-    """With random values, and with real credentials and records: each operation succeeds at least once."""
+    """Send random values, and real credentials and records. Each operation must succeed at least once."""
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json")
     done, doomed = (user.upload(SHORT_WAV, name).json()["id"] for name in ("a.wav", "b.wav"))
     tokens = "/users/me/tokens"

@@ -109,7 +109,7 @@ def test_every_origin_may_be_allowed(open_to_all: AnotherApi) -> None:
 
 
 def test_malformed_requests_can_be_read(open_to_all: AnotherApi) -> None:
-    """No middleware sees them."""
+    """The middleware does not see malformed requests."""
     with wire(open_to_all.url) as connection:
         connection.send(b"GARBAGE\r\n\r\n")
         answer = connection.answer()

@@ -128,7 +128,7 @@ def test_a_matching_etag_gets_304(mp3: Mp3) -> None:
 
 
 def test_an_old_enough_date_gets_304(mp3: Mp3) -> None:
-    """As curl -z and wget -N ask."""
+    """curl -z and wget -N send such a date."""
     modified = mp3.get().headers["Last-Modified"]
     answer = mp3.get(If_Modified_Since=modified)
     assert (answer.status_code, answer.headers["ETag"]) == (304, mp3.etag)
@@ -198,7 +198,7 @@ def test_caches_must_revalidate_an_mp3(mp3: Mp3) -> None:
 
 
 def test_answers_are_held_for_30_s(start_api: StartApi) -> None:
-    """With another limit, so that the test takes 3 s."""
+    """The limit is lower here, so that the test takes 3 s."""
     assert changes.MAX_WAIT_S == 30
     modules = ("api.downloads", "api.preferences")
     api = start_api({}, {f"{module}.MAX_WAIT_S": HELD_S for module in modules})

@@ -59,7 +59,7 @@ def ids(user: User) -> list[str]:
 
 
 def same(first: httpx.Response, second: httpx.Response) -> None:
-    """Check that the second is the first one's answer again."""
+    """Check that the second answer repeats the first."""
     assert first.is_success, first.text
     assert "Idempotency-Replayed" not in first.headers
     assert second.headers["Idempotency-Replayed"] == "true"
@@ -168,7 +168,7 @@ def test_a_lost_connection_does_not_keep_the_key(
 def test_a_silent_upload_does_not_keep_the_key(
     service_url: str, user: User, key: str, left_behind: LeftBehind
 ) -> None:
-    """Its connection is still open, and the service does not know that its client is gone."""
+    """The upload's connection is still open: the service does not know that the client is gone."""
     with wire(service_url) as connection:
         options = {"if_exists": "rename"}
         connection.begin(user, ("Content-Length", 10**9), ("Idempotency-Key", key), **options)

@@ -58,7 +58,7 @@ def test_content_length_is_checked_before_the_body(small: AnotherApi) -> None:
     ("size_bytes", "status"), [(MAX_UPLOAD_BYTES, 415), (MAX_UPLOAD_BYTES + 1, 413)]
 )
 def test_the_limit_of_a_raw_body_is_exact(small: AnotherApi, size_bytes: int, status: int) -> None:
-    """One that is not too large is refused for its content."""
+    """A body within the limit is refused for its content."""
     user = small.user()
     answer = user.client.put("/mp3/a.wav", params=user.credentials, content=bytes(size_bytes))
     assert answer.status_code == status, answer.text

@@ -159,7 +159,7 @@ def test_a_download_link_needs_its_own_user(record: dict[str, str], owner: User)
 def test_the_owners_token_opens(open_path: Open, owner: User, path: str) -> None:
     assert open_path(path, token=owner.token).status_code == 200
     assert open_path(path, authorization=f"Bearer {owner.token}").status_code == 200
-    # also with a link that has expired, as the page has it after a night
+    # an expired link works too, as on a page that was open overnight
     expired = {"expires": 1, "signature": "x", "token": owner.token}
     assert open_path(path, **expired).status_code == 200
 
@@ -218,7 +218,7 @@ def test_a_stream_outlives_its_link(
 def test_links_stay_open_without_the_setting(
     record: dict[str, str], stack: Stack, owner: User
 ) -> None:
-    """As the seed has them, and links from the time when it was set."""
+    """This includes the links of the first version, and signed links from the time when LINK_TTL_S was set."""
     for path in PATHS:
         url = stack.api_url + path.format(id=record["id"], user_id=owner.id)
         assert httpx.get(url, trust_env=False).status_code == 200

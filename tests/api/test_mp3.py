@@ -147,7 +147,7 @@ def test_a_stopping_service_announces_the_record(
 
 @pytest.mark.parametrize("path", ["/mp3/song.wav", "/mp3/"])
 def test_curl_saves_the_mp3(user: User, tmp_path: Path, path: str) -> None:
-    """With a slash at its end, curl adds the file's name."""
+    """curl adds the file's name to a URL that ends with a slash."""
     (tmp_path / "song.wav").write_bytes(SHORT_WAV)
     url = f"{str(user.client.base_url).rstrip('/')}{path}?{urlencode(user.credentials)}&quality=2"
     curl = [program("curl"), "-sSf", "--noproxy", "*", "-T", "song.wav", url, "-o", "song.mp3"]

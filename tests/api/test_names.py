@@ -123,7 +123,7 @@ def test_replace_deletes_the_old_record(user: User, left_behind: LeftBehind) -> 
     eventually(lambda: len(left_behind()) == OF_ONE_RECORD)
 
 
-def test_the_old_mp3_stays_until_the_new_upload_is_accepted(
+def test_replacing_keeps_the_old_mp3_until_accepted(
     service_url: str, user: User, left_behind: LeftBehind
 ) -> None:
     old = user.wait(user.upload(SHORT_WAV, "wire.wav").json()["id"])

@@ -66,7 +66,7 @@ def test_every_field_is_described_and_has_an_example(description: Json) -> None:
 
 
 def _has_example(description: Json, element: Json) -> bool:
-    """A schema that refers to others has their examples. Bytes have none."""
+    """Return True if a schema has an example, or refers to one that has. Bytes need none."""
     schema = element.get("schema", element)
     if "$ref" in schema:
         model = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -183,7 +183,7 @@ def test_raw_bodies_are_binary(description: Json) -> None:
 
 
 def test_creating_calls_describe_their_key(description: Json) -> None:
-    """Deleting and reading calls need none: a repeated one does no harm."""
+    """Calls that read or delete need no key, because repeating them does no harm."""
     for methods in description["paths"].values():
         for method, call in methods.items():
             parameters = {each["name"]: each for each in call.get("parameters", [])}
@@ -196,7 +196,7 @@ def test_creating_calls_describe_their_key(description: Json) -> None:
                 assert f"`{errors.KeyReused.code}`" in call["responses"]["422"]["description"]
 
 
-def test_the_newer_paths_do_what_the_first_ones_do(user: User) -> None:
+def test_newer_paths_equal_the_older_ones(user: User) -> None:
     files = {"wav_file": ("song.wav", SHORT_WAV, "audio/wav")}
     headers = {"Authorization": f"Bearer {user.token}"}
     accepted = user.client.post("/records", files=files, headers=headers)

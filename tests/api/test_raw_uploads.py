@@ -100,7 +100,7 @@ def test_a_bad_raw_body_leaves_nothing(
 
 
 def test_a_part_of_a_wav_is_refused(user: User, left_behind: LeftBehind) -> None:
-    """As curl -C 100 -T sends it."""
+    """curl -C 100 -T sends such a part."""
     answer = put(user, SHORT_WAV[100:], Content_Range="bytes 100-8863/8864")
     refused(answer, 422, "bad_request")
     assert not left_behind()
@@ -167,7 +167,7 @@ def test_a_silent_raw_body_is_aborted(
         assert not left_behind()
 
 
-def test_a_raw_body_that_is_not_a_wav_is_refused_early(service_url: str, user: User) -> None:
+def test_a_raw_non_wav_is_refused_early(service_url: str, user: User) -> None:
     with wire(service_url) as connection:
         connection.send(_put_head(user, ("Content-Length", 10**9)), b"fLaC", bytes(2**20))
         assert "FLAC" in refused(connection.answer(), 415, "not_a_wav")

@@ -38,7 +38,7 @@ def create(api: AnotherApi, **headers: str) -> httpx.Response:
 def test_a_closed_service_creates_no_users(closed: AnotherApi, headers: dict[str, str]) -> None:
     sent = {name: value.encode("latin-1") for name, value in headers.items()}
     detail = refused(create(closed, **sent), 403, "registration_closed")  # type: ignore[arg-type]
-    assert "Ask its operator" in detail
+    assert "Ask the operator" in detail
 
 
 @pytest.mark.parametrize(

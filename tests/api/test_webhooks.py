@@ -167,9 +167,7 @@ def test_an_expired_record_is_delivered(
     refused(user.client.get(f"/records/{record_id}"), 410, "record_gone")
 
 
-def test_a_form_field_and_a_query_parameter_mean_the_same(
-    user: User, secret: str, receiver: Receiver
-) -> None:
+def test_the_callback_may_be_a_form_field(user: User, secret: str, receiver: Receiver) -> None:
     content = part(receiver.url.encode(), None, b"callback_url") + part(SHORT_WAV) + END
     answer = user.client.post(
         "/records",

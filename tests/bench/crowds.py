@@ -1,4 +1,4 @@
-"""Measures the health check beside crowds of bad clients, and how soon nothing of them remains."""
+"""Measures the health check beside crowds of bad clients, and the time until nothing of them remains."""
 
 import subprocess
 import sys
@@ -15,11 +15,11 @@ from tests.waiting import until
 from tests.worker.processes import suspended
 
 POLITE_CONNECTIONS = 3
-"""Those of the bench itself."""
+"""The connections of the bench itself."""
 
 
 def bad_clients(bench: Bench) -> list[Figure]:
-    """The workers are suspended, so that a record waits."""
+    """Measure beside each crowd. Suspend the workers, so that a record waits."""
     with suspended(bench.stack.pid("worker"), bench.stack.pid("clips")):
         record = bench.upload(bench.music(1))
         target = Target(bench.stack.api_port, bench.credentials, record["id"])

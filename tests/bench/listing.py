@@ -29,7 +29,7 @@ REMOVE = text("DELETE FROM records WHERE user_id IN (:queued, :done)")
 
 
 def queued_records(bench: Bench) -> list[Figure]:
-    """Nothing may take the queued records, so the workers and the sweeper are suspended."""
+    """Measure both pages. Suspend the workers and the sweeper, so that nothing takes the queued records."""
     stack = bench.stack
     engine = create_engine(stack.environment["DATABASE_URL"])
     queued, done = bench.new_user(), bench.new_user()

@@ -33,7 +33,7 @@ def status_polls(bench: Bench) -> list[Figure]:
 
 
 def many_waiting(bench: Bench) -> list[Figure]:
-    """The record converts for longer than the measurement."""
+    """Measure while many clients wait for a record that converts for longer than the measurement."""
     record = bench.upload(bench.music(5 * 3600))
     events = f"GET /records/{record['id']}/events HTTP/1.1\r\nHost: bench\r\n\r\n"
     wait = f"GET /records/{record['id']} HTTP/1.1\r\nHost: bench\r\nPrefer: wait={WAIT_S}\r\n\r\n"

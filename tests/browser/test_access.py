@@ -1,4 +1,4 @@
-"""The page of a service that creates no users by itself, and whose links expire."""
+"""The page of a service with a closed registration, whose links expire."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def strict_page(tab: Page, strict_api: AnotherApi) -> Page:  # noqa: F811
 
 def enter(page: Page, user: User) -> None:
     dialog = page.get_by_role("dialog", name="A token is needed")
-    expect(dialog).to_contain_text("This service creates no users by itself.")
+    expect(dialog).to_contain_text("Only the operator of this service creates users.")
     dialog.get_by_label("User id").fill(user.id)
     dialog.get_by_label("Token").fill(user.token)
     dialog.get_by_label("Token").press("Enter")

@@ -129,7 +129,7 @@ def test_the_bar_counts_the_batch(page: Page) -> None:
 def test_the_drop_zone_shrinks_once_there_are_files(page: Page) -> None:
     zone = page.locator("#drop")
     empty = zone.bounding_box()
-    expect(zone).to_contain_text("They are converted as soon as they arrive.")
+    expect(zone).to_contain_text("Files are converted as soon as they arrive.")
     stage(page, every_state)
     become_staged(page)
     expect(page.locator("#records li").first).to_be_visible()

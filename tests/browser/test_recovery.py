@@ -42,7 +42,7 @@ def test_a_page_without_network_waits_for_it(tab: Page, service_url: str) -> Non
         wait_until_started(tab)
 
 
-def test_a_script_that_never_arrives_is_asked_for_less_often(tab: Page) -> None:
+def test_a_missing_script_is_requested_less_often(tab: Page) -> None:
     tab.add_init_script("""
       const { setTimeout } = window;
       window.setTimeout = (run, ms) => { console.info(ms); setTimeout(run, 0); };

@@ -111,9 +111,7 @@ def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) ->
     expect(rows).to_have_class(["done"] * 3)
 
 
-def test_a_file_that_is_too_large_is_refused_before_the_upload(
-    tab: Page, user: User, wav: Path
-) -> None:
+def test_a_too_large_file_is_not_uploaded(tab: Page, user: User, wav: Path) -> None:
     uploads = count_uploads(tab)
     description: dict[str, Any] = {"paths": {"/users/me": {}, "/record": {"post": {}}}}
     tab.route("**/openapi.json", lambda route: route.fulfill(json=description))
@@ -122,5 +120,7 @@ def test_a_file_that_is_too_large_is_refused_before_the_upload(
         become(tab, user)
     tab.set_input_files("#files", wav)
     state = tab.locator("#records li.failed .state")
-    expect(state).to_have_text("This file is larger than the service accepts (2 kB). Split it.")
+    expect(state).to_have_text(
+        "This file is larger than the service accepts (2 kB). Split the file."
+    )
     assert uploads == []

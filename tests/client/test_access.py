@@ -1,4 +1,4 @@
-"""The command with a service that creates no users by itself, and whose links expire."""
+"""The command with a service with a closed registration, whose links expire."""
 
 import pytest
 
@@ -27,5 +27,5 @@ def test_expiring_links_do_not_disturb_the_command(strict_command: Command) -> N
 def test_a_closed_service_explains_how_to_log_in(strict_command: Command) -> None:
     refused = strict_command.run("login", "--name", "clara")
     assert refused.status == 1
-    assert "Ask its operator for a user id and a token" in refused.errors
+    assert "Ask the operator for a user id and a token" in refused.errors
     assert "wav2mp3 login --user-id USER_ID" in refused.errors

@@ -15,7 +15,7 @@ from tests.wavs import build, sine
 
 
 def names(user: User) -> list[str]:
-    """The filenames of the user's records."""
+    """Return the filenames of the user's records."""
     listed = user.client.get("/records", params=user.credentials).json()["records"]
     return [record["filename"] for record in listed]
 

@@ -79,7 +79,7 @@ def test_a_cut_upload_is_repeated(command: Command, service_url: str) -> None:
     assert command.frames("a.mp3") == 3 * RATE_HZ
 
 
-def test_a_cut_download_goes_on_where_it_was(command: Command, service_url: str) -> None:
+def test_a_cut_download_continues(command: Command, service_url: str) -> None:
     command.wav("a.wav", 20 * RATE_HZ)
     with proxy.running(service_url, CHECK, Fate(most_received=100_000)) as cut:
         ended = command.run("convert", "a.wav", "--bitrate-kbps", "320", WAV2MP3_URL=cut.url)

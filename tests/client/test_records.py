@@ -36,7 +36,7 @@ def test_an_existing_user_logs_in(command: Command, service_url: str, user: User
     assert command.run(*arguments[:-1], "wrong", **NO_LOGIN).status == 1
     without_id = command.run("login", service_url, "--token", user.token, **NO_LOGIN)
     assert without_id.status == 2
-    assert without_id.errors == "A token needs its user: add --user-id.\n"
+    assert without_id.errors == "A token needs the id of its user. Add --user-id.\n"
 
 
 def test_the_stored_token_goes_to_its_service_alone(command: Command, service_url: str) -> None:
@@ -48,7 +48,7 @@ def test_the_stored_token_goes_to_its_service_alone(command: Command, service_ur
     assert not other.sent
 
 
-def test_a_wrong_token_is_one_sentence(command: Command, client: httpx.Client) -> None:
+def test_a_wrong_token_prints_one_sentence(command: Command, client: httpx.Client) -> None:
     command.wav("a.wav")
     ended = command.run("convert", "a.wav", WAV2MP3_TOKEN="wrong")
     assert ended.status == 1
@@ -65,7 +65,7 @@ def test_an_answer_of_something_else_is_explained(command: Command, service_url:
     assert ended.errors == f"{other.url} {sentence}\n"
 
 
-def test_no_service_is_one_sentence(command: Command) -> None:
+def test_a_missing_service_prints_one_sentence(command: Command) -> None:
     ended = command.run("login", "http://127.0.0.1:1", **NO_LOGIN)
     assert ended.status == 1
     assert ended.errors.startswith("There is no answer from http://127.0.0.1:1 (")
@@ -91,7 +91,7 @@ def test_a_record_is_saved_by_name_or_id(command: Command, user: User) -> None:
     assert command.frames("a.mp3") == RATE_HZ
     again = command.run("get", "a.wav")
     assert again.status == 2
-    assert again.errors == "a.mp3 exists. Choose another name: --out.\n"
+    assert again.errors == "a.mp3 exists. Choose another name with --out.\n"
 
 
 def test_records_are_deleted_by_name_or_id(command: Command, user: User) -> None:

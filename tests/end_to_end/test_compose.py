@@ -124,7 +124,7 @@ def test_every_service_is_checked_limited_and_restarted(service: str) -> None:
 
 
 @of_services(SERVICES)
-def test_only_the_api_and_flower_have_ports_on_the_host(service: str) -> None:
+def test_only_api_and_flower_have_host_ports(service: str) -> None:
     for container in containers(service):
         bound = inspected(container)["NetworkSettings"]["Ports"]
         published = [host for hosts in bound.values() for host in hosts or []]

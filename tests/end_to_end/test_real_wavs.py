@@ -30,7 +30,7 @@ def expectations(expected: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("real", expectations("converts"))
-def test_a_real_wav_is_as_long_and_loud_as_its_mp3(tmp_path: Path, real: dict[str, Any]) -> None:
+def test_the_mp3_keeps_length_and_loudness(tmp_path: Path, real: dict[str, Any]) -> None:
     converted = convert(tmp_path, (FOLDER / real["file"]).read_bytes())
     voices = converted.decoded()
     mp3_s = len(voices) / converted.target.sample_rate_hz

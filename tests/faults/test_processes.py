@@ -42,9 +42,7 @@ def test_a_killed_api_leaves_no_half_upload(service: Service, clip: bytes) -> No
     service.assert_converted(service.upload(clip, "wire.wav"))
 
 
-def test_a_poison_segment_fails_its_record_and_frees_the_name(
-    service: Service, clip: bytes
-) -> None:
+def test_a_segment_that_kills_workers_fails_its_record(service: Service, clip: bytes) -> None:
     max_attempts = int(service.stack.environment["MAX_ATTEMPTS"])
     (record_id,), (ffmpeg,) = service.begin(clip)
     ffmpeg.kill()

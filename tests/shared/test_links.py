@@ -57,7 +57,7 @@ def test_a_changed_link_is_refused(
         SIGNER.check(kind, record_id, expires_s, signature, NOW_S)
 
 
-def test_an_expired_link_with_a_wrong_signature_is_wrong() -> None:
+def test_a_wrong_signature_outranks_expiry() -> None:
     with pytest.raises(BadSignature):
         SIGNER.check(LinkKind.STATUS, RECORD_ID, 1, SIGNATURE, NOW_S)
 

@@ -58,8 +58,8 @@ def test_more_than_two_channels_become_two(channels: int, mp3_channels: int) -> 
     [
         (6, 0x3F, "The LFE, channel 4, was left out"),
         (3, 0xB, "The LFE, channel 3, was left out"),
-        (7, 0, "every channel went to all sides alike"),
-        (4, 0x3, "names speakers for 2 of them. The others went to all sides alike"),
+        (7, 0, "every channel was mixed equally into each channel of the MP3"),
+        (4, 0x3, "names speakers for 2 of them. The others were mixed equally"),
         (3, 0x80000003, "names speakers for 2 of them"),
     ],
 )
@@ -87,7 +87,7 @@ def test_a_mask_without_an_lfe_leaves_nothing_out() -> None:
         (4, True),
     ],
 )
-def test_two_channels_of_other_speakers_are_warned_about(mask: int, *, is_told: bool) -> None:
+def test_two_channels_of_other_speakers_are_reported(mask: int, *, is_told: bool) -> None:
     source = wav_info(channels=2, channel_mask=mask)
     told = mix_warnings(source, choose_target(source, Options()))
     assert ["other speakers than left and right" in note for note in told] == [True] * is_told
@@ -99,14 +99,14 @@ def test_the_warning_names_the_b_format_channels() -> None:
     assert "only W and Y" in note
 
 
-def test_another_sample_rate_is_warned_about() -> None:
+def test_another_sample_rate_is_reported() -> None:
     source = wav_info(rate_hz=96000)
     (note,) = mix_warnings(source, choose_target(source, Options()))
     assert "from 96000 to 48000 Hz" in note
 
 
 @pytest.mark.parametrize("channels", [2, 6])
-def test_mixing_to_mono_is_warned_about(channels: int) -> None:
+def test_mixing_to_mono_is_reported(channels: int) -> None:
     source = wav_info(channels=channels)
     (note,) = mix_warnings(source, choose_target(source, Options(channels=1)))
     assert f"{channels} channels were mixed to mono" in note

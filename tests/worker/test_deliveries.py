@@ -86,13 +86,13 @@ def test_an_unknown_host_is_a_failure() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\n" + b"a" * 10**6]
 )
-def test_an_answer_that_is_not_http_is_a_failure(content: bytes) -> None:
+def test_a_non_http_answer_is_a_failure(content: bytes) -> None:
     with receiving(raw(content)) as receiver:
         failure = _fail(receiver.url)
     assert failure.status is None
 
 
-def test_plain_http_at_an_https_url_is_a_failure() -> None:
+def test_https_to_a_plain_http_receiver_fails() -> None:
     with receiving() as receiver:
         assert "TLS" in str(_fail(receiver.url.replace("http:", "https:")))
         assert receiver.requests == []

@@ -26,7 +26,7 @@ def _lost_within(seconds: float, lease: Lease) -> bool:
     return False
 
 
-def test_a_lease_that_is_renewed_holds_beyond_its_time() -> None:
+def test_a_renewed_lease_does_not_expire() -> None:
     renewed = Event()
 
     def renew() -> bool:
@@ -38,7 +38,7 @@ def test_a_lease_that_is_renewed_holds_beyond_its_time() -> None:
         assert not _lost_within(2 * LEASE_S, lease)
 
 
-def test_a_lease_that_is_refused_is_lost_at_the_next_renewal() -> None:
+def test_a_refused_renewal_loses_the_lease() -> None:
     with Lease(lambda: False, lease_s=60) as lease:
         lease.check()
         assert _lost_within(SOON_S, lease)
@@ -56,7 +56,7 @@ def _hangs() -> bool:
 
 
 @pytest.mark.parametrize("renew", [_cannot_connect, _hangs])
-def test_a_lease_is_lost_when_the_database_is_away_for_longer_than_it_lasts(
+def test_a_long_database_outage_loses_the_lease(
     renew: Callable[[], bool],
 ) -> None:
     with Lease(renew, RENEW_EVERY_S + LEASE_S) as lease:
@@ -64,7 +64,7 @@ def test_a_lease_is_lost_when_the_database_is_away_for_longer_than_it_lasts(
         assert _lost_within(2 * LEASE_S, lease)
 
 
-def test_a_lease_survives_a_database_that_is_back_in_time() -> None:
+def test_a_short_database_outage_keeps_the_lease() -> None:
     answered = Event()
     outages = iter([OperationalError("SELECT 1", {}, OSError()), None])
 

@@ -242,7 +242,7 @@ def test_orphan_files_are_deleted() -> None:
 
 
 def test_an_orphan_that_changes_is_kept() -> None:
-    """The file may be one that is being written. Its times do not count, because clocks differ."""
+    """A worker may still be writing the file. The file's times do not count, because clocks differ."""
     never = media.record_files(get_settings().media_dir, uuid4(), uuid4())
     _write(never.source, never.mp3, never.peaks)
     watches = _watches(file_grace_s=0.1)
@@ -315,7 +315,7 @@ def test_waiting_jobs_run_when_the_volume_is_back() -> None:
 
 
 def test_a_database_clock_set_back_delays_no_repair() -> None:
-    """Times in rows an hour ahead are those that a clock set back by an hour leaves behind."""
+    """If a clock is set back by an hour, times in rows are up to an hour ahead."""
     _, (dead, paused) = rows.add_record(2)
     rows.claim(dead)
     with db.transaction() as session:

@@ -68,7 +68,7 @@ def _until_swept() -> None:
 
 
 def _lock_holders() -> list[int]:
-    """The process ids of the connections that hold the sweeper's lock, as PostgreSQL sees them."""
+    """Return the process ids, in PostgreSQL, of the connections that hold the sweeper's lock."""
     with db.transaction() as session:
         query = """
             SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
@@ -93,7 +93,7 @@ def test_sigterm_ends_the_sweeper_cleanly(start: StartSweeper, log: Path) -> Non
     assert "Traceback" not in log.read_text()
 
 
-def test_a_second_sweeper_takes_over_when_the_first_is_killed(start: StartSweeper) -> None:
+def test_another_sweeper_replaces_a_killed_one(start: StartSweeper) -> None:
     first = start()
     _until_swept()
     holders = _lock_holders()
@@ -125,7 +125,7 @@ def test_a_sweeper_goes_on_after_its_lock_connection_breaks(start: StartSweeper)
     _until_swept()
 
 
-def test_a_failed_step_is_logged_and_the_next_sweep_runs(start: StartSweeper, log: Path) -> None:
+def test_a_failed_sweep_is_logged_and_repeated(start: StartSweeper, log: Path) -> None:
     _rename("records", "elsewhere")
     try:
         start()
@@ -136,7 +136,7 @@ def test_a_failed_step_is_logged_and_the_next_sweep_runs(start: StartSweeper, lo
     _until_swept()
 
 
-def test_a_missing_volume_does_not_stop_the_sweep_of_the_rows(
+def test_rows_are_swept_without_a_volume(
     start: StartSweeper, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDIA_DIR", "/nowhere")

@@ -48,7 +48,7 @@ def _decoded_samples(files: RecordFiles) -> int:
     return int(soundfile.info(io.BytesIO(files.mp3.read_bytes())).frames)
 
 
-def test_a_record_becomes_an_mp3_and_nothing_else_stays(wav: bytes) -> None:
+def test_only_the_mp3_remains(wav: bytes) -> None:
     files, job_ids = stored.store(wav)
     assert len(job_ids) > 1
     for job_id in job_ids:
@@ -62,7 +62,7 @@ def test_a_record_becomes_an_mp3_and_nothing_else_stays(wav: bytes) -> None:
 
 
 def test_a_part_without_peaks_leaves_no_waveform(wav: bytes) -> None:
-    """An older release encoded it."""
+    """A worker of an older release encoded the part."""
     files, job_ids = stored.store(wav)
     tasks.run_job(str(job_ids[0]))
     files.part_peaks(job_ids[0], 1).unlink()
@@ -238,7 +238,7 @@ def _no_record_can_fail() -> Iterator[None]:
 
 @contextmanager
 def _encoding(job_id: int) -> Iterator[tuple[Future[None], psutil.Process]]:
-    """The task in a thread, at the moment when its ffmpeg has begun and hangs."""
+    """Run the task in a thread. Yield when its ffmpeg has begun and hangs."""
     with ThreadPoolExecutor(1) as threads:
         task = threads.submit(tasks.run_job, str(job_id))
         until(stored.ffmpegs)
@@ -269,9 +269,7 @@ def test_ffmpeg_ends_when_its_job_is_lost(
     assert stored.names(files) == left
 
 
-def test_a_record_deleted_at_the_very_end_leaves_nothing(
-    wav: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_deletion_leaves_no_file(wav: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     files, job_ids = stored.store(wav)
     held = rows.claim(job_ids[0], encoder=encoder_fingerprint())
     finish_encode = db.jobs.finish_encode
@@ -388,7 +386,7 @@ def test_the_options_of_the_tag_are_applied() -> None:
     assert rows.record(files.record_id).warnings == []
 
 
-def test_a_task_runs_the_job_of_the_user_whose_turn_it_is(wav: bytes) -> None:
+def test_a_task_gives_way_to_another_user(wav: bytes) -> None:
     _, (running, *_) = stored.store(wav)
     _, (hinted, *_) = stored.store(wav, user_id=rows.job(running).user_id, filename="b.wav")
     rows.claim(running, encoder=encoder_fingerprint())

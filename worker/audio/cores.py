@@ -1,7 +1,7 @@
 """One CPU core for each pool process, if the worker has as many processes as cores.
 
-ffmpeg's threads hand each other every frame. If several ffmpegs encode one recording and each keeps to one core, they
-finish 8 % sooner than if the scheduler spreads their threads. A single ffmpeg is faster when it is spread.
+ffmpeg's threads pass every frame to each other. If several ffmpegs encode one recording and each keeps to one core,
+they finish 8 % sooner than if the scheduler spreads their threads. A single ffmpeg is faster when it is spread.
 """
 
 import os
@@ -19,7 +19,7 @@ def _remember(sender: Any, **_: object) -> None:
 
 
 def own_core() -> int | None:
-    """Return the core assigned to this pool process, or None unless there is one process for each core."""
+    """Return the core assigned to this pool process, or None if there is not one process for each core."""
     if not _workers or not hasattr(os, "sched_getaffinity"):
         return None
     cores = sorted(os.sched_getaffinity(0))

@@ -12,9 +12,9 @@ from shared.wav import Codec, FmtChunk
 from worker.audio.flaws import Flaws
 
 MAX_PEAK = 8
-"""Higher samples are clipped. A sine of 8 times full scale has 0.01 % distortion at V2, one of 16 times 144 %."""
+"""Higher samples are clipped. At V2, a sine at 8 times full scale has 0.01 % distortion, at 16 times 144 %."""
 _INFINITE = 1e30
-"""Even the highest gain leaves a lower sample finite in 32 bits."""
+"""A sample above this counts as infinite. Others stay finite in 32 bits, even with the highest gain."""
 _MAX_STEP_INDEX = 88
 _MAX_PREDICTOR = 6
 _G723_FRAME_BYTES = (24, 20, 4, 1)
@@ -26,7 +26,7 @@ def limit_floats(
 ) -> bytes:
     """Return whole samples of numpy's type `kind` without NaN and infinite values."""
     samples = np.frombuffer(chunk, kind)
-    # False if one of them is NaN.
+    # These comparisons are False if a sample is NaN.
     if not len(samples) or (samples.min() >= -_INFINITE and samples.max() <= _INFINITE):
         return chunk
     is_nan = np.isnan(samples)
@@ -43,7 +43,7 @@ def _count(marks: npt.NDArray[np.bool_], channels: int) -> int:
 
 
 def silence_damaged_blocks(chunk: bytes, fmt: FmtChunk, flaws: Flaws) -> bytes:
-    """Return whole blocks of compressed audio, and perhaps an incomplete one, with zeros in place of damaged ones."""
+    """Replace damaged blocks of compressed audio by zeros. `chunk` starts at a block and may end inside a block."""
     match fmt.codec:
         case Codec.IMA_ADPCM | Codec.XBOX_ADPCM:
             header, highest = slice(2, 4 * fmt.channels, 4), _MAX_STEP_INDEX

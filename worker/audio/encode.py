@@ -24,7 +24,7 @@ from worker.audio.flaws import Flaws
 from worker.audio.peaks import Peaks
 
 RUN_IN_FRAMES = 100
-"""After these LAME's adaptation to loudness is the same as in one pass. Ordinary material needs a third of them."""
+"""After this run-in, LAME's adaptation to loudness is the same as in one pass. Ordinary audio needs a third of it."""
 LOOKAHEAD_FRAMES = 4
 
 
@@ -100,8 +100,8 @@ def write_part(
 ) -> Encoded:
     """Encode the segment into `part`.
 
-    Measures `peaks`. Calls `report` with the number encoded so far. Raises EncodeFailed, BadWav and any error of
-    `limits.check`.
+    Measures `peaks`. Calls `report` with the number of samples encoded so far. Raises EncodeFailed, BadWav and any
+    error of `limits.check`.
     """
     output = _Output(segment, part, report, peaks, PeakMeter(), Flaws())
     if segment.info.samples is None:
@@ -125,7 +125,7 @@ def _write_raw(
     def read(first: int, last: int, flaws: Flaws) -> Generator[bytes]:
         return pcm.read_samples(source, info, SampleRange(first, last - first), flaws)
 
-    elsewhere = Flaws()  # those of other segments, which count them
+    elsewhere = Flaws()  # flaws outside this segment, which other segments count
     samples = _join(
         read(start - run_in, start, elsewhere),
         read(start, end, output.flaws),
@@ -149,7 +149,7 @@ def _write_compressed(
     chunks = output.peaks.measure(decoder.chunks(), pcm_format, start_sample=0)
     start: list[bytes] = []
     lead_in = 0
-    for chunk in chunks:  # up to the end of a clip so short that it needs a lead-in
+    for chunk in chunks:  # a clip that needs a lead-in is so short that it is read to its end
         start.append(chunk)
         lead_in = segment.lead_in(decoder.samples)
         if not lead_in:
@@ -169,7 +169,7 @@ def _join(*chunks: Iterable[bytes]) -> Generator[bytes]:
 
 
 def _take_first(frames: Iterable[bytes], count: Callable[[], int]) -> Iterator[bytes]:
-    """Yield the first `count()` frames. The count is known only at the end, so the last few are held until then."""
+    """Yield the first `count()` frames. The count is known only at the end, so the last frames are held until then."""
     held: deque[bytes] = deque()
     given = 0
     for frame in frames:
@@ -203,7 +203,7 @@ def _codec(target: Target) -> list[str]:
     if target.bitrate_kbps is None:
         mode = ["-q:a", str(target.quality), "-reservoir", "0"]
     else:
-        # LAME degrades CBR below 4 (its bug 516). This build's default is 4, but another's may be lower.
+        # LAME degrades CBR below 4 (LAME bug 516). This build has 4 by default, but other builds may have less.
         mode = ["-b:a", f"{target.bitrate_kbps}k", "-compression_level", "4"]
     no_tags = ["-write_xing", "0", "-id3v2_version", "0"]
     return ["-c:a", "libmp3lame", *mode, *no_tags, "-f", "mp3", "-flush_packets", "0"]

@@ -1,7 +1,7 @@
 """Runs ffmpeg; no other module does. Bytes go in by stdin and come out by stdout. It opens no file, URL or playlist.
 
-ffmpeg runs in a session of its own, with an empty environment and limits on memory, processor time and file size. If
-our process dies, ffmpeg ends within seconds, because both its ends are pipes. Every failure of ffmpeg is an
+ffmpeg runs in a separate session, with an empty environment and limits on memory, processor time and file size. If
+our process dies, ffmpeg ends within seconds, because its stdin and stdout are pipes. Every failure of ffmpeg is an
 `EncodeFailed` whose message does not mention it. Its stderr goes to the log.
 """
 
@@ -124,7 +124,7 @@ def _limit(pid: int, limits: Limits) -> None:
     # Set from our process, because a preexec_fn would make Popen copy our whole address space. macOS has no prlimit.
     if not hasattr(resource, "prlimit"):
         return
-    # ffmpeg's threads hand each other every frame. Under SCHED_BATCH they do not preempt each other to do so.
+    # ffmpeg's threads pass every frame to each other. Under SCHED_BATCH they do not preempt each other for that.
     with suppress(ProcessLookupError):
         os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
         if limits.core is not None:

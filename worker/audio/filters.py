@@ -2,7 +2,8 @@
 
 Samples above full scale ("overs") keep their level up to MAX_PEAK, because an MP3 can hold them: only players clip
 them, and a decoder with gain can restore them. A peak can only be above full scale in floats, after a positive gain, or
-after resampling, which overshoots. Only there is it measured, before the limit and again after resampling.
+after resampling, which overshoots. The peak is measured only in these cases: before the limit, and
+again after resampling.
 """
 
 import math
@@ -18,7 +19,7 @@ from worker.audio.pcm import PcmFormat
 
 _MAX_PEAK_DB = 20 * math.log10(MAX_PEAK)
 _MIN_OVER_DB = 0.05
-"""Smaller ones are 0.0 in the warning."""
+"""The warning would show smaller values as 0.0."""
 _MEASURE = "astats=measure_perchannel=none:measure_overall=Peak_level"
 _MEASURED = re.compile(r"Peak level dB: (\S+)")
 # asoftclip has no threshold above full scale, and powers of two lose no bits.

@@ -1,4 +1,4 @@
-"""The fingerprint of this worker's encoder: workers that have the same one make the same bytes of the same segment.
+"""The fingerprint of this worker's encoder: workers with the same fingerprint make the same bytes of a segment.
 
 The bytes depend on the ffmpeg binary, on the architecture and, on x86, on a few CPU features. ffmpeg's resampler and
 its AC-3 decoder have code for each of those, which rounds differently. LAME gives the same bytes with all of them.
@@ -21,9 +21,9 @@ from celery import signals
 from worker.audio import ffmpeg
 
 REVISION = 3
-"""Bump it with every change that may give a segment other bytes: filters, gains, arguments of ffmpeg, the run-in, the
-packing of frames. Then no MP3 gets segments of two releases. 2: overs are kept, tracks without a mask are mixed alike.
-3: infinite samples are limited before mixing, damaged ADPCM blocks are silent.
+"""Increase it with every change that may change the bytes of a segment: filters, gains, arguments of ffmpeg, the
+run-in, the packing of frames. So no MP3 has segments of two releases. 2: overs are kept, tracks without a mask are
+mixed alike. 3: infinite samples are limited before mixing, damaged ADPCM blocks are silent.
 """
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_FEATURES = ("avx", "avx2", "fma", "fma4")
@@ -42,7 +42,7 @@ def encoder_fingerprint() -> str:
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as binary:
         digest = hashlib.sha256(binary).hexdigest()
         names = _LAME_NAME.findall(binary)
-    # macOS has no /proc. Its builds of ffmpeg have hashes of their own, so no other system is taken for it.
+    # macOS has no /proc. Its builds of ffmpeg have other hashes, so its fingerprints are unique without CPU features.
     cpu_info = _CPU_INFO.read_text() if _CPU_INFO.exists() else ""
     name = names[0].decode() if names else "Lavc"
     return f"{name}-{digest[:_DIGEST_CHARS]}-r{REVISION}-{cpu_family(platform.machine(), cpu_info)}"
@@ -59,6 +59,6 @@ def _hash_before_the_pool_forks(**_: object) -> None:
 
 
 def cpu_family(machine: str, cpu_info: str) -> str:
-    """Return the architecture and those CPU features, as Linux lists them, that the encoder's bytes depend on."""
+    """Return the architecture, and the CPU features (named as in Linux) on which the encoder's bytes depend."""
     listed = set(cpu_info.split())
     return "+".join([machine, *(feature for feature in _CPU_FEATURES if feature in listed)])

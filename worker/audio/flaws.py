@@ -28,10 +28,10 @@ _DECODER_ERRORS = (
     "The compressed audio is damaged at {} place(s) or more{}. The rest was converted, but may be shifted after each "
     "of them."
 )
-# By the count in `Flaws` that each is about.
+# The key is the name of the count in `Flaws`.
 _SENTENCES = {
     "nan_samples": "{} are not numbers (NaN). They were converted as silence.",
-    "infinite_samples": "{} are infinite or almost so. They were limited to 8 times full scale.",
+    "infinite_samples": "{} are infinite or extremely high. They were limited to 8 times full scale.",
     "silenced_samples": "Blocks of the compressed audio are damaged: {} were converted as silence.",
     "damaged_samples": (
         "Frames of the compressed audio are damaged or cut off: {} were left out, or are a guess of the decoder."
@@ -51,17 +51,17 @@ class Flaws:
     """Samples of damaged blocks that were replaced by silence."""
     decoder_errors: int = 0
     missing_samples: int = 0
-    """Samples that the decoder lost, as far as anything tells their number."""
+    """Samples that the decoder lost, as far as their number is known."""
     contradicting_formats: int = 0
     """1 if the compressed audio has another rate or other channels than the header says, or changes them."""
     fact_samples: int = 0
     """The length in a `fact` chunk that contradicts the audio."""
     damaged_samples: int = 0
-    """Samples of damaged frames of MPEG, whose sound the decoder guesses, and of those that are cut off."""
+    """Samples of MPEG frames that are damaged, so that the decoder guesses their sound, or cut off."""
     stray_bytes: int = 0
     """Bytes of MPEG audio that belong to no frame."""
     absent_samples: int = 0
-    """Samples of the frames that an MP3 should have according to its Xing header."""
+    """Samples of the frames that an MP3 lacks according to its Xing header."""
 
     def add(self, other: Mapping[str, int]) -> None:
         for field in fields(self):

@@ -1,8 +1,8 @@
 """Finds damage in MPEG audio that its decoder conceals, while the bytes pass to the decoder.
 
 In: the bytes of the data, in order. Out: counts in `Flaws`. A frame of layer III is damaged if its CRC is wrong, if it
-is cut off, or if its main data starts inside that of the frame before, or before it, or goes on after its own end.
-Errors inside the main data leave no trace, because almost every sequence of bits is valid there. Raises nothing.
+is cut off, or if its main data starts before the free end of the bit reservoir or ends after the frame. Errors inside
+the main data cannot be found, because almost every sequence of bits is valid there. Raises nothing.
 Sources: ISO/IEC 11172-3, 2.4.1.7 (side info), 2.4.2.3 (CRC) and 2.4.3.4 (`main_data_begin`); ISO/IEC 13818-3, 2.4.1.7.
 """
 
@@ -13,7 +13,7 @@ from worker.audio.flaws import Flaws
 
 _MAX_FRAME_BYTES = 1 << 12
 _MAX_STRAY_BYTES = 1 << 18
-"""After these the check ends before the audio does: the search for a frame is slow."""
+"""After this many stray bytes the check stops early, because the search for a frame is slow."""
 
 
 class FrameCheck:
@@ -26,7 +26,7 @@ class FrameCheck:
         self._last: MpegHeader | None = None
         self._frames = 0
         self._skipped = bytearray()
-        """Bytes since the last frame that belong to none."""
+        """Bytes after the last frame that belong to no frame."""
         self._reservoir_bytes = 0
 
     def read(self, chunk: bytes) -> None:
@@ -61,7 +61,7 @@ class FrameCheck:
         del self._held[:at]
 
     def _header_at(self, at: int) -> MpegHeader | None:
-        """Return the header of a frame. After other bytes or in a new format, another frame must follow it."""
+        """Return the header of a frame. After stray bytes or in a new format, another frame must follow the frame."""
         header = parse_header(bytes(self._held[at : at + HEADER_BYTES]))
         if header is None:
             return None

@@ -39,7 +39,7 @@ _SILENCE = {"u8": b"\x80", "alaw": b"\xd5", "mulaw": b"\xff"}
 
 @dataclass(frozen=True, slots=True)
 class PcmFormat:
-    """The format of raw samples, with ffmpeg's name for it. `sample_bytes` are those of one channel."""
+    """The format of raw samples, with ffmpeg's name for it. `sample_bytes` is the size of a sample of one channel."""
 
     name: str
     sample_bytes: int
@@ -157,7 +157,7 @@ def read_samples(
 
 
 def _read_data(file: BinaryIO, info: WavInfo, start: int, end: int, step: int) -> Iterator[bytes]:
-    """Yield the bytes from `start` to `end` of the audio, whose ranges count as one."""
+    """Yield the bytes from `start` to `end`, counted over all ranges of the audio."""
     for part in info.data:
         position, part_end = part.offset + max(0, start), part.offset + min(end, part.size)
         while position < part_end:

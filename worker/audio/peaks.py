@@ -1,8 +1,9 @@
 """Measures a record's waveform while its samples are read for encoding.
 
 The pixels of a record are on one grid that starts at its first sample. Each worker writes the pixels that its samples
-touch, and the first and the last may be incomplete. The lowest and highest of all workers is exact, so joined waveforms
-do not depend on the segments. Samples that several workers read, such as a run-in, change nothing.
+touch, and the first and the last may be incomplete. Joining takes the lowest and the highest value of each pixel, which
+is exact, so a waveform does not depend on the segments. Samples that several workers read, such as a run-in, change
+nothing.
 """
 
 import struct
@@ -42,7 +43,7 @@ _COMPANDED = _companded()
 
 
 def samples_per_pixel(info: WavInfo) -> int:
-    """Return the step of the grid: a power of two. A source of unknown length gets more pixels than it may have."""
+    """Return the step of the grid: a power of two. Without a known length, there may be more than MAX_PIXELS."""
     samples = info.samples or info.fmt.sample_rate_hz * (
         info.duration_s or info.data_bytes / MAX_COMPRESSED_BYTES_PER_S
     )
@@ -98,7 +99,7 @@ class Peaks:
 
 
 class _Pixels:
-    """Pixels that become wider with each value, as many as needed."""
+    """The lowest and the highest value of each pixel so far, for as many pixels as needed."""
 
     def __init__(self) -> None:
         self._peaks = np.empty((0, 2), np.int8)

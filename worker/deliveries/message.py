@@ -48,7 +48,7 @@ def body(claim: Claim, settings: Settings) -> str:
 
 
 def _record(claim: Claim, settings: Settings) -> dict[str, Any]:
-    """Return the record as `GET /records/{id}` shows it. The row may be that of an older release."""
+    """Return the record as `GET /records/{id}` shows it. An older release may have written the row."""
     row = claim.record
     ids = {name: UUID(row[name]) for name in ("id", "user_id")}
     times = {name: row[name] and _utc(datetime.fromisoformat(row[name])) for name in TIMES}

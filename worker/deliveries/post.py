@@ -1,7 +1,7 @@
 """Posts a message to a URL that a user chose.
 
-Each address is checked when the socket to it is made, after the name was resolved, so no other answer of the DNS can
-lead elsewhere. Redirects are not followed: an answer says where to, and only the user knows whether that is meant.
+Each address is checked after the name was resolved, when the socket is made. So no other answer of the DNS can lead to
+another address. Redirects are not followed, because the user did not choose their targets.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ class _AddressRefused(OSError):
 def post(
     url: str, body: str, headers: Mapping[str, str], allowed: AllowedHosts, timeout_s: float
 ) -> int:
-    """Return the status, which is 2xx. The body of the answer is not read.
+    """Post a message. Return the answer's status, which is 2xx. The answer's body is not read.
 
-    `timeout_s` is for everything together, so that a receiver which sends a byte now and then ends too. Raises
+    `timeout_s` limits the whole exchange, so that a receiver that sends a byte now and then times out too. Raises
     DeliveryFailed.
     """
     try:
-        # Encoded as it was given: some receivers check a signature of their own URL.
+        # Keep the encoding of the given URL: some receivers check a signature of their own URL.
         target = URL(url, encoded=True)
         status, reason = asyncio.run(_post(target, body, headers, allowed, timeout_s))
     except TimeoutError as error:
@@ -85,7 +85,7 @@ def _explain(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "The receiver's host is unknown."
     if isinstance(error, aiohttp.ClientSSLError):
-        return "The receiver's TLS certificate is not valid, or it does not speak TLS."
+        return "The receiver's TLS certificate is not valid, or the receiver does not use TLS."
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, _AddressRefused):
             return (

@@ -19,12 +19,12 @@ from worker.lease import Lease
 Claim = db.deliveries.DeliveryClaim
 
 PAUSES_S = (5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
-"""After each attempt but the last: about a day in all."""
+"""The pause after each attempt except the last. Together about a day."""
 MAX_ATTEMPTS = len(PAUSES_S) + 1
 JITTER = 0.1
 """Pauses differ by up to this fraction, so that a receiver that was down does not get all deliveries at once."""
 GONE = 410
-"""The receiver wants no more of them."""
+"""With this status, the receiver asks for no more attempts."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ def deliver(job_id: str) -> None:
 
 
 def _claim_fairly(job_id: int) -> Claim | None:
-    """Claim this job, or that of a user whose turn it is. Then publish this one again."""
+    """Claim this job. If it is another user's turn, claim that user's job instead, and publish this one again."""
     with db.transaction() as session:
         fairer = db.turns.fairer_job(session, job_id)
         claim = db.deliveries.claim(session, fairer) if fairer else None

@@ -3,7 +3,7 @@
 A frame is `bytes`: header (4), CRC (2, only if the protection bit is 0), side info, main data. A stream is the output
 of ffmpeg without tags: whole layer III frames of one version, sample rate and number of channels. The functions take
 and give iterables, hold a few frames at most, and take time linear in the bytes. They raise `EncodeFailed` for bytes
-that are no such stream.
+that are not such a stream.
 
 Sources: those of `shared/mpeg.py`; LAME's `bitstream.c` and `lame.c` (the samples it adds before and after a source).
 """
@@ -96,15 +96,16 @@ def split_frames(stream: Iterable[bytes]) -> Iterator[bytes]:
 def lead_in(samples: int, samples_per_frame: int) -> int:
     """Return the number of silent samples to encode before a clip. The encoder's delay in the header includes them.
 
-    Decoders skip the delays of encoder and decoder. In frames of 576 samples that skip ends in the second frame, and
-    ffmpeg forgets it if the clip also ends inside that frame. So clips of 46 samples and fewer end with that frame.
+    Decoders skip the delays of encoder and decoder. With frames of 576 samples, the skipped samples end in the second
+    frame. ffmpeg skips nothing if the clip ends inside the same frame. The lead-in makes a clip of up to 46 samples end
+    at the end of that frame.
     """
     delay = ENCODER_DELAY_SAMPLES + DECODER_DELAY_SAMPLES
     return max(0, 2 * samples_per_frame - delay - samples) if samples_per_frame < delay else 0
 
 
 def frames_needed(samples: int, samples_per_frame: int) -> int:
-    """Return how many frames LAME makes of `samples` samples (at least 1). They hold all of them."""
+    """Return how many frames LAME needs for `samples` samples (at least 1)."""
     samples += lead_in(samples, samples_per_frame)
     return -(-(ENCODER_DELAY_SAMPLES + samples + _MIN_PADDING_SAMPLES) // samples_per_frame)
 

@@ -33,9 +33,9 @@ _FRAMES_AND_BYTES, _TABLE, _QUALITY = 0x3, 0x4, 0x8
 _ALL_FIELDS = _FRAMES_AND_BYTES | _TABLE | _QUALITY
 _TAG_BYTES = {_ALL_FIELDS: 156, _FRAMES_AND_BYTES | _QUALITY: 56, _FRAMES_AND_BYTES: 52}
 _CRC_AT_BYTES = 190
-"""The offset of LAME's CRC in MPEG-1 stereo. In a header that LAME wrote, eyeD3 reads it there in every format."""
+"""The offset of LAME's CRC in MPEG-1 stereo. eyeD3 reads it there in every format if LAME wrote the header."""
 _SMALL_FRAMES_ENCODER = "Lavc"
-"""The encoder's name in smaller frames: ffmpeg's library. Decoders trust its delay and padding too."""
+"""The encoder's name in smaller frames: ffmpeg's library. Decoders trust delay and padding with this name too."""
 _UINT12_MAX = (1 << 12) - 1
 _UINT32_MAX = (1 << 32) - 1
 
@@ -137,7 +137,7 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encode
 
 
 def _choose_header_slot(audio: FrameFormat, mode: _Mode) -> tuple[Slot, int]:
-    """Return the header's slot and fields: all in VBR; in CBR those that fit into a frame of its bitrate."""
+    """Return the header's slot and fields. VBR has all fields, CBR those that fit into a frame of its bitrate."""
     if mode.name == b"Xing":
         main_bytes = _CRC_AT_BYTES + 2 - (mpeg.HEADER_BYTES + audio.side_info_bytes)
         return _smallest_slot(audio, mode, main_bytes), _ALL_FIELDS
@@ -154,7 +154,7 @@ def _smallest_slot(audio: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
 
 
 def _silent_head(audio: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
-    """Return header and side info of a silent frame in `slot`; the other bits are those of the first frame."""
+    """Return header and side info of a silent frame in `slot`. The other bits are copied from the first frame."""
     bits = int.from_bytes(first_header) & ~mpeg.BITRATE_AND_PADDING_BITS
     header = (bits | slot.header_bits | mpeg.NO_CRC_BIT).to_bytes(mpeg.HEADER_BYTES)
     return header + bytes(audio.side_info_bytes)

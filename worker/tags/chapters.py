@@ -96,7 +96,7 @@ def _left_out(
 ) -> list[str]:
     late = sum(position >= samples for _, position in points)
     reasons = {
-        "their table has too many": sum(map(_present, cues)) - len(points),
+        "the cue chunk has too many": sum(map(_present, cues)) - len(points),
         "they are after the end of the audio": late,
         "they share the position of another": len(points) - late - places,
         f"an MP3 holds {MAX_CHAPTERS} chapters": places - MAX_CHAPTERS,
@@ -140,15 +140,15 @@ def _read_labels(adtl: Sequence[bytes], order: str, file_text: FileText) -> _Lab
 def _lost_labels(labels: _Labels, cue_ids: set[int], overlaps: int) -> Iterator[str]:
     lost = [cue_id for cue_id in labels.texts if cue_id not in cue_ids and labels.titles(cue_id)]
     if lost:
-        yield f"The labels of {len(lost)} marker(s) were left out, because these have no cue point."
+        yield f"The labels of {len(lost)} missing cue point(s) were left out."
     if labels.repeated:
-        yield f"{len(labels.repeated)} marker(s) have several labels: the first of each was kept."
+        yield f"{len(labels.repeated)} cue point(s) have several labels: the first label of each was kept."
     if labels.excess:
-        yield f"The labels of {len(labels.excess)} marker(s) were left out: only {_MAX_LABELS} are read."
+        yield f"The labels of {len(labels.excess)} cue point(s) were left out: only {_MAX_LABELS} are read."
     if labels.other_kinds:
         yield f"These items of the adtl list were left out: {', '.join(sorted(labels.other_kinds)[:20])}."
     if overlaps:
-        yield f"{overlaps} region(s) are longer than the audio up to the next marker, and end there."
+        yield f"{overlaps} region(s) last beyond the next cue point, and were cut there."
 
 
 def _ms(position: int, sample_rate_hz: int) -> int:

@@ -1,9 +1,9 @@
 """Chooses the charset of a WAV's text, for all its fields together.
 
-RIFF declares none, except in CSET, which few programs write. In order: UTF-16 by its form, the charset that the user
-named, UTF-8 if valid, the code page in CSET, a guess from all fields of the file that are none of those, Windows-1252.
-ID3 declares Latin-1, but many programs write their code page there. The guess counts for it if the text is no Latin
-script. Raises nothing. Time and memory are linear in the text.
+RIFF declares none, except in CSET, which few programs write. The order is: UTF-16 by its form, the charset that the
+user named, UTF-8 if valid, the code page in CSET, a guess from all fields of the file that are none of those,
+Windows-1252. ID3 declares Latin-1, but many programs write their code page there. For such text the guess is used only
+if the script is not Latin. Raises nothing. Time and memory are linear in the text.
 """
 
 import codecs
@@ -18,7 +18,7 @@ from worker.tags.text import MAX_TEXT_BYTES, clean, decode, decode_utf16, find_u
 
 _MAX_EVIDENCE_BYTES = 16_384
 _INVALID = "\ufffd"  # in place of bytes that no character has
-# The code pages of Windows, macOS and old recorders. More candidates would only be taken for these in short texts.
+# The code pages of Windows, macOS and old recorders. With more candidates, the guess for a short text is less reliable.
 _LATIN = ("cp1252", "cp1250", "cp1254", "mac-roman")
 _CANDIDATES = (
     *_LATIN,
@@ -31,7 +31,9 @@ _CONTROLS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 # The sentences about losses, with the number of texts.
 _CUT = f"{{}} text(s) were cut to the first {MAX_TEXT_BYTES} bytes."
-_AFTER_NUL = "{} text(s) go on after a NUL character, which ends a text. The rest was left out."
+_AFTER_NUL = (
+    "{} text(s) go on after a NUL character, which ends a text. The text after it was left out."
+)
 _CONTROLS_LOST = "{} text(s) have control characters, which were left out."
 _NOT_VALID = "{{}} text(s) are not valid in {}. They may be wrong."
 
@@ -104,7 +106,7 @@ class FileText:
         if _fits(raw, "utf-8"):
             return decode(raw)
         named = self._requested or self._declared
-        if named and not _fits(raw, self._declared):  # a field of another program
+        if named and not _fits(raw, self._declared):  # another program wrote this field
             self._losses[_NOT_VALID.format(named)] += 1
         if len(evidence) < _MAX_EVIDENCE_BYTES:
             evidence += raw + b"\n"
@@ -147,8 +149,8 @@ def _guess(evidence: bytes) -> str:
     accented = b"".join(_ACCENTED_WORD.findall(evidence))
     high = len(_HIGH_BYTE.findall(accented))
     if high < 2:
-        return "cp1252"  # one byte tells nothing
-    # Most letters of a Latin word are ASCII. Other scripts have none, and half of the bytes of CJK at most.
+        return "cp1252"  # one byte is not enough for a guess
+    # In a Latin word, most bytes are ASCII letters. In CJK text at most half are, in other scripts none.
     found = chardet.detect(
         evidence,
         include_encodings=_LATIN if 2 * high < len(accented) else _CANDIDATES,

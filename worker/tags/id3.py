@@ -89,7 +89,7 @@ def _add(tag: ID3Tags, frame: Any, reading: Reading) -> None:
     if isinstance(frame, TextFrame) and not str(frame):
         return  # an empty text must not hide a value from another chunk
     if frame.FrameID == "APIC" and frame.HashKey in tag:
-        # ID3 tells pictures apart by their descriptions, but many have none. Blanks do not show.
+        # Pictures of a tag must have different descriptions, but many have none. Players do not show blanks.
         frame.desc += " " * len(tag.getall("APIC"))
     if frame.HashKey not in tag:
         tag.add(frame)

@@ -1,4 +1,4 @@
-"""Reads the dates in ID3 frames, and joins those of ID3v2.3 to one date.
+"""Reads the dates in ID3 frames, and joins the date frames of ID3v2.3 to one date.
 
 In: frames and texts, valid or not. Out: dates that mutagen reads as they are. The names of frames that lose something
 go to `Reading.dates`. Raises nothing. Sources: ID3v2.3.0 frames, 4.2.1 (TDAT, TIME, TYER); ID3v2.4.0 structure, 4.

@@ -55,7 +55,7 @@ def _utf16_end(data: bytes) -> int:
 
 
 def values(name: str, charset: int, data: bytes, reading: Reading) -> list[str]:
-    """Return the values of a text. Empty ones stay, because those of people come in pairs."""
+    """Return the values of a text. Empty values stay, because lists of people consist of pairs."""
     found = _decode(name, data, charset, reading).split("\0", MAX_TEXT_VALUES)
     if any(found[MAX_TEXT_VALUES:]):
         reading.cut.append(name)

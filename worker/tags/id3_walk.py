@@ -22,7 +22,7 @@ _V22_NAMES = {old: new.__bases__[0].__name__ for old, new in Frames_2_2.items()}
 
 
 def walk_tag(raw: bytes, unreadable: list[str]) -> tuple[int, Iterator[tuple[str, bytes]]]:
-    """Return the tag's major version, or 0, and its frames. Ignores its size field: they end at padding or the end."""
+    """Return the tag's major version, or 0, and its frames up to the padding or the end. Ignores the size field."""
     header = _TAG.search(raw, 0, 26)  # some writers leave stray bytes before it
     if not header:
         unreadable += ["the whole tag"] * bool(raw.strip(b"\0"))

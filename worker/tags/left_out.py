@@ -9,7 +9,7 @@ from worker.tags.ixml import unread_fields
 from worker.tags.riff import count_unread, is_timestamp, timestamp
 from worker.tags.text import MAX_TEXT_BYTES
 
-# Peaks and overviews of the WAV's samples, which the MP3 does not have.
+# Peaks and overviews of the WAV's samples. They do not describe the MP3.
 _TECHNICAL = {b"PEAK", b"LEVL"}
 _DATE_TEXTS = {"TXXX:date", "TXXX:origination_date"}
 _MAX_NAMES = 20
@@ -18,7 +18,7 @@ _MAX_NAMES = 20
 def describe_chunks(
     chunks: Sequence[Chunk], payloads: Mapping[bytes, list[bytes]], read: Iterable[bytes]
 ) -> list[str]:
-    """Describe the chunks that are not read, and those of the `payloads` that are not used."""
+    """Describe the chunks that are not read, and the `payloads` that are not used."""
     used = {*read, *_TECHNICAL}
     names = [name for chunk in chunks if (name := chunk.id.upper().rstrip(b" \0")) not in used]
     lists = [kind for kind, found in payloads.items() if kind.startswith(b"LIST") and found]
@@ -32,7 +32,7 @@ def describe_chunks(
 
 
 def describe_lists(payloads: Mapping[bytes, list[bytes]], order: str) -> list[str]:
-    """Describe the bytes of lists that are no items."""
+    """Describe the bytes of lists that are not items."""
     lists = [*payloads.get(b"LISTINFO", []), *payloads.get(b"LISTADTL", [])]
     unread = sum(count_unread(payload, order) for payload in lists)
     return [f"{unread} byte(s) of LIST chunks are missing or cannot be read."] if unread else []
@@ -45,7 +45,7 @@ def _join(names: Iterable[str]) -> str:
 
 
 def _kept(tag: ID3, kind: str) -> set[str]:
-    """Return the values of a kind and of the described texts. A date is also its day."""
+    """Return the values of a kind and of the described texts. A date also counts as its day."""
     frames = [*tag.getall(kind), *tag.getall("TXXX"), *tag.getall("COMM")]
     values = [value for frame in frames for value in str(frame).split("\0")]
     if kind != "TDRC":

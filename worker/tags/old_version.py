@@ -32,7 +32,7 @@ def convert_to_v23(tag: ID3) -> list[str]:
         *describe_frames(
             sorted(before - after - _RENAMED), "left out, because only ID3v2.4 has them"
         ),
-        *describe_frames(joined, "given one text, with a slash between the values"),
+        *describe_frames(joined, "reduced to one text, with a slash between the values"),
         *_describe_dates(tag, dates),
     ]
 
@@ -49,7 +49,7 @@ def _names(tag: ID3Tags) -> set[str]:
 
 
 def _add_time(tag: ID3, dates: list[str]) -> None:
-    """Add the time if mutagen did not: it takes 0 for a missing hour or minute."""
+    """Add the time if mutagen did not, because mutagen reads an hour or minute of 0 as missing."""
     if dates and len(dates[0]) >= len("2026-11-28 00:00") and "TIME" not in tag:
         tag.add(TIME(encoding=Charset.UTF8, text=[dates[0][11:13] + dates[0][14:16]]))
 
@@ -63,7 +63,7 @@ def _describe_dates(tag: ID3, dates: dict[str, list[str]]) -> list[str]:
         if index or date.removesuffix(":00") != kept[name]
     ]
     return [
-        f"ID3v2.3 holds one date, in minutes, and the year of the original. {date} was shortened or left out."
+        f"ID3v2.3 holds one date, to the minute, and the year of the original. {date} was shortened or left out."
         for date in lost
     ]
 

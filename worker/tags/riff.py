@@ -3,7 +3,7 @@
 In: the payload of a LIST/INFO, `bext` or `cart` chunk, and the byte order ("<", or ">" for RIFX). Out: pairs,
 in the order of the chunk; the text may be empty. Raises nothing, even for broken input. Time is linear.
 Sources: Microsoft/IBM "Multimedia Programming Interface and Data Specifications 1.0" (INFO), EBU Tech 3285 v2
-(bext), AES46-2002 (cart). The TXXX names of bext fields are those that ffmpeg uses.
+(bext), AES46-2002 (cart). The TXXX names of bext fields are the same as in ffmpeg.
 """
 
 import re
@@ -115,7 +115,7 @@ def info_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
 
 
 def _date_pairs(text: str) -> Iterator[Pair]:
-    """Yield the date, and the text as well if it says more."""
+    """Yield the date, and also the text if the text contains more."""
     stamp = timestamp(text)
     yield "TDRC", stamp
     if text and not is_timestamp(text):
@@ -129,7 +129,7 @@ def _track_pair(text: str) -> Pair:
 
 
 def bext_pairs(payload: bytes, order: str, texts: FileText) -> Iterator[Pair]:
-    """Yield nothing for a bext that is all zeros, which a writer only reserved."""
+    """Yield the fields of a `bext` chunk. A chunk of zeros was only reserved: it gives nothing."""
     if not payload.strip(b"\0"):
         return
     head = payload[:_BEXT_HEAD_BYTES].ljust(_BEXT_HEAD_BYTES, b"\0")

@@ -2,8 +2,8 @@
 
 In: the WAV, the places of its metadata chunks, its length and rate, and the user's overrides. Out: the bytes of a
 complete tag without padding, which names at least the encoder, and sentences for the user about everything that was
-left out or guessed. The same input gives the same bytes. The version is 2.4, because only that has UTF-8, and a date
-with its time in one frame; 2.3 on request, for old players.
+left out or guessed. The same input gives the same bytes. The version is 2.4, because only 2.4 has UTF-8, and a date
+with its time in one frame. The user may choose 2.3, for old players.
 
 If sources disagree, the precedence is: the user's overrides, an `id3 ` chunk, LIST/INFO, `bext`, `cart`, iXML. Within
 one source the first value counts. Raises OSError if the file cannot be read, and nothing for broken input. Time is
@@ -39,7 +39,7 @@ from worker.tags.riff import (
 from worker.tags.text import clean, code_page_name
 
 MAX_METADATA_BYTES = 16 * 2**20
-"""Of all chunks together. A chunk that would exceed it is left out."""
+"""The limit for all chunks together. A chunk that would exceed it is left out."""
 MAX_PAIRS = 1_000
 
 _OVERRIDES = {
@@ -85,8 +85,8 @@ def read_tags(
 ) -> Tag:
     """Return a complete ID3v2 tag.
 
-    `overrides` may have title, artist, album, track, year, genre and comment; an empty one removes the WAV's own value.
-    `charset` is the one that the user named for the WAV's text.
+    `overrides` may have title, artist, album, track, year, genre and comment; an empty value removes the WAV's.
+    `charset` is the charset that the user named for the WAV's text.
     """
     warnings: list[str] = []
     tag = _decode(_payloads(file, chunks, warnings), audio, charset, warnings)
@@ -155,7 +155,7 @@ def _payloads(file: BinaryIO, chunks: Sequence[Chunk], warnings: list[str]) -> P
         if kind in _READ and chunk.size > free_bytes:
             warnings.append(
                 f"The {kind.decode()} chunk of {chunk.size} bytes was left out, "
-                f"because the metadata may have {MAX_METADATA_BYTES} bytes."
+                f"because the metadata may have at most {MAX_METADATA_BYTES} bytes."
             )
         elif kind in _READ:
             free_bytes -= chunk.size
@@ -178,7 +178,7 @@ def _pairs(payloads: Payloads, ixmls: Sequence[str], order: str, texts: FileText
 def _id3_frame(kind: str, text: str) -> Frame:
     name, _, description = kind.partition(":")
     if name == "COMM":
-        # Players look for "eng" alone.
+        # Players look only for the language "eng".
         return COMM(encoding=Charset.UTF8, lang="eng", desc=description, text=[text])
     if name == "TXXX":
         return TXXX(encoding=Charset.UTF8, desc=description, text=[text])
@@ -186,7 +186,7 @@ def _id3_frame(kind: str, text: str) -> Frame:
 
 
 def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
-    """Replace values by those of the user. Return sentences about further comments, and about a year that is cut."""
+    """Set the values of the user. Return sentences about several comments, and about a year that was cut."""
     warnings = []
     for name, value in overrides.items():
         kind, text = _OVERRIDES[name], clean(value)
@@ -197,7 +197,7 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
             tag.delall("TXXX:comment")  # ffmpeg writes and reads the comment there
         if len({str(frame) for frame in replaced}) > 1:
             warnings.append(
-                f"The WAV has {len(replaced)} comments without a description. That of the upload replaced all of them."
+                f"The WAV has {len(replaced)} comments without a description. The comment of the upload replaced all."
             )
         if kind == "TDRC" and text and not is_timestamp(text):
             warnings.append(_describe_year(text))
@@ -209,7 +209,7 @@ def _override(tag: ID3, overrides: Mapping[str, str]) -> list[str]:
 def _describe_year(text: str) -> str:
     date = timestamp(text)
     if not date:
-        return f"The year {text!r} is no date and was left out. Send it as YYYY or YYYY-MM-DD."
+        return f"The year {text!r} is not a date and was left out. Send it as YYYY or YYYY-MM-DD."
     return f"The year {text!r} was shortened to the date in it, {date!r}."
 
 

@@ -10,12 +10,12 @@ import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
 MAX_TEXT_BYTES = 65_536
-"""Of one text. The longest real ones are coding histories and lyrics."""
+"""The limit of one text. The longest real texts are coding histories and lyrics."""
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
 _UPPER_BYTES = frozenset(b"\x00\x01\x02\x03\x04\x05\x06\x0e\x1e")
-"""The upper bytes of UTF-16 units in Latin, Greek, Cyrillic, Hebrew, Arabic and Thai. Text of one byte has none."""
+"""The upper bytes of UTF-16 units in Latin, Greek, Cyrillic, Hebrew, Arabic and Thai. Single-byte text has none."""
 
 # Windows code pages whose Python codecs are not named by their number.
 _CODECS = {
@@ -91,6 +91,6 @@ def find_utf16_order(raw: bytes) -> str:
 
 
 def _is_cut_utf8(raw: bytes, error: UnicodeDecodeError) -> bool:
-    """Tell whether a fixed-size field ends inside a character. After ASCII alone, the last byte is Windows-1252."""
+    """Return True if a fixed-size field ends inside a character. After ASCII alone, the last byte is Windows-1252."""
     cut = error.encoding == "utf-8" and error.reason == "unexpected end of data"
     return cut and not raw[: error.start].isascii()

@@ -132,7 +132,7 @@ def test_addresses_have_equal_shares() -> None:
 
 
 def test_the_descriptor_limit_is_raised() -> None:
-    """Both limits in one process, because it takes a second to start. A hard limit can only be lowered."""
+    """Both limits are tested in one process, because a start takes a second. A hard limit can only be lowered."""
     most = min(100_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     code = f"""
 import resource

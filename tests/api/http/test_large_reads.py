@@ -87,7 +87,7 @@ def test_a_piece_is_larger_than_those_of_uvloop() -> None:
 
 
 def test_freed_memory_is_used_again() -> None:
-    """Counted as page faults, in a process of its own."""
+    """The test counts page faults in a separate process."""
     command = [sys.executable, "-c", COUNT_FAULTS]
     faults = int(subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout)
     assert faults < PIECES * READ_BYTES / PAGE_BYTES

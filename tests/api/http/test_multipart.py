@@ -32,8 +32,8 @@ def with_headers(*headers: bytes) -> bytes:
     return b"--%s\r\n%s\r\n\r\nabc\r\n" % (BOUNDARY, b"\r\n".join(headers)) + END
 
 
-def test_percent_signs_of_ascii_names_are_kept_unless_another_header_is_first() -> None:
-    """aiohttp encodes them all, and writes the Content-Type first."""
+def test_percent_signs_are_decoded_for_aiohttp_only() -> None:
+    """aiohttp percent-encodes all names, and writes the Content-Type first."""
     kind = b"Content-Type: audio/wav"
     disposition = b'Content-Disposition: form-data; name="f"; filename="a%20b.wav"'
     names = [

@@ -43,7 +43,7 @@ def reserve(session: Session, user_id: UUID, filename: str = "a.wav") -> UUID:
 
 
 def accept(session: Session, record_id: UUID, count: int = 1, queue: str = SEGMENTS) -> list[int]:
-    """Accept a record with so many encode jobs. Return the ids of those jobs, in order; none if it is gone."""
+    """Accept a record with `count` encode jobs. Return their ids in order, or none if the record is gone."""
     accepted = db.records.accept(
         session,
         record_id,
@@ -179,13 +179,13 @@ def job(job_id: int) -> Job:
 
 
 def db_call(function: Callable[..., T], *arguments: object) -> T:
-    """The function, in a transaction of its own."""
+    """Call a function in a separate transaction."""
     with db.transaction() as session:
         return function(session, *arguments)
 
 
 def overlapped(first: Callable[[Session], T], second: Callable[[Session], U]) -> tuple[T, U]:
-    """What two transactions give when the second begins before the first commits."""
+    """Return the results of two transactions. The second begins before the first commits."""
     with db.transaction() as session:
         one = first(session)
         two = start(second)

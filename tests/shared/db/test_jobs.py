@@ -85,7 +85,7 @@ def test_one_of_two_concurrent_claims_wins() -> None:
     assert rows.job(job_id).attempt == 1
 
 
-def test_a_running_job_is_claimed_only_after_its_lease_expired() -> None:
+def test_a_running_job_cannot_be_claimed() -> None:
     _, (job_id,) = rows.add_record()
     rows.claim(job_id)
     assert db_call(rows.try_claim, job_id) is None
@@ -249,7 +249,7 @@ def _assembly_state(session: Session, record_id: UUID) -> str:
     return str(session.scalar(state, {"id": record_id}))
 
 
-def test_a_finished_segment_releases_the_next_one_of_its_record() -> None:
+def test_a_finished_segment_releases_the_next() -> None:
     record_id, job_ids = rows.add_record(IN_FLIGHT + 2)
     rows.add_record(IN_FLIGHT + 1)
     held = [rows.claim(job_id) for job_id in job_ids[:IN_FLIGHT]]
@@ -479,7 +479,7 @@ def test_users_take_turns() -> None:
     assert db_call(db.turns.fairer_job, crowd[1]) is None
 
 
-def test_an_unpublished_or_unknown_job_has_no_fairer_one() -> None:
+def test_unknown_jobs_have_no_fairer_job() -> None:
     assert db_call(db.turns.fairer_job, 10**9) is None
 
 

@@ -49,7 +49,7 @@ def accept(session: Session, user_id: UUID, record_id: UUID, settings: Settings)
 
 
 def race(attempt: Callable[[Session, int], object], refusal: type[Wav2mp3Error]) -> int:
-    """Run an attempt in transactions that begin at once. Return how many were not refused."""
+    """Run an attempt in transactions that begin at once. Return the number of accepted attempts."""
     barrier = Barrier(RACING)
 
     def is_allowed(number: int) -> bool:

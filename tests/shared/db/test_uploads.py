@@ -78,7 +78,7 @@ def test_an_upload_without_a_holder_replaces_nothing() -> None:
     assert rows.record(failed).status == RecordStatus.FAILED
 
 
-def test_filenames_lists_only_those_in_use() -> None:
+def test_filenames_lists_only_used_names() -> None:
     user_id = rows.add_user()
     db_call(rows.reserve, user_id, "a%.wav")
     rows.add_record(user_id=user_id, filename="a% (2).wav")

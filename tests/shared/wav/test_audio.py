@@ -178,7 +178,7 @@ def test_headers_in_a_stream_are_found_in_one_pass() -> None:
     assert time.process_time() - started < 2
 
 
-def test_an_unset_fact_counts_for_nothing() -> None:
+def test_an_unset_fact_is_ignored() -> None:
     """libsndfile writes such a value into the fact chunk of W64."""
     file = io.BytesIO()
     soundfile.write(file, wavs.sine(9000), 8000, format="W64", subtype="MS_ADPCM")

@@ -99,7 +99,7 @@ def test_an_incomplete_sample_is_refused(missing: bytes) -> None:
         read(missing)
 
 
-def test_a_truncated_file_is_warned_about() -> None:
+def test_a_truncated_file_is_reported() -> None:
     info = read(wavs.build(wavs.sine(1120), declared=100_000))
     assert info.samples == 1120
     assert info.warnings == (

@@ -47,11 +47,11 @@ def test_a_wrong_block_align_is_corrected(
 
 
 @pytest.mark.parametrize("declared", [0, 2])
-def test_a_right_or_missing_block_align_has_no_warning(declared: int) -> None:
+def test_a_valid_block_align_has_no_warning(declared: int) -> None:
     assert read(with_align(wavs.sine(500), declared)).warnings == ()
 
 
-def test_mono_that_says_stereo_is_told_by_its_samples() -> None:
+def test_mono_declared_as_stereo_is_detected() -> None:
     fmt = wavs.fmt_payload(channels=2, block_align=2)
     data = wavs.encode(wavs.sine(5000))
     info = read(wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", data)]))
@@ -92,7 +92,7 @@ def test_24_bits_in_the_upper_bytes_have_no_warning() -> None:
     assert (info.fmt.low_24_bits, info.fmt.bits_per_sample, info.warnings) == (False, 32, ())
 
 
-def test_quiet_24_bits_in_the_upper_bytes_stay_there() -> None:
+def test_quiet_24_bits_stay_in_upper_bytes() -> None:
     info = read(padded_24(TONE_24 >> 16 << 8))
     assert (info.fmt.low_24_bits, info.warnings) == (False, ())
 
@@ -105,7 +105,7 @@ def test_valid_bits_in_the_lower_bytes_are_found() -> None:
     assert len(info.warnings) == 1
 
 
-def test_32_bits_without_the_upper_byte_are_warned_about() -> None:
+def test_32_bits_without_the_upper_byte_are_reported() -> None:
     fmt = wavs.fmt_payload(bits=32)
     data = TONE_24.astype("<i4").tobytes()
     info = read(wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", data)]))
@@ -122,7 +122,7 @@ def test_32_bits_that_fade_in_have_no_warning() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_packed_24_bits_that_say_4_bytes_are_found(channels: int) -> None:
+def test_packed_24_bits_are_detected(channels: int) -> None:
     samples = wavs.sine(5000, channels)
     info = read(with_align(samples, 4 * channels, bits=24))
     assert (info.fmt.bits_per_sample, info.samples, len(info.warnings)) == (24, 5000, 1)

@@ -19,14 +19,14 @@ def read(wav: bytes) -> WavInfo:
 SAMPLES = wavs.sine(100, 2)
 
 
-def test_metadata_chunks_beyond_the_limit_are_warned_about() -> None:
+def test_metadata_chunks_beyond_the_limit_are_reported() -> None:
     info = read(wavs.build(SAMPLES, before=[(b"abcd", b"x")] * (MAX_METADATA_CHUNKS + 7)))
     assert len(info.chunks) == MAX_METADATA_CHUNKS
     (warning,) = info.warnings
     assert warning.startswith("7 of the WAV's 1007 metadata chunks were left out")
 
 
-def test_audio_beyond_the_limit_of_chunks_is_warned_about() -> None:
+def test_audio_beyond_the_limit_of_chunks_is_reported() -> None:
     info = read(wavs.build(SAMPLES, after=[(b"JUNK", b"x")] * MAX_CHUNKS))
     assert [f"more than {MAX_CHUNKS} chunks" in warning for warning in info.warnings] == [
         False,
@@ -34,7 +34,7 @@ def test_audio_beyond_the_limit_of_chunks_is_warned_about() -> None:
     ]
 
 
-def test_a_chunk_that_is_cut_off_is_warned_about() -> None:
+def test_a_chunk_that_is_cut_off_is_reported() -> None:
     wav = wavs.build(SAMPLES, after=[(b"LIST", b"INFOINAM\x08\0\0\0A title.")])
     (warning,) = read(wav[:-6]).warnings
     assert warning == "The LIST chunk is cut off: 6 of its 20 bytes are missing."
@@ -78,14 +78,14 @@ def test_a_wav_inside_a_data_chunk_is_read(container: str, declared: int | None)
         b'------form\r\nContent-Disposition: form-data; name="file"\r\n\r\n',
     ],
 )
-def test_bytes_before_the_header_are_warned_about(junk: bytes) -> None:
+def test_bytes_before_the_header_are_reported(junk: bytes) -> None:
     info = read(junk + wavs.build(SAMPLES, before=[(b"bext", bytes(602))]))
     assert (info.samples, [chunk.id for chunk in info.chunks]) == (100, [b"bext"])
     (warning,) = info.warnings
     assert warning.startswith(f"The file has {len(junk)} bytes before the WAV's header")
 
 
-def test_an_upload_whose_header_follows_other_bytes_is_checked_later() -> None:
+def test_a_header_after_junk_is_checked_later() -> None:
     wav = bytes(512) + wavs.build(SAMPLES)
     outcomes = [check_start(io.BytesIO(wav), size) for size in (16, 512, 520, len(wav))]
     assert [outcome is not None for outcome in outcomes] == [False, False, False, True]
@@ -114,7 +114,7 @@ def test_a_tag_after_the_audio_is_named(tag: bytes, name: str) -> None:
     )
 
 
-def test_a_chunk_without_a_name_is_warned_about() -> None:
+def test_a_chunk_without_a_name_is_reported() -> None:
     """W64 has GUIDs of its own for markers and texts."""
     wav = wavs.build(SAMPLES, container="W64", after=[(b"mark", b"x" * 40)])
     at = wav.rindex(b"mark")

@@ -48,7 +48,7 @@ def test_a_file_inside_a_data_chunk_is_named(container: str) -> None:
         read_wav(io.BytesIO(wav), len(wav))
 
 
-def test_an_mp3_with_a_tag_inside_a_data_chunk_is_named() -> None:
+def test_a_tagged_mp3_in_a_wav_is_named() -> None:
     payload = b"ID3\4\0\0\0\0\0\0" + bytes(5000)
     wav = wavs.wrap([wavs.chunk(b"fmt ", wavs.fmt_payload()), wavs.chunk(b"data", payload)])
     with pytest.raises(BadWav, match="contains MP3 instead of samples"):

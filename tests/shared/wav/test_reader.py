@@ -248,7 +248,7 @@ def test_real_files_are_read_or_refused(expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("container", ["RIFF", "RIFX", "W64", "RF64"])
-def test_the_start_of_a_wav_inside_a_wav_has_its_format(container: str) -> None:
+def test_check_start_finds_the_inner_wavs_format(container: str) -> None:
     inner = wavs.build(wavs.sine(100), container=container, sample_rate_hz=44100)
     fmt = wavs.fmt_payload(sample_rate_hz=8000, big_endian=container == "RIFX")
     chunks = ((b"fmt ", fmt), (b"data", inner))

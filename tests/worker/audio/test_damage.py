@@ -47,7 +47,7 @@ def test_opposite_infinite_samples_cancel_out(tmp_path: Path, channels: int) -> 
     samples[6000:6010] = 3e38, -3e38
     converted = convert(tmp_path, floats(samples), Options(channels=channels, gain_db=1.0))
     assert about(converted, "infinite") == [
-        "110 sample(s) (0.002 s) are infinite or almost so. They were limited to 8 times full scale."
+        "110 sample(s) (0.002 s) are infinite or extremely high. They were limited to 8 times full scale."
     ]
     assert all(np.isfinite(peak or 0) for peak in converted.peaks_db)
     if channels == 1:
@@ -180,7 +180,7 @@ def test_a_format_that_changes_in_between_is_reported(tmp_path: Path) -> None:
 def test_a_last_block_that_is_cut_off_is_reported(
     tmp_path: Path, codec: str, block_bytes: int
 ) -> None:
-    """The header agrees with the data, so only the block tells."""
+    """The header agrees with the data, so only the length of the block shows the damage."""
     path, samples = tmp_path / "a.wav", sweep(8000, 1, 8000)
     if codec == "GSM":
         soundfile.write(path, samples, 8000, subtype="GSM610")

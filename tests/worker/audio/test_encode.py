@@ -57,7 +57,7 @@ def test_odd_widths_keep_their_level(
     ("channels", "rate_hz"), [(1, 44100), (2, 48000), (6, 44100), (2, 96000), (3, 11000)]
 )
 def test_equal_samples_give_equal_mp3s(tmp_path: Path, channels: int, rate_hz: int) -> None:
-    """So no format loses anything before LAME, neither in mixing nor in resampling."""
+    """No format may lose anything before LAME, neither in mixing nor in resampling."""
     samples = np.rint(127 * sweep(rate_hz // 2, channels, rate_hz)) / 128
     mp3s = {
         convert(

@@ -32,6 +32,6 @@ def test_the_warning_says_the_peak_and_the_gain(peak_db: float, gain_db: float, 
     assert told in warning
 
 
-def test_a_gain_that_no_option_allows_is_not_advised() -> None:
+def test_a_gain_outside_the_limits_is_not_advised() -> None:
     (warning,) = peak_warnings([600.0], target())
     assert "gain_db" not in warning

@@ -53,7 +53,7 @@ def test_another_binary_has_another_fingerprint(tmp_path: Path) -> None:
 def test_the_other_ffmpeg_makes_other_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So an MP3 with frames of both encoders equals neither's."""
+    """So an MP3 with frames of both encoders differs from the MP3 of each."""
     wav = wavs.build(music(2, 44100, 2).samples)
     ours = convert(tmp_path, wav).mp3.read_bytes()
     monkeypatch.setattr(ffmpeg, "EXECUTABLE", str(another_ffmpeg(tmp_path)))

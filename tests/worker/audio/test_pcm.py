@@ -260,7 +260,7 @@ def test_an_mp3_without_a_header_is_aligned(
     assert snr_db(source[2000:-2000], voices[2000:-2000]) > 15
 
 
-def test_an_mp3_without_any_mark_is_warned_about() -> None:
+def test_an_mp3_without_any_mark_is_reported() -> None:
     made = mp3_in_wav(sweep(20_000, 1, 44100), 44100).replace(b"LAME", b"UUUU")
     whole, info = decoded_by_ffmpeg(made)
     assert info.fmt.padding_samples[0] == int.from_bytes(info.fmt.payload[28:30], "little") > 0

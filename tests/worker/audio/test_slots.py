@@ -74,7 +74,7 @@ def suspend_one_in_each_slot(workers: list[psutil.Process], slots: int) -> list[
     return held
 
 
-def test_one_slot_and_four_of_two_workers_make_the_same_mp3_byte_for_byte(wav: bytes) -> None:
+def test_the_mp3_does_not_depend_on_workers(wav: bytes) -> None:
     one_by_one, job_ids = stored.store(wav, segment_s=SEGMENT_S)
     assert len(job_ids) == SEGMENTS
     with worker("alone", 1):

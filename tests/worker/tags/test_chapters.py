@@ -52,7 +52,7 @@ def test_cue_points_without_label_get_numbers() -> None:
     assert warnings(points) == []
 
 
-def test_cue_points_left_out_are_warned_about() -> None:
+def test_cue_points_left_out_are_reported() -> None:
     many = cue(*((n, n) for n in range(300)))
     assert warnings(many) == ["45 cue point(s) were left out, because an MP3 holds 255 chapters."]
     late, twice = cue((1, 0), (2, SAMPLES)), cue((1, 5), (2, 5), (3, 6))
@@ -71,11 +71,11 @@ def test_a_region_ends_before_the_next_chapter() -> None:
     assert chapters(tag) == [(0, 1000, "A"), (4000, 6000, "B"), (6000, 10_000, "C")]
 
 
-def test_a_region_cut_by_the_next_marker_is_warned_about() -> None:
+def test_a_cut_region_is_reported() -> None:
     points = cue((1, 0), (2, 4 * SECOND))
     assert warnings(points, regions({1: 4 * SECOND, 2: 6 * SECOND})) == []
     (warning,) = warnings(points, regions({1: 4 * SECOND + 1}))
-    assert warning.startswith("1 region(s) are longer")
+    assert warning.startswith("1 region(s) last beyond")
 
 
 def test_notes_beside_a_label_describe_the_chapter() -> None:
@@ -86,13 +86,13 @@ def test_notes_beside_a_label_describe_the_chapter() -> None:
     assert str(chapter.sub_frames["TIT3"]) == "Second take"
 
 
-def test_lost_labels_are_warned_about() -> None:
+def test_lost_labels_are_reported() -> None:
     points = cue((1, 0))
-    assert ["no cue point" in note for note in warnings(points, labels({1: b"A", 2: b"B"}))] == [
-        True
-    ]
+    assert [
+        "missing cue point" in note for note in warnings(points, labels({1: b"A", 2: b"B"}))
+    ] == [True]
     (warning,) = warnings(points, labels({1: b"A"}), labels({1: b"B"}))
-    assert warning.startswith("1 marker(s) have several labels")
+    assert warning.startswith("1 cue point(s) have several labels")
     assert warnings(points, labels({1: b"A"}), labels({1: b"A"})) == []
     (warning,) = warnings(points, riff_list(b"adtl", [(b"file", b"\1\0\0\0data")]))
     assert "adtl list were left out: file" in warning

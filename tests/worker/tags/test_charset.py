@@ -107,24 +107,24 @@ def test_latin_text_in_an_id3_tag_stays_as_declared(title: str) -> None:
     assert str(read(chunk)["TIT2"]) == title
 
 
-def test_doubtful_latin_text_in_an_id3_tag_is_warned_about() -> None:
+def test_doubtful_latin1_in_id3_is_reported() -> None:
     doubt, loss = warnings(raw_id3(raw_frame(b"TIT2", b"\0" + "Žluťoučký kůň".encode("cp1250"))))
     assert "It may be cp1250" in doubt
     assert "control characters" in loss  # Latin-1 has one in place of a letter
 
 
-def test_a_cut_text_is_warned_about() -> None:
+def test_a_cut_text_is_reported() -> None:
     (warning,) = warnings(info(ICMT=b"x" * 70_000))
     assert "cut to the first 65536" in warning
 
 
-def test_text_that_is_invalid_in_the_requested_charset_is_warned_about() -> None:
+def test_text_invalid_in_the_requested_charset_is_reported() -> None:
     made = made_tag(info(INAM=b"\x81\xff"), charset="shift_jis")
     assert ["not valid in shift_jis" in warning for warning in made.warnings] == [False, True]
     assert made_tag(info(INAM="Утро".encode()), charset="ascii").warnings == []
 
 
-def test_invalid_utf16_is_warned_about() -> None:
+def test_invalid_utf16_is_reported() -> None:
     (warning,) = warnings(info(INAM="Утро".encode("utf-16") + b"\x00\xd8" + b"a\0"))
     assert "not valid in UTF-16" in warning
 

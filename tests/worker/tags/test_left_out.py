@@ -75,12 +75,12 @@ from worker.tags.tag import MAX_METADATA_BYTES
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_each_loss_is_warned_about(chunk: tuple[bytes, bytes], told: str) -> None:
+def test_each_loss_is_reported(chunk: tuple[bytes, bytes], told: str) -> None:
     (warning,) = warnings(chunk)
     assert re.search(told, warning)
 
 
-def test_a_second_value_is_warned_about() -> None:
+def test_a_second_value_is_reported() -> None:
     assert warnings(id3(TIT2(text=["A"])), info(INAM=b"A")) == []
     (warning,) = warnings(id3(TIT2(text=["A"])), info(INAM=b"B"))
     assert "several values of TIT2" in warning
@@ -95,7 +95,7 @@ def test_a_text_elsewhere_hides_no_loss() -> None:
     assert warnings(day, info(ICRD=b"2026-11-28")) == []
 
 
-def test_a_date_that_says_more_is_kept_as_text() -> None:
+def test_a_longer_date_text_is_kept() -> None:
     tag = read(info(ICRD=b"28/11/2026"))
     assert (str(tag["TDRC"]), str(tag["TXXX:date"])) == ("2026", "28/11/2026")
 
@@ -175,7 +175,7 @@ def test_version_2_3_warns_about_shortened_dates(
     assert [warning.split(". ")[1].split(" was")[0] for warning in made.warnings] == told
 
 
-def test_version_2_3_warns_about_the_day_of_the_original() -> None:
+def test_v23_reports_a_lost_original_day() -> None:
     (warning,) = made_tag(id3(TDOR(text=["1999-05-06"])), version="2.3").warnings
     assert "1999-05-06 was shortened" in warning
 

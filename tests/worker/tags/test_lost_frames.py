@@ -35,13 +35,13 @@ def old_date(*frames: tuple[bytes, bytes]) -> RiffChunk:
         (old_date((b"TORY", b"long ago")), "", "TDOR"),
     ],
 )
-def test_an_old_date_that_is_none_is_warned_about(chunk: RiffChunk, date: str, names: str) -> None:
+def test_an_invalid_old_date_is_reported(chunk: RiffChunk, date: str, names: str) -> None:
     assert str(read(chunk).get("TDRC", "")) == date
     (warning,) = warnings(chunk)
     assert warning.endswith(f"or left out without one: {names}.")
 
 
-def test_an_old_date_beside_a_new_one_is_warned_about() -> None:
+def test_conflicting_dates_are_reported() -> None:
     chunk = raw_id3(raw_frame(b"TDRC", b"\x002001"), raw_frame(b"TYER", b"\x001999"))
     (warning,) = warnings(chunk)
     assert "come first: TYER" in warning
@@ -60,13 +60,13 @@ def test_an_old_date_beside_a_new_one_is_warned_about() -> None:
         ),
     ],
 )
-def test_a_date_in_another_form_is_warned_about(chunk: RiffChunk, kind: str, fate: str) -> None:
+def test_a_date_in_another_form_is_reported(chunk: RiffChunk, kind: str, fate: str) -> None:
     (warning,) = warnings(chunk)
     assert fate in warning
     assert warning.endswith(f"kept as {kind}.")
 
 
-def test_a_date_that_is_not_kept_is_not_said_to_be_kept() -> None:
+def test_a_dropped_date_is_not_reported_as_kept() -> None:
     told = warnings(info(ICRD=b"in May"), info(ICRD=b"in June"))
     assert ["kept as TXXX:date" in text for text in told] == [True, False]
 
@@ -77,7 +77,7 @@ def test_a_date_of_a_recorder_is_no_loss(date: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", [b"255", b"(255)", b"(17)(255)"])
-def test_a_genre_number_in_an_id3_tag_that_does_not_exist_is_warned_about(text: bytes) -> None:
+def test_an_unknown_genre_number_is_reported(text: bytes) -> None:
     chunk = raw_id3(raw_frame(b"TCON", b"\0" + text), version=3)
     assert str(read(chunk).get("TCON", "")) == ("Rock" if b"17" in text else "")
     (warning,) = warnings(chunk)
@@ -96,13 +96,13 @@ def chapter(*frames: bytes) -> bytes:
         ((raw_frame(b"TIT2", b"\0A"), raw_frame(b"TIT2", b"\0B")), "come first: TIT2"),
     ],
 )
-def test_a_frame_that_a_chapter_loses_is_warned_about(frames: tuple[bytes, ...], told: str) -> None:
+def test_a_frame_that_a_chapter_loses_is_reported(frames: tuple[bytes, ...], told: str) -> None:
     (warning,) = warnings(raw_id3(chapter(*frames), version=3))
     assert told in warning
 
 
 @pytest.mark.parametrize(("name", "text"), [(b"TSIZ", b"123"), (b"TRDA", b"May 4th")])
-def test_a_frame_without_a_successor_is_warned_about(name: bytes, text: bytes) -> None:
+def test_a_frame_without_a_successor_is_reported(name: bytes, text: bytes) -> None:
     (warning,) = warnings(raw_id3(raw_frame(name, b"\0" + text), version=3))
     assert warning.endswith(f": {name.decode()}.")
 
@@ -123,20 +123,20 @@ def test_version_2_3_warns_about_joined_values() -> None:
     assert "slash between the values: TPE1" in warning
 
 
-def test_version_2_3_warns_about_frames_lost_in_chapters() -> None:
+def test_v23_reports_frames_lost_in_chapters() -> None:
     chunk = raw_id3(chapter(raw_frame(b"TMOO", b"\3Calm")))
     (warning,) = made_tag(chunk, version="2.3").warnings
     assert "TMOO" in warning
 
 
-def test_missing_cue_points_are_warned_about() -> None:
+def test_missing_cue_points_are_reported() -> None:
     chunk_id, payload = cue((1, 0), (2, 5))
     (warning,) = warnings((chunk_id, payload[:-20]))
     assert warning == "The cue chunk says that it has 2 cue point(s), but 1 are in it."
 
 
 @pytest.mark.parametrize("chunk_id", [b"umid", b"regn", b"minf", b"slnt"])
-def test_a_chunk_of_an_editor_is_warned_about(chunk_id: bytes) -> None:
+def test_a_chunk_of_an_editor_is_reported(chunk_id: bytes) -> None:
     (warning,) = warnings((chunk_id, bytes(24)))
     assert warning.endswith(f"left out: {chunk_id.decode().upper()}.")
 

@@ -79,7 +79,7 @@ def test_losses_are_counted_once() -> None:
     assert [warning[:9] for warning in warnings(chunk) if "NUL" in warning] == ["1 text(s)"]
 
 
-def test_text_that_is_invalid_in_the_declared_code_page_is_warned_about() -> None:
+def test_text_invalid_in_the_code_page_is_reported() -> None:
     cset = (b"CSET", (932).to_bytes(2, "little") + bytes(6))
     assert "not valid in cp932" in warnings(cset, info(INAM=b"\x81\xff"))[0]
 
@@ -91,7 +91,7 @@ def test_ixml_in_a_code_page_is_guessed() -> None:
     assert "tag_charset" in warning
 
 
-def test_the_charset_of_the_user_does_not_count_for_ixml_in_utf_8() -> None:
+def test_ixml_in_utf_8_ignores_the_users_charset() -> None:
     made = made_tag((b"iXML", "<NOTE>Утро</NOTE>".encode()), charset="cp1251")
     assert str(parsed(made.data)["TXXX:note"]) == "Утро"
 
@@ -99,7 +99,7 @@ def test_the_charset_of_the_user_does_not_count_for_ixml_in_utf_8() -> None:
 @pytest.mark.parametrize(
     "note", ['<NOTE lang="en">x</NOTE>', "<NOTE>a<b/>c</NOTE>", "<NOTE><![CDATA[a]b]]></NOTE>"]
 )
-def test_a_field_of_the_slate_that_cannot_be_read_is_warned_about(note: str) -> None:
+def test_an_unreadable_slate_field_is_reported(note: str) -> None:
     (warning,) = warnings((b"iXML", f"<BWFXML>{note}</BWFXML>".encode()))
     assert "left out: NOTE" in warning
 
@@ -118,7 +118,7 @@ def test_people_without_a_role_keep_their_pairs() -> None:
     ]
 
 
-def test_a_comment_replaces_no_described_one() -> None:
+def test_a_comment_keeps_described_comments() -> None:
     comments = [
         COMM(encoding=Encoding.UTF8, lang=lang, desc=desc, text=[lang + desc])
         for lang, desc in (("eng", ""), ("deu", ""), ("eng", "mood"))
@@ -130,8 +130,8 @@ def test_a_comment_replaces_no_described_one() -> None:
     assert made_tag(id3(comments[0]), overrides={"comment": "Mine"}).warnings == []
 
 
-def test_labels_beyond_the_limit_are_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_beyond_the_limit_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.tags.chapters._MAX_LABELS", 2)
     chunks = cue(*((n, n) for n in range(5))), labels({n: b"%d" % n for n in range(5)})
     (warning,) = warnings(*chunks)
-    assert warning == "The labels of 2 marker(s) were left out: only 2 are read."
+    assert warning == "The labels of 2 cue point(s) were left out: only 2 are read."

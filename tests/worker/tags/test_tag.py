@@ -247,7 +247,7 @@ def test_overrides_replace_all_values() -> None:
     ]
 
 
-def test_a_year_that_says_more_is_warned_about() -> None:
+def test_a_shortened_year_is_reported() -> None:
     assert made_tag(overrides={"year": "2026-11-28"}).warnings == []
     (warning,) = made_tag(overrides={"year": "Summer 2026"}).warnings
     assert "'Summer 2026' was shortened to the date in it, '2026'" in warning
