@@ -1,12 +1,10 @@
 """FastAPI dependencies shared by the endpoints: settings, database session, current user."""
 
-from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import APIKeyHeader, APIKeyQuery, HTTPBearer
-from sqlalchemy.orm import Session
 
 from api import rate_limits
 from api.changes import Changes
@@ -18,15 +16,8 @@ from shared.errors import BadCredentials, Wav2mp3Error
 from shared.settings import Settings, get_settings
 
 
-def _session() -> Iterator[Session]:
-    with db.transaction() as session:
-        yield session
-
-
-# This scope ends the transaction before the answer is sent, so that a slow client does not hold a connection.
-DbSession = Annotated[Session, Depends(_session, scope="function")]
-
-
+# No dependency opens a transaction. FastAPI would wait for a free thread before it ends the transaction, while all
+# threads may wait for its locks or its connection.
 # Trivial dependencies are `async`, because FastAPI calls others in a thread.
 async def _settings() -> Settings:
     return get_settings()

@@ -33,7 +33,7 @@ LEAST_SWEEPER_SILENCE_S = 30
 """A shorter silence may be a slow sweep or a restart."""
 
 
-@router.get("/health/live", responses=success(200, "This API process answers."))
+@router.get("/health/live", responses={**responses(), **success(200, "This API process answers.")})
 async def live() -> Liveness:
     """Check that this API process answers."""
     # Not in a thread, because all threads may wait for the database.

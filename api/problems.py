@@ -83,6 +83,8 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.Unavailable: {"Retry-After": "5"},
     errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
+    errors.NoSpace: {"Retry-After": "60"},
+    errors.ServiceStorageFull: {"Retry-After": "60"},
 }
 DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
     "08": errors.Unavailable,  # connection exception

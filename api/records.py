@@ -4,17 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy.orm import Session
 
 from api import snapshots, uploads, views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
-from api.deps import (
-    AppSettings,
-    CurrentUser,
-    DbSession,
-    RecordChanges,
-    RecordId,
-)
+from api.deps import AppSettings, CurrentUser, RecordChanges, RecordId
 from api.described_errors import responses
 from api.idempotency import UserKey
 from api.openapi import success
@@ -153,7 +148,6 @@ async def get_record(
 def list_records(
     request: Request,
     user_id: CurrentUser,
-    session: DbSession,
     links: RecordLinks,
     limit: Annotated[int, Query(ge=1, le=100, examples=[50], description="Records per page.")] = 50,
     before: Annotated[
@@ -168,26 +162,31 @@ def list_records(
     ] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""
-    newest_first = tuple_(Record.created_at, Record.id)
     query = SNAPSHOTS.where(Record.user_id == user_id, Record.status.not_in(GONE))
     if filename is not None:
         query = query.where(Record.filename == filename.replace("\0", ""))
     if status is not None:
         query = query.where(Record.status == status)
-    if before is not None:
-        if session.scalar(select(Record.user_id).where(Record.id == before)) != user_id:
-            raise errors.BadRequest(
-                "`before` is not one of your records. Use the link `next` unchanged."
-            )
-        last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
-        query = query.where(newest_first < last)
     query = query.order_by(Record.created_at.desc(), Record.id.desc()).limit(limit + 1)
-    found = snapshots.read(session.connection(), query)
+    with db.transaction() as session:
+        if before is not None:
+            query = query.where(_is_older(session, before, user_id))
+        found = snapshots.read(session.connection(), query)
     page = found[:limit]
     return RecordPage(
         records=[views.view(each, links) for each in page],
         next=links.next_page(request, page[-1].id) if len(found) > limit else None,
     )
+
+
+def _is_older(session: Session, before: UUID, user_id: UUID) -> ColumnElement[bool]:
+    """Return the condition of records older than this one. Raises BadRequest if the user does not have it."""
+    if session.scalar(select(Record.user_id).where(Record.id == before)) != user_id:
+        raise errors.BadRequest(
+            "`before` is not one of your records. Use the link `next` unchanged."
+        )
+    last = select(Record.created_at, Record.id).where(Record.id == before).scalar_subquery()
+    return tuple_(Record.created_at, Record.id) < last
 
 
 @router.delete(

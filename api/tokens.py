@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from api.deps import AppSettings, CurrentToken, DbSession
+from api.deps import AppSettings, CurrentToken
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.json_body import read_json
@@ -51,17 +51,17 @@ def create_token(
     response: Response,
     current: CurrentToken,
     new_token: Annotated[NewToken, Depends(_new_token)],
-    session: DbSession,
     key: UserKey,
 ) -> TokenCreated:
     """Create another token of this user. Store it: the service cannot show it again."""
-    earlier = key.take(session, new_token.model_dump())
-    if earlier is not None and earlier.answer is not None:
-        response.headers.update(REPLAYED)
-        return TokenCreated(**earlier.answer, token=key.secret())
-    secret = key.secret()
-    token = db.tokens.create(session, current.user_id, new_token.name, secret)
-    key.store_answer(session, {"id": str(token.id), "name": token.name})
+    with db.transaction() as session:
+        earlier = key.take(session, new_token.model_dump())
+        if earlier is not None and earlier.answer is not None:
+            response.headers.update(REPLAYED)
+            return TokenCreated(**earlier.answer, token=key.secret())
+        secret = key.secret()
+        token = db.tokens.create(session, current.user_id, new_token.name, secret)
+        key.store_answer(session, {"id": str(token.id), "name": token.name})
     return TokenCreated(id=token.id, name=token.name, token=secret)
 
 
@@ -72,8 +72,10 @@ def create_token(
         **success(200, "The user's tokens."),
     },
 )
-def list_tokens(current: CurrentToken, session: DbSession) -> TokenList:
+def list_tokens(current: CurrentToken) -> TokenList:
     """List the user's tokens, oldest first, without their secrets."""
+    with db.transaction() as session:
+        tokens = db.tokens.of_user(session, current.user_id)
     return TokenList(
         tokens=[
             TokenView(
@@ -83,7 +85,7 @@ def list_tokens(current: CurrentToken, session: DbSession) -> TokenList:
                 last_used_on=token.last_used_on,
                 is_current=token.id == current.token_id,
             )
-            for token in db.tokens.of_user(session, current.user_id)
+            for token in tokens
         ]
     )
 
@@ -106,10 +108,10 @@ def revoke_token(
         UUID, Path(description="The token's id, from the list of tokens.", examples=[NAMED_ID])
     ],
     current: CurrentToken,
-    session: DbSession,
 ) -> None:
     """Revoke a token. The service refuses it from now on; requests that it began are finished.
 
     A user's only token cannot be revoked, because without a token nobody could reach the records.
     """
-    db.tokens.revoke(session, current.user_id, token_id)
+    with db.transaction() as session:
+        db.tokens.revoke(session, current.user_id, token_id)

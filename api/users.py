@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
-from api.deps import AppSettings, CurrentUser, DbSession, bearer_token
+from api.deps import AppSettings, CurrentUser, bearer_token
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.json_body import read_json
@@ -85,7 +85,6 @@ def create_user(
     response: Response,
     is_operator: IsOperator,
     new_user: Annotated[NewUser, Depends(_new_user)],
-    session: DbSession,
     key: AddressKey,
 ) -> UserCreated:
     """Create a user. Store the token: the service keeps only its hash and cannot show it again.
@@ -93,18 +92,19 @@ def create_user(
     If the operator has closed the registration, this needs the operator's token. With a repeated Idempotency-Key, the
     answer has the user's token again, so keep the key as secret as the token.
     """
-    earlier = key.take(session, new_user.model_dump())
-    if earlier is not None and earlier.answer is not None:
-        response.headers.update(REPLAYED)
-        return UserCreated(id=earlier.answer["id"], token=key.secret())
-    if not is_operator:
-        rate_limits.count_new_user(request)
-    user = User(name=new_user.name)
-    session.add(user)
-    session.flush()
-    secret = key.secret()
-    db.tokens.create(session, user.id, db.tokens.FIRST_NAME, secret)
-    key.store_answer(session, {"id": str(user.id)})
+    with db.transaction() as session:
+        earlier = key.take(session, new_user.model_dump())
+        if earlier is not None and earlier.answer is not None:
+            response.headers.update(REPLAYED)
+            return UserCreated(id=earlier.answer["id"], token=key.secret())
+        if not is_operator:
+            rate_limits.count_new_user(request)
+        user = User(name=new_user.name)
+        session.add(user)
+        session.flush()
+        secret = key.secret()
+        db.tokens.create(session, user.id, db.tokens.FIRST_NAME, secret)
+        key.store_answer(session, {"id": str(user.id)})
     return UserCreated(id=user.id, token=secret)
 
 
@@ -115,10 +115,11 @@ def create_user(
         **success(200, "The token's user."),
     },
 )
-def get_user(user_id: CurrentUser, session: DbSession, settings: AppSettings) -> UserView:
+def get_user(user_id: CurrentUser, settings: AppSettings) -> UserView:
     """Show the token's user, with the limits of the service and the use of each."""
-    user = session.get_one(User, user_id)
-    usage = db.quotas.usage(session, user_id)
+    with db.transaction() as session:
+        user = session.get_one(User, user_id)
+        usage = db.quotas.usage(session, user_id)
     return UserView(
         id=user.id,
         name=user.name,

@@ -7,6 +7,7 @@ from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
 
 from shared.allowed_hosts import AllowedHosts
 
@@ -27,13 +29,26 @@ def _check_hosts(text: str) -> str:
     return text
 
 
-def _require_scheme(*schemes: str) -> Callable[[SecretStr], SecretStr]:
+def _check_url(parse: Callable[[str], object], *schemes: str) -> Callable[[SecretStr], SecretStr]:
     def check(url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(schemes):
+        text = url.get_secret_value()
+        if not text.startswith(schemes):
             raise ValueError(f"the URL must begin with {' or '.join(schemes)}")
+        try:
+            parse(text)
+        except ValueError:  # its text may have the password
+            raise ValueError(
+                "the URL is malformed. Check its host and port, and percent-encode special characters of the password"
+            ) from None
         return url
 
     return check
+
+
+def _check_length(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < MIN_SECRET_CHARS:
+        raise ValueError(f"it needs at least {MIN_SECRET_CHARS} characters")
+    return secret
 
 
 def _check_base(url: HttpUrl) -> HttpUrl:
@@ -56,6 +71,8 @@ LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidat
 
 
 MIN_SECRET_CHARS = 16
+MAX_TIMEOUT_S = 10**6
+"""About 12 days. Sockets, locks and PostgreSQL refuse much longer ones."""
 MAX_LINK_TTL_S = 10**9
 """About 30 years."""
 MAX_RETENTION_H = 10**6
@@ -75,10 +92,15 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    database_url: Annotated[SecretStr, AfterValidator(_require_scheme("postgresql+psycopg2://"))]
+    database_url: Annotated[
+        SecretStr, AfterValidator(_check_url(make_url, "postgresql+psycopg2://"))
+    ]
     """PostgreSQL URL: `postgresql+psycopg2://user:password@host/database`."""
     redis_url: Annotated[
-        SecretStr, AfterValidator(_require_scheme("redis://", "rediss://", "redis+socket://"))
+        SecretStr,
+        AfterValidator(
+            _check_url(lambda url: urlsplit(url).port, "redis://", "rediss://", "redis+socket://")
+        ),
     ]
     """Redis or Valkey URL: `redis://host:6379/0` or `redis+socket:///path/to/socket`."""
     media_dir: Path
@@ -89,7 +111,7 @@ class Settings(BaseSettings):
     """DEBUG, INFO, WARNING or ERROR."""
     registration: Literal["open", "closed"] = "open"
     """`open` or `closed`. If closed, only requests with `ADMIN_TOKEN` create users; others are refused with 403."""
-    admin_token: SecretStr | None = Field(None, min_length=MIN_SECRET_CHARS)
+    admin_token: Annotated[SecretStr, AfterValidator(_check_length)] | None = None
     """The operator's token for `POST /users`, as `Authorization: Bearer` or `X-Admin-Token`. `make` generates it."""
     link_ttl_s: int | None = Field(None, ge=10, le=MAX_LINK_TTL_S)
     """Seconds after which status and download links expire. If unset, anyone who knows a record's id can open it."""
@@ -120,7 +142,7 @@ class Settings(BaseSettings):
     """Maximum number of requests with bad credentials per client address and minute. Further ones get 429, not 401."""
     forwarded_allow_ips: Annotated[str, AfterValidator(_check_proxies)] = "127.0.0.1"
     """Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` names the client."""
-    upload_idle_timeout_s: float = Field(30, gt=0)
+    upload_idle_timeout_s: float = Field(30, gt=0, le=MAX_TIMEOUT_S)
     """Abort an upload after this many seconds without data."""
     min_upload_bytes_per_s: int = Field(4096, ge=0)
     """Abort an upload that sends fewer bytes per second on average. Short pauses are allowed."""
@@ -135,20 +157,20 @@ class Settings(BaseSettings):
 
     webhook_allowed_hosts: Annotated[str, AfterValidator(_check_hosts)] | None = None
     """Private hosts that webhooks may reach, separated by commas: a host, host:port, address or network."""
-    webhook_timeout_s: float = Field(15, gt=0)
+    webhook_timeout_s: float = Field(15, gt=0, le=MAX_TIMEOUT_S)
     """Seconds within which a webhook's receiver must answer. Otherwise the delivery is tried again."""
 
     segment_s: float = Field(150, ge=5)
     """Target segment length in seconds. In recordings of more than 12 segments, each is up to twice as long."""
     segments_in_flight: int = Field(32, gt=0)
     """Maximum number of segments per record that are queued or encoded at a time. Lets recordings take turns."""
-    lease_s: float = Field(15, ge=2)
+    lease_s: float = Field(15, ge=2, le=MAX_TIMEOUT_S)
     """Seconds after which a job goes to another worker if its lease has not been renewed."""
     max_attempts: int = Field(10, gt=0)
     """Maximum attempts per job; after the last one the record fails."""
     worker_concurrency: int | None = Field(None, gt=0)
     """Number of segments that a worker encodes at a time. If unset, one per core."""
-    sweep_interval_s: float = Field(3, gt=0)
+    sweep_interval_s: float = Field(3, gt=0, le=MAX_TIMEOUT_S)
     """Seconds between two runs of the sweeper, which repairs what a crash left behind."""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
     """Maximum address space of one ffmpeg process in bytes."""

@@ -1,6 +1,10 @@
-"""The recipes of README.md and docs/recipes.md run as they are printed. Without their programs, they are skipped."""
+"""The recipes of README.md and docs/recipes.md, and the calls of docs/api.md, run as they are printed.
+
+Without their programs, they are skipped.
+"""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +22,7 @@ from tests.waiting import until
 from tests.wavs import build, sine
 
 RECIPES = (ROOT / "docs/recipes.md").read_text()
+GUIDE = (ROOT / "docs/api.md").read_text()
 PRINTED_URL = "http://localhost:8000"
 TIMEOUT_S = 120
 PORT = free_port()
@@ -68,6 +73,15 @@ def run(user: User, tmp_path: Path) -> Run:
 def test_the_tour_converts_a_song(run: Run, tmp_path: Path) -> None:
     run("".join(programs(section(README, "A tour in 60 seconds"), "sh")), *SHELL)
     assert _length_s(tmp_path / "song.mp3") == pytest.approx(10, abs=0.01)
+
+
+def test_the_calls_of_the_api_guide_succeed(run: Run, tmp_path: Path) -> None:
+    """One after the other, so that none refuses the file of an earlier one."""
+    _write_wav(tmp_path / "song.wav")
+    calls = re.findall(r"^    (curl (?:.*\\\n)*.*)$", GUIDE, re.MULTILINE)
+    assert len(calls) == 4
+    run("\n".join(['curl() { command curl --fail "$@"; }', *calls]), *SHELL)
+    assert _length_s(tmp_path / "song.mp3") == pytest.approx(1, abs=0.01)
 
 
 def test_one_call_converts_a_file(run: Run, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from starlette.routing import Match, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROUTED = ("DELETE", "GET", "PATCH", "POST", "PUT")
+SERVER = "*"
+"""The target of a request about the whole server (RFC 9110, 9.3.7)."""
+ALLOWED_ON_SERVER = "DELETE, GET, HEAD, OPTIONS, POST, PUT"
 NOT_FOR_HEAD = (b"range", b"prefer")
 """A range is only for GET (RFC 9110, 14.2)."""
 
@@ -57,6 +60,8 @@ class HeadAndOptions:
 
     def _allowed(self, scope: Scope) -> str:
         """Return the methods of a path, or "" if there is no such path."""
+        if scope["path"] == SERVER:
+            return ALLOWED_ON_SERVER
         found = {method for method in ROUTED if self._is_routed({**scope, "method": method})}
         if not found:
             return ""

@@ -99,7 +99,9 @@ def test_pending_records_are_limited(small: AnotherApi) -> None:
 def test_a_full_volume_refuses_before_the_body(full: AnotherApi) -> None:
     with wire(full.url) as connection:
         connection.begin(full.user(), ("Content-Length", 100))
-        refused(connection.answer(), 507, "no_space")
+        answer = connection.answer()
+        refused(answer, 507, "no_space")
+        assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_a_full_volume_is_not_ready(full: AnotherApi) -> None:
@@ -195,4 +197,6 @@ def test_a_replacement_needs_no_second_room(stingy: AnotherApi) -> None:
 
 def test_the_storage_of_all_is_limited(start_api: StartApi) -> None:
     user = start_api({"MAX_STORED_BYTES_IN_ALL": "1"}).user()
-    refused(user.upload(SHORT_WAV), 507, "service_storage_full")
+    answer = user.upload(SHORT_WAV)
+    refused(answer, 507, "service_storage_full")
+    assert int(answer.headers["Retry-After"]) > 0

@@ -163,6 +163,12 @@ def test_error_codes_are_listed(description: Json) -> None:
     assert f"`{errors.TooLong.code}`" in upload["422"]["description"]
 
 
+def test_every_call_lists_the_errors_of_all(description: Json) -> None:
+    for operation in _operations(description):
+        assert f"`{errors.UnknownParameter.code}`" in operation["responses"]["422"]["description"]
+        assert f"`{errors.ShuttingDown.code}`" in operation["responses"]["503"]["description"]
+
+
 def test_rates_are_enums_and_mp3s_are_binary(description: Json) -> None:
     upload = description["paths"]["/records"]["post"]
     (rate,) = [each for each in upload["parameters"] if each["name"] == "sample_rate_hz"]

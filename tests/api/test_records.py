@@ -205,6 +205,13 @@ def test_next_works_with_the_same_credentials(
     assert page["next"] is None
 
 
+def test_many_lists_at_once_are_answered(user: User) -> None:
+    """More than the API has threads and connections to the database, which must not wait for each other."""
+    with ThreadPoolExecutor(100) as threads:
+        pages = list(threads.map(lambda _: listed(user), range(300)))
+    assert pages == 300 * [{"records": [], "next": None}]
+
+
 def test_a_list_can_have_one_filename_only(user: User) -> None:
     name = "a & ß.wav"
     failed = str(user.wait(upload(user, undecodable_wav(), name))["id"])

@@ -315,3 +315,5 @@ def test_openapi_describes_the_events(user: User) -> None:
         names = {each["name"] for each in event["parameters"]}
         assert names == {"webhook-id", "webhook-timestamp", "webhook-signature"}
         assert "422" not in event["responses"]
+        # Or openapi-generator makes a call to this service of it.
+        assert event["x-internal"] is True

@@ -35,7 +35,16 @@ def test_a_missing_required_setting_is_an_error(name: str, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MAX_ATTEMPTS", "0"), ("LEASE_S", "1"), ("RETENTION_H", "-1"), ("SEGMENTS_IN_FLIGHT", "0")],
+    [
+        ("MAX_ATTEMPTS", "0"),
+        ("LEASE_S", "1"),
+        ("RETENTION_H", "-1"),
+        ("SEGMENTS_IN_FLIGHT", "0"),
+        ("LEASE_S", "1e9"),
+        ("UPLOAD_IDLE_TIMEOUT_S", "1e9"),
+        ("WEBHOOK_TIMEOUT_S", "1e9"),
+        ("SWEEP_INTERVAL_S", "1e9"),
+    ],
 )
 def test_an_impossible_value_is_an_error(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
@@ -54,7 +63,7 @@ def test_secrets_are_not_printed() -> None:
     [
         ({"REGISTRATION": "closed"}, "REGISTRATION=closed needs ADMIN_TOKEN"),
         ({"REGISTRATION": "shut"}, "registration"),
-        ({"ADMIN_TOKEN": "hunter2"}, "admin_token"),
+        ({"ADMIN_TOKEN": "hunter2"}, "admin_token\n.* at least 16 characters"),
         ({"LINK_TTL_S": "60"}, "LINK_TTL_S needs LINK_KEYS"),
         ({"LINK_TTL_S": "60", "LINK_KEYS": " , "}, "LINK_TTL_S needs LINK_KEYS"),
         ({"LINK_KEYS": "0123456789abcdef,hunter2"}, "at least 16 characters"),
@@ -66,6 +75,9 @@ def test_secrets_are_not_printed() -> None:
         ({"CORS_ORIGINS": "null"}, "is not an origin"),
         ({"DATABASE_URL": "postgresql://hunter2@db"}, r"must begin with postgresql\+psycopg2://"),
         ({"REDIS_URL": "http://:hunter2@redis"}, "must begin with redis://"),
+        ({"DATABASE_URL": "postgresql+psycopg2://a:hunter2@db:one/b"}, "URL is malformed"),
+        ({"REDIS_URL": "redis://:hunter2@redis:one/0"}, "URL is malformed"),
+        ({"REDIS_URL": "redis://:hunter2#@redis/0"}, "URL is malformed"),
         ({"PUBLIC_URL": "https://example.com/?a=b"}, "no user, query or fragment"),
         ({"PUBLIC_URL": "https://a:hunter2@example.com/"}, "no user, query or fragment"),
         ({"FORWARDED_ALLOW_IPS": "127.0.0.1,proxy"}, "'proxy' does not appear to be"),

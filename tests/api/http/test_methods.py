@@ -69,6 +69,17 @@ def test_options_name_the_allowed_methods(
         assert wrong.headers["Allow"] == answer.headers["Allow"]
 
 
+def test_options_name_the_methods_of_the_server(
+    service_url: str, described: dict[str, dict[str, Any]]
+) -> None:
+    with wire(service_url) as connection:
+        connection.send(b"OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n")
+        answer = connection.answer()
+    assert answer.status_code == 204
+    methods = {method for calls in described.values() for method in calls}
+    assert set(answer.headers["Allow"].split(", ")) == methods | {"HEAD", "OPTIONS"}
+
+
 def test_options_of_an_unknown_path_are_not_found(client: httpx.Client) -> None:
     refused(client.options("/nothing"), 404, "not_found")
 
