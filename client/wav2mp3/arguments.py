@@ -95,6 +95,11 @@ def _options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--channels", type=int, choices=(1, 2), help="default: as the WAV, at most 2")
     add("--sample-rate-hz", type=int, metavar="N", help="default: the best for the WAV")
+    add("--gain-db", type=float, metavar="DB", help="such as -6.0, if the WAV's warning names it")
+    add(
+        "--tag-charset", metavar="NAME", help="of the WAV's tags, such as cp1251 (default: guessed)"
+    )
+    add("--id3-version", choices=("2.3", "2.4"), help="2.3 for old players (default: 2.4)")
     for tag in TAGS:
         add(f"--{tag}", metavar="TEXT", help=f"{tag}, instead of the WAV's own")
 

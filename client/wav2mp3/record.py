@@ -11,6 +11,9 @@ class Options(TypedDict, total=False):
     bitrate_kbps: int
     channels: int
     sample_rate_hz: int
+    gain_db: float
+    tag_charset: str
+    id3_version: str
     title: str
     artist: str
     album: str

@@ -8,7 +8,9 @@ import tty
 from contextlib import suppress
 
 import pytest
+from wav2mp3.record import Options
 
+from api.options import RecordOptions
 from tests.client.conftest import RATE_HZ, Command
 from tests.conftest import User
 from tests.wavs import build, sine
@@ -44,10 +46,16 @@ def test_without_recursive_subfolders_are_left_out(command: Command) -> None:
 def test_options_reach_the_mp3(command: Command) -> None:
     command.wav("a.wav")
     options = ("--bitrate-kbps", "64", "--sample-rate-hz", "22050", "--title", "Ça")
-    assert command.run("convert", "a.wav", "--out", "b.mp3", *options).status == 0
+    more = ("--gain-db", "-6.0", "--tag-charset", "cp1251", "--id3-version", "2.3")
+    assert command.run("convert", "a.wav", "--out", "b.mp3", *options, *more).status == 0
     mp3 = (command.folder / "b.mp3").read_bytes()
+    assert mp3.startswith(b"ID3\x03")
     assert 64000 / 8 <= len(mp3) < 64000 / 8 + 2000
     assert "Ça".encode() in mp3 or "Ça".encode("utf-16-le") in mp3
+
+
+def test_the_client_has_every_option_of_the_service() -> None:
+    assert set(Options.__annotations__) == set(RecordOptions.model_fields)
 
 
 def test_finished_files_are_skipped(command: Command, user: User) -> None:
