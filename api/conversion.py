@@ -14,8 +14,6 @@ from shared.segmentation import SampleRange
 from shared.settings import Settings
 from shared.wav import WavInfo
 
-PADDING_BYTES = 64 * 2**10
-"""More than the size of the frames that the encoder adds before and after the audio."""
 CLIP_SEGMENTS = 2
 """A record is a clip if it has one segment, of at most this many times SEGMENT_S."""
 
@@ -63,7 +61,7 @@ def _reserved_bytes(info: WavInfo, target: Target, settings: Settings) -> int:
     mp3_bytes = mp3_options.max_mp3_bytes(target, duration_s)
     if mp3_bytes > settings.max_mp3_bytes:
         raise Mp3TooLarge(settings.max_mp3_bytes)
-    return 2 * (mp3_bytes + PADDING_BYTES)  # the parts and the MP3 made of them
+    return 2 * (mp3_bytes + mp3_options.PADDING_BYTES)  # the parts and the MP3 made of them
 
 
 def create_jobs(

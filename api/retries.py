@@ -137,12 +137,13 @@ def _read_source(record: Record, settings: Settings) -> wav.WavInfo:
     path = media.record_files(settings.media_dir, record.user_id, record.id).source
     try:
         require_volume(settings.media_dir)
-        with path.open("rb") as source:
+        source = media.open_source(settings.media_dir, path)
+        if source is None:
+            raise errors.SourceGone
+        with source:
             size_bytes = os.fstat(source.fileno()).st_size
             if size_bytes != record.source_bytes:
                 raise errors.SourceGone
             return wav.read_wav(source, size_bytes)
-    except FileNotFoundError as error:
-        raise errors.SourceGone from error
     except OSError as error:
         raise errors.StorageUnavailable from error

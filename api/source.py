@@ -36,8 +36,7 @@ class SourceWriter:
         self._settings = settings
         with _translate_os_errors():
             require_volume(settings.media_dir)
-            media.make_folder(path.parent)
-            self._file = path.open("x+b")
+            self._file = media.create_source(settings.media_dir, path)
         self.size_bytes = 0
         self._syncing: Future[None] | None = None
         self._synced_bytes = 0
@@ -91,7 +90,10 @@ class SourceWriter:
     def abort(self) -> None:
         if self._syncing is not None:
             wait([self._syncing])
-        self._path.unlink(missing_ok=True)
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:  # a read-only volume; the file sweep deletes it later
+            log.warning("source not deleted", error=str(error))
         with suppress(OSError):  # close flushes, which fails on a full disk
             self._file.close()
 

@@ -1,5 +1,6 @@
 """Checks that the media volume is mounted."""
 
+import os
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,12 +15,19 @@ def require_volume(media_dir: Path) -> None:
 
     An upload to an empty mount point would be lost as soon as the volume is mounted over it.
     """
-    if media.is_marked(media_dir):
-        return
+    try:
+        with media.open_folder(media_dir) as volume:
+            if not media.is_marked(volume):
+                _mark_new(volume)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StorageUnavailable from error
+
+
+def _mark_new(volume: int) -> None:
     with db.transaction() as session:
         has_records = session.scalars(
             select(select(Record.id).where(Record.status.not_in(GONE)).exists())
         ).one()
-    if not media_dir.is_dir() or (has_records and not any(media_dir.iterdir())):
+    if has_records and not os.listdir(volume):
         raise StorageUnavailable
-    media.mark(media_dir)
+    media.mark(volume)

@@ -10,15 +10,19 @@
 Names come from ids alone, never from user input. A part or an MP3 with its final name is complete and fsynced: it is
 written under a temporary name first and renamed (POSIX rename is atomic). The name of an MP3 is durable too. A part
 whose name a crash removed is encoded again. A source is complete once its record is queued. Errors are OSError.
+
+The volume may go away and return at any moment. Files are created, and believed to be missing, only on the volume that
+has the marker: the same descriptor of its folder serves for the marker and for the files.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from uuid import UUID, uuid4
 
 UNFINISHED = ".tmp"
@@ -62,8 +66,10 @@ def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles
 
 @contextmanager
 def publishing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file to write. When the block ends without an error, rename it to `path`, durably."""
-    make_folder(path.parent)
+    """Yield a file to write. When the block ends without an error, rename it to `path`, durably.
+
+    The folder must exist: it would be created beside the volume while that is not mounted.
+    """
     with completing(path) as file:
         yield file
     sync_folder(path.parent)
@@ -86,12 +92,57 @@ def completing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents durably, so that a crash cannot remove them with the files in them."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+def create_source(media_dir: Path, source: Path) -> BinaryIO:
+    """Create a source and its folder. Raise OSError if the volume is not mounted."""
+    name = source.relative_to(media_dir)
+    with open_folder(media_dir) as volume:
+        _require_marker(volume)
+        with suppress(FileExistsError):
+            os.mkdir(name.parent, dir_fd=volume)
+            os.fsync(volume)  # a crash must not remove the folder with the files in it
+        return _open(volume, name, "x+b")
+
+
+def open_source(media_dir: Path, source: Path) -> BinaryIO | None:
+    """Open a source to read it. Return None if it is missing, and raise OSError if its volume is."""
+    with open_folder(media_dir) as volume:
+        try:
+            return _open(volume, source.relative_to(media_dir), "rb")
+        except FileNotFoundError:
+            _require_marker(volume)
+            return None
+
+
+def missing(media_dir: Path, paths: Iterable[Path]) -> set[Path]:
+    """Return the paths that do not exist. Raise OSError if their volume is not mounted."""
+    found = set()
+    with open_folder(media_dir) as volume:
+        for path in paths:
+            try:
+                os.stat(path.relative_to(media_dir), dir_fd=volume)
+            except FileNotFoundError:
+                _require_marker(volume)
+                found.add(path)
+    return found
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[int]:
+    """Yield a descriptor of a folder, which stays the same folder even if another one takes its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open(folder: int, name: Path, mode: str) -> BinaryIO:
+    opener = partial(os.open, mode=0o666, dir_fd=folder)
+    return cast("BinaryIO", open(name, mode, opener=opener))
+
+
+def _require_marker(volume: int) -> None:
+    os.stat(MARKER, dir_fd=volume)
 
 
 def sync(file: BinaryIO) -> None:
@@ -100,35 +151,37 @@ def sync(file: BinaryIO) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with open_folder(folder) as descriptor:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
-def mark(media_dir: Path) -> None:
-    """Mark the volume. An empty mount point has no mark, so it cannot be mistaken for the volume."""
-    with (media_dir / MARKER).open("ab") as marker:
+def mark(volume: int) -> None:
+    """Mark the volume that this descriptor is of. An empty mount point has no mark, so it cannot be mistaken for it."""
+    with _open(volume, Path(MARKER), "ab") as marker:
         sync(marker)
-    sync_folder(media_dir)
+    os.fsync(volume)
 
 
-def is_marked(media_dir: Path) -> bool:
-    return (media_dir / MARKER).exists()
+def is_marked(volume: int) -> bool:
+    try:
+        _require_marker(volume)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def probe(media_dir: Path) -> None:
     """Write, sync and remove a small file. Raise OSError if the volume is missing, full, read-only or stale."""
-    if not is_marked(media_dir):
-        raise FileNotFoundError(f"{media_dir} has no {MARKER}: the volume is not mounted")
-    probe = media_dir / f"{MARKER}.{uuid4().hex}{UNFINISHED}"
-    try:
-        with probe.open("xb") as file:
-            file.write(bytes(PROBE_BYTES))
-            sync(file)
-    finally:
-        probe.unlink(missing_ok=True)
+    probe = Path(f"{MARKER}.{uuid4().hex}{UNFINISHED}")
+    with open_folder(media_dir) as volume:
+        _require_marker(volume)
+        try:
+            with _open(volume, probe, "xb") as file:
+                file.write(bytes(PROBE_BYTES))
+                sync(file)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(probe, dir_fd=volume)
 
 
 def free_bytes(media_dir: Path) -> int:

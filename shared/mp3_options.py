@@ -13,6 +13,8 @@ DEFAULT_QUALITY = 2
 _NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"}
 """Codecs of Python that no WAV uses. Some take quadratic time."""
 DEFAULT_ID3_VERSION = "2.4"
+PADDING_BYTES = 64 * 2**10
+"""More than the size of the frames that the encoder adds before and after the audio."""
 MIN_GAIN_DB, MAX_GAIN_DB = -200, 60
 """The minimum suits floats at the scale of 32-bit integers, which are 186 dB too loud."""
 _MAX_MPEG25_BITRATE_KBPS = 64  # LAME's limit at 12 kHz and below

@@ -173,7 +173,8 @@ def _assemble(claim: Claim, settings: Settings) -> None:
     samples = sum(each.samples for each in claim.segments)
     parts = {each.job_id: files.part(each.job_id, each.attempt) for each in claim.segments}
     with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
-        if lost := [job_id for job_id, part in parts.items() if not part.exists()]:
+        if missing := media.missing(settings.media_dir, parts.values()):
+            lost = [job_id for job_id, part in parts.items() if part in missing]
             _repeat_encoding(claim, lost)
             return
         info, target = _read(source, claim)
@@ -225,13 +226,9 @@ def _files(claim: Claim, settings: Settings) -> media.RecordFiles:
 @contextmanager
 def _source(claim: Claim, settings: Settings) -> Iterator[BinaryIO]:
     """Open the source. Raise SourceLost if it vanished or changed, and OSError if its volume did."""
-    path = _files(claim, settings).source
-    try:
-        source = path.open("rb")
-    except FileNotFoundError as error:
-        if media.is_marked(settings.media_dir):
-            raise SourceLost from error
-        raise
+    source = media.open_source(settings.media_dir, _files(claim, settings).source)
+    if source is None:
+        raise SourceLost
     with source:
         if os.fstat(source.fileno()).st_size != claim.source_bytes:
             raise SourceLost

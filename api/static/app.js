@@ -5,7 +5,7 @@ import { startBar } from "./bar.js";
 import { find } from "./dom.js";
 import { startDropping } from "./dropping.js";
 import { startFollowing } from "./follow.js";
-import { language, translate } from "./i18n.js";
+import { language, rememberTexts, translate } from "./i18n.js";
 import { learnLimits } from "./intake.js";
 import { startKeys } from "./keys.js";
 import { startMenu } from "./menu.js";
@@ -18,6 +18,7 @@ import { startUploading } from "./uploads.js";
 
 document.documentElement.lang = language;
 translate(document.body);
+rememberTexts();
 find("#loading").remove();
 document.documentElement.classList.remove("starting");
 find("#presets").onclick = showPresets;

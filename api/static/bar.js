@@ -11,6 +11,7 @@ import { showNotice } from "./notices.js";
 import { showProgress } from "./progress.js";
 import { zipPath } from "./records.js";
 import { retryAll } from "./retry.js";
+import { canRetry } from "./row.js";
 import { deleteWithUndo } from "./undo.js";
 
 const summary = find("#summary");
@@ -28,6 +29,9 @@ function sentences({ shown, active, batch, batchDone, done, failed, left_s }) {
   return [first, others.map((text) => ` · ${text}`).join("")];
 }
 
+// Files with which nothing is left to do.
+const finished = ({ done, failed }) => [...done, ...failed.filter((entry) => !canRetry(entry))];
+
 function update() {
   current = countBatch();
   const { shown, active, done, failed, fraction } = current;
@@ -40,8 +44,8 @@ function update() {
   find("#total").value = active.length ? fraction : 0;
   find("#total").classList.toggle("idle", !active.length);
   find("#download-all").hidden = !hasZip || !done.length;
-  find("#clear").hidden = !done.length;
-  find("#retry-failed").hidden = !failed.length;
+  find("#clear").hidden = !finished(current).length;
+  find("#retry-failed").hidden = !failed.some(canRetry);
   older.hidden = !hasOlder();
   showProgress(current);
 }
@@ -60,7 +64,7 @@ function downloadAll() {
 
 export async function startBar() {
   find("#download-all").onclick = downloadAll;
-  find("#clear").onclick = () => deleteWithUndo(current.done);
+  find("#clear").onclick = () => deleteWithUndo(finished(current));
   find("#retry-failed").onclick = () => retryAll(current.failed);
   older.onclick = loadOlder;
   onChange(update);

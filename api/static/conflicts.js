@@ -11,19 +11,19 @@ let queue = Promise.resolve();
 export const forgetAnswer = () => (answerForAll = null);
 
 // Resolves to "replace", "rename" or "skip". `others` is the number of further taken names, if it is known.
-export function resolveConflict(name, others = 0) {
-  queue = queue.then(() => answerForAll ?? askAbout(name, others));
+export function resolveConflict(name, others = 0, isLast = false) {
+  queue = queue.then(() => answerForAll ?? askAbout(name, others, isLast));
   return queue;
 }
 
-async function askAbout(name, others) {
+async function askAbout(name, others, isLast) {
   const forAll = element("input", { type: "checkbox", name: "all" });
   const label = others ? t("sameForOthers", { count: others }) : t("sameForAll");
   const answer = await ask({
     title: t("nameTaken"),
     content: [
       element("p", { textContent: t("nameTakenText", { name }), className: "text" }),
-      element("label", { className: "check" }, forAll, label),
+      ...(isLast ? [] : [element("label", { className: "check" }, forAll, label)]),
     ],
     buttons: [
       { value: "skip", text: t("skip") },

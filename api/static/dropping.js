@@ -5,9 +5,12 @@ import { takeFiles } from "./intake.js";
 
 const overlay = find("#overlay");
 
+// A file that cannot be opened has only a name. It fails alone, when its content is read.
+const fileOf = (entry) => new Promise((resolve) => entry.file(resolve, () => resolve({ name: entry.name })));
+
 // Reads a dropped folder with all folders inside. A folder returns its files in portions.
 async function filesOf(entry) {
-  if (!entry.isDirectory) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  if (!entry.isDirectory) return [await fileOf(entry)];
   const reader = entry.createReader();
   const files = [];
   for (;;) {

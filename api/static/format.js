@@ -2,12 +2,14 @@
 
 import { language, t } from "./i18n.js";
 
-const unit = (name, maximumFractionDigits = 0, unitDisplay = "short") =>
-  new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay, maximumFractionDigits });
+const unit = (name, maximumFractionDigits = 0, minimumFractionDigits = 0) =>
+  new Intl.NumberFormat(language, { style: "unit", unit: name, maximumFractionDigits, minimumFractionDigits });
+// With the zero of "26.0 MB", the digits of a column are below each other.
+const tenths = (name) => unit(name, 1, 1);
 
 const STEPS = [
-  [1e9, unit("gigabyte", 1), unit("gigabyte-per-second", 1)],
-  [1e6, unit("megabyte", 1), unit("megabyte-per-second", 1)],
+  [1e9, tenths("gigabyte"), tenths("gigabyte-per-second")],
+  [1e6, tenths("megabyte"), tenths("megabyte-per-second")],
   [0, unit("kilobyte"), unit("kilobyte-per-second")],
 ];
 const UNIT_BYTES = [1e9, 1e6, 1e3];
@@ -15,14 +17,13 @@ const SECONDS = unit("second");
 const MINUTES = unit("minute");
 const HOURS = unit("hour", 1);
 const PERCENT = new Intl.NumberFormat(language, { style: "percent" });
-const KILO = new Intl.NumberFormat(language, { maximumFractionDigits: 3 });
 const DATE = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 
 export const formatDate = (text) => DATE.format(new Date(text));
 export const formatSize = (bytes) => inUnits(bytes, 1);
 export const formatSpeed = (bytesPerSecond) => inUnits(bytesPerSecond, 2);
 export const formatPercent = (fraction) => PERCENT.format(Math.floor(100 * fraction) / 100);
-export const formatKilohertz = (rate_hz) => `${KILO.format(rate_hz / 1000)} kHz`;
+export const formatKilohertz = (rate_hz) => t("kilohertz", { value: rate_hz / 1000 });
 
 function inUnits(bytes, column) {
   const index = STEPS.findIndex(([from]) => bytes >= from);

@@ -39,3 +39,10 @@ export function translate(root) {
     if (element.matches("button")) element.title = element.ariaLabel;
   }
 }
+
+// Keeps the texts that the page needs while its scripts load: the next start has them before the language file.
+export function rememberTexts() {
+  const kept = { language };
+  for (const { dataset, textContent } of document.querySelectorAll("#loading [data-text]")) kept[dataset.text] = textContent;
+  localStorage.setItem("wav2mp3.loading", JSON.stringify(kept));
+}

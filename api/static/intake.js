@@ -12,7 +12,8 @@ import { showBriefly } from "./undo.js";
 import { enqueue } from "./uploads.js";
 import { otherFormat } from "./wav_file.js";
 
-const WAV_SUFFIX = /\.(wav|wave|w64|rf64|bw64|bwf)$/i;
+// Recorders and macOS put hidden files such as ._song.wav beside the real ones.
+const WAV_OF_FOLDER = /^[^.].*\.(wav|wave|w64|rf64|bw64|bwf)$/is;
 let queue = Promise.resolve();
 let maxUploadBytes = Infinity;
 
@@ -30,7 +31,7 @@ export function takeFiles(files, isFolder = false) {
 }
 
 async function take(files, isFolder) {
-  const wanted = isFolder ? files.filter(({ name }) => WAV_SUFFIX.test(name)) : files;
+  const wanted = isFolder ? files.filter(({ name }) => WAV_OF_FOLDER.test(name)) : files;
   if (wanted.length < files.length) showBriefly(t("leftOut", { count: files.length - wanted.length }));
   forgetAnswer();
   // Again, because there was no user when the page started.
@@ -47,8 +48,9 @@ async function take(files, isFolder) {
   const queued = [];
   for (const [index, entry] of accepted.entries()) {
     const isTaken = names.has(entry.name.normalize());
-    const others = accepted.slice(index + 1).filter(({ name }) => names.has(name.normalize())).length;
-    const answer = isTaken ? await resolveConflict(entry.name, others) : null;
+    const rest = accepted.slice(index + 1);
+    const others = rest.filter(({ name }) => names.has(name.normalize())).length;
+    const answer = isTaken ? await resolveConflict(entry.name, others, !rest.length) : null;
     if (answer === "skip") continue;
     names.add(entry.name.normalize());
     queued.push(addEntry({ ...entry, ifExists: answer, status: "waiting" }));

@@ -14,7 +14,8 @@ export const DEFAULTS = { mp3: "quality=2", channels: "", sample_rate_hz: "", ga
 
 const option = (value, textContent) => element("option", { value, textContent });
 const asSource = () => option("", t("asSource"));
-const decibels = (gain_db) => `${gain_db > 0 ? "+" : gain_db < 0 ? "−" : ""}${Math.abs(gain_db)} dB`;
+const sign = (gain_db) => (gain_db > 0 ? "+" : gain_db < 0 ? "−" : "");
+const decibels = (gain_db) => t("decibels", { value: `${sign(gain_db)}${Math.abs(gain_db)}` });
 
 function group(label, options) {
   return element("optgroup", { label }, ...options);

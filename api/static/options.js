@@ -61,7 +61,7 @@ function summarize() {
   const [quality, ...others] = form.querySelectorAll("select");
   const chosen = others.filter(({ value }) => value);
   const texts = [quality, ...chosen].map(({ selectedOptions: [option] }) => option.textContent);
-  setText(find("span", summary), [...texts, ...(chosen.length ? [] : [t("asSource")])].join(" · "));
+  setText(find("span", summary), texts.join(" · "));
 }
 
 export function startOptions() {

@@ -38,3 +38,14 @@ addEventListener("error", recover);
 addEventListener("unhandledrejection", recover);
 // The next failure after a start is a new one.
 new MutationObserver(() => isStarting() || sessionStorage.removeItem(RELOADS)).observe(root, { attributeFilter: ["class"] });
+
+// In the language of the last start.
+function showTexts({ language, ...texts }) {
+  const loading = document.querySelector("#loading");
+  loading.lang = language;
+  for (const element of loading.querySelectorAll("[data-text]")) {
+    element.textContent = texts[element.dataset.text] ?? element.textContent;
+  }
+}
+
+showTexts(JSON.parse(localStorage.getItem("wav2mp3.loading")) ?? { language: "en" });

@@ -21,24 +21,29 @@ export function showEntry(row, entry, playing) {
   const { status, name, record } = entry;
   const isPlaying = playing?.entry === entry;
   row.className = `${status}${isPlaying ? " current" : ""}`;
+  row.toggleAttribute("data-noted", isNoted(entry));
   setText(find(".name", row), titleOf(entry));
   find(".name", row).title = name;
-  for (const each of LABELS) setLabel(find(`.${each}`, row), t(`${each}File`, { name }));
+  for (const each of LABELS) setLabel(find(`.${each}`, row), t(labelOf(each, status), { name }));
   showState(row, entry);
   showProgress(find("progress", row), entry);
   if (status === "done") showDone(row, entry, isPlaying && playing.isPlaying);
   find(".retry", row).hidden = !canRetry(entry);
+  find(".cancel", row).hidden = status === "done" || canRetry(entry);
   find(".warning", row).hidden = status !== "done" || !record.warnings.length;
   find(".applied", row).hidden = !find(".warning", row).hidden;
 }
 
+// A failed file that cannot be tried again has the button that cancels others, to remove it.
+const labelOf = (button, status) => (button === "cancel" && status === "failed" ? "deleteFile" : `${button}File`);
+const isNoted = ({ status, note }) => status === "waiting" && Boolean(note);
 export const canRetry = ({ status, file, id, isPermanent }) =>
   status === "failed" && !isPermanent && Boolean(file || id);
 
 function showState(row, entry) {
   const state = find(".state", row);
   setText(state, describe(entry));
-  state.title = entry.status === "failed" ? state.textContent : "";
+  state.title = entry.status === "failed" || isNoted(entry) ? state.textContent : "";
   // The service writes its errors in English.
   state.lang = entry.status === "failed" && entry.record ? "en" : language;
 }

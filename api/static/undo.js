@@ -15,6 +15,7 @@ export function showToast(text, action = null) {
   const toast = element("div", { className: "toast" }, element("span", { textContent: text }));
   if (action) {
     const button = element("button", { type: "button", textContent: action.text });
+    button.setAttribute("aria-keyshortcuts", "Control+Z Meta+Z");
     button.onclick = action.run;
     toast.append(button);
   }
@@ -60,6 +61,13 @@ function end(job) {
 function undo(job) {
   end(job);
   for (const entry of job.deleted) change(entry, { isHidden: false });
+}
+
+// For the keyboard: the button of the toast is many stops away from the rows.
+export function undoLast() {
+  const last = [...pending].at(-1);
+  if (last) undo(last);
+  return Boolean(last);
 }
 
 async function finish(job) {

@@ -69,10 +69,20 @@ def _login(parsed: argparse.Namespace) -> int:
             "POST", "/users", json={"name": parsed.name or getpass.getuser()}
         )
         kept = Login(url, user["id"], user["token"])
-    Client(kept.url, kept.user_id, kept.token, patience_s=0).check()
+    _check(kept, "Check both." if parsed.user_id else "For a new user: wav2mp3 login --name NAME")
     login.store(kept)
     print(f"Logged in at {url} as user {kept.user_id}. The token is in {login.path()}.")
     return OK
+
+
+def _check(kept: Login, next_step: str) -> None:
+    try:
+        Client(kept.url, kept.user_id, kept.token, patience_s=0).check()
+    except Wav2mp3Error as error:
+        if error.code != "bad_credentials":
+            raise
+        refused = f"{kept.url} refuses user {kept.user_id} with this token."
+        raise Wav2mp3Error(f"{refused} {next_step}") from None
 
 
 def _convert(parsed: argparse.Namespace) -> int:

@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.models import GONE, PENDING, Record, RecordStatus, User
+from shared.db.models import ACTIVE, GONE, PENDING, Record, RecordStatus, User
 from shared.errors import (
     ServiceStorageFull,
     TooManyPending,
     TooManyPendingInAll,
     UserStorageFull,
 )
+from shared.mp3_options import PADDING_BYTES
 from shared.settings import Settings
 
 ALL_USERS = 0x77617632
@@ -82,9 +83,12 @@ def _pending_records(session: Session, *of_records: ColumnElement[bool]) -> int:
 
 
 def _stored_bytes(session: Session, *of_records: ColumnElement[bool]) -> int:
+    # An MP3 may be 40 times as large as its source, so it counts before it exists. The parts have the other half.
+    expected_mp3_bytes = Record.reserved_bytes // 2 - PADDING_BYTES
     file_bytes = case(
         (Record.status == RecordStatus.UPLOADING, Record.reserved_bytes),
         (Record.status == RecordStatus.DONE, Record.mp3_bytes),  # the source is deleted
+        (Record.status.in_(ACTIVE), func.greatest(Record.source_bytes, expected_mp3_bytes)),
         else_=Record.source_bytes,
     )
     total = select(func.coalesce(func.sum(file_bytes), 0))

@@ -1,5 +1,6 @@
 """The WAV reader. `reader.py` states the contract. Other packages import only what this file exports."""
 
+from shared.wav.chunks import is_printable
 from shared.wav.codecs import Codec
 from shared.wav.fmt import FmtChunk
 from shared.wav.info import Chunk, DataRange, WavInfo
@@ -13,5 +14,6 @@ __all__ = [
     "FmtChunk",
     "WavInfo",
     "check_start",
+    "is_printable",
     "read_wav",
 ]

@@ -99,7 +99,8 @@ def _layout(fmt: FmtChunk | None) -> tuple[object, ...]:
 def _whole_blocks(data: ChunkHeader, fmt: FmtChunk, *, is_last: bool) -> DataRange:
     if not fmt.is_raw and is_last:
         return DataRange(data.offset + fmt.tag_bytes, data.size - fmt.tag_bytes)
-    return DataRange(data.offset, data.size // fmt.block_align * fmt.block_align)
+    size = data.size - fmt.late_bytes
+    return DataRange(data.offset + fmt.late_bytes, size // fmt.block_align * fmt.block_align)
 
 
 def _size_warnings(used: Sequence[ChunkHeader], fmt: FmtChunk) -> Iterator[str]:
@@ -115,6 +116,11 @@ def _size_warnings(used: Sequence[ChunkHeader], fmt: FmtChunk) -> Iterator[str]:
     cut = sum(rest for data in used if (rest := data.size % block_align) > 1)  # 1 may be a pad byte
     if cut and not shorter:
         yield f"The audio data ends inside a sample: {cut} bytes were left out."
+    if skipped := sum(data.skipped for data in used):
+        yield (
+            f"The audio data starts with {skipped} bytes of an old header, which a program left there. "
+            "They were left out."
+        )
     if any(data.size > data.declared for data in declared):
         yield "The audio data is longer than its header says. All of it was converted."
 

@@ -8,8 +8,8 @@ Sources: RIFF and RIFX: Microsoft/IBM "Multimedia Programming Interface and Data
 Pictures Digital, "Sony Wave64". `ds64.py` names those of RF64 and BW64.
 
 Real files break these standards. The walk ignores the RIFF size. It finds the next chunk where a writer forgot a pad
-byte (the chunk id starts one byte early) and where a LIST declares a few bytes too many (a chunk starts inside its
-end). `ChunkWalk._data_bytes` says how many bytes belong to data whose size is unset or wrong.
+byte and where a LIST declares a few bytes too many (a chunk starts inside its end). `ChunkWalk._data_bytes` says how
+many bytes belong to data whose size is unset or wrong.
 """
 
 import re
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from shared.wav.container import W64_TAILS, Container, Source, container_at, container_inside
 from shared.wav.ds64 import MAX_DS64_BYTES, choose_size, read_sizes
+from shared.wav.stale_header import skip_stale_header
 from shared.wav.streaming import is_streaming_size
 
 _MAX_FOLLOWING = 100  # this many headers in a row cannot be random bytes
@@ -50,6 +51,8 @@ class ChunkHeader:
     """The WAV that the chunk is in: a file may hold several, one after another."""
     is_plausible: bool
     """False if the bytes at this place do not look like a chunk."""
+    skipped: int = 0
+    """The bytes of an old header before the payload of a data chunk."""
 
 
 def holds_wav(source: Source, data: ChunkHeader) -> bool:
@@ -84,13 +87,15 @@ class ChunkWalk:
                 continue
             chunk_id, declared = peeked
             offset = at + self._container.header_bytes
-            present = self._source.size_bytes - offset
-            size = min(declared, present)
+            payload_at, size = offset, min(declared, self._source.size_bytes - offset)
             if chunk_id == b"data":
                 declared = self._declared_data(offset, declared)
-                size = self._data_bytes(offset, declared, present)
+                if not self._is_growing:
+                    offset, declared = skip_stale_header(self._source, offset, declared)
+                size = self._data_bytes(offset, declared, self._source.size_bytes - offset)
             is_plausible = self._is_plausible(at, chunk_id, offset + declared)
-            yield ChunkHeader(chunk_id, offset, declared, size, self._container, is_plausible)
+            place = offset, declared, size, self._container
+            yield ChunkHeader(chunk_id, *place, is_plausible, skipped=offset - payload_at)
             if chunk_id == b"ds64" and not self._sizes64:
                 payload = self._source.read(offset, min(size, MAX_DS64_BYTES))
                 self._sizes64 = read_sizes(payload, big_endian=self._container.big_endian)

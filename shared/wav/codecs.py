@@ -135,20 +135,35 @@ _UNSUPPORTED = {
     0x000A: "WMA Voice",
     0x0014: "G.723 ADPCM",
     0x0038: "AMR or NMS ADPCM",
+    0x0039: "Roland RDAC",
+    0x003B: "Rockwell ADPCM",
     0x0040: "G.721 ADPCM",
+    0x0041: "G.728",
     0x0057: "AMR",
     0x0058: "AMR-WB",
-    0x0083: "G.729",
+    **dict.fromkeys((0x0061, 0x0062), "Duck ADPCM"),
+    0x0064: "G.726 ADPCM",
+    0x0065: "G.722 ADPCM",
+    0x0075: "MetaSound",
+    **dict.fromkeys((0x0083, 0x0133, 0x0134), "G.729"),
     0x0092: "Dolby AC-3 over S/PDIF",
     0x00FF: "AAC",
-    0x0130: "Sipro",
+    0x0111: "G.723.1",
+    0x0112: "Siren",
+    **dict.fromkeys((0x0130, 0x0131, 0x0132, 0x0135), "Sipro ACELP"),
     0x0163: "WMA Lossless",
     0x0165: "XMA",
     0x0190: "DTS",
     0x0270: "ATRAC3",
     0x0200: "Creative ADPCM",
+    0x0202: "Creative FastSpeech",
+    0x028E: "Siren",
+    0x0401: "Intel Music Coder",
+    0x0402: "Indeo Audio",
     0x1602: "AAC",
     0x1610: "AAC",
+    **dict.fromkeys((0x3040, 0x3041), "Opus of Wwise"),
+    0x4143: "AAC",
     0x566F: "Vorbis",
     0x5756: "WavPack",
     **dict.fromkeys((0x674F, 0x6750, 0x6751, 0x676F, 0x6770, 0x6771), "Ogg Vorbis"),
@@ -156,6 +171,8 @@ _UNSUPPORTED = {
     0x706D: "AAC",
     0xA106: "AAC",
     0xA109: "Speex",
+    0x77A1: "TTA",
+    0xFFFF: "Vorbis of Wwise",
 }
 
 
@@ -163,6 +180,8 @@ def find_codec(tag: int) -> Codec:
     if tag in _CODECS:
         return _CODECS[tag]
     name = _UNSUPPORTED.get(tag, "an unknown kind of audio")
-    raise BadWav(
-        f"This WAV contains {name} (format tag 0x{tag:04X}), which is not supported. Export it as PCM."
-    )
+    raise unsupported(name, f"format tag 0x{tag:04X}")
+
+
+def unsupported(name: str, mark: str) -> BadWav:
+    return BadWav(f"This WAV contains {name} ({mark}), which is not supported. Export it as PCM.")

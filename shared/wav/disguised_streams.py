@@ -1,11 +1,12 @@
-"""Detects compressed streams (DTS, AC-3, E-AC-3, Dolby E) stored as PCM, as CD rips, S/PDIF recordings and tapes do.
+"""Detects compressed streams (DTS, AC-3, E-AC-3, Dolby E) and DSD stored as PCM, as CD rips and S/PDIF recordings do.
 
 In: samples from the first sound on, about 128 KiB. Out: the stream's name, or None. Played as samples, such a stream is
 loud noise. The file may start inside a frame, so the search covers all of the samples: one sync at the first sound is
 enough; elsewhere there must be several.
 
 Sources: ETSI TS 102 114 (DTS in words of 16 and of 14 bits), ETSI TS 102 366 (AC-3 and E-AC-3 frames), IEC 61937-1 and
--2 (S/PDIF preamble and data types), SMPTE 337 and 338 (the same in words of 20 and 24 bits, and Dolby E).
+-2 (S/PDIF preamble and data types), SMPTE 337 and 338 (the same in words of 20 and 24 bits, and Dolby E), "DoP open
+Standard" 1.1 (DSD with marker bytes in PCM of 24 bits).
 """
 
 import re
@@ -41,12 +42,18 @@ _AC3_KBPS = (
 )
 _AC3_RATES_HZ = (48000, 44100, 32000)
 _MIN_FRAMES = 3
+_DOP_MARKERS = (0x05, 0xFA)
+_MIN_MARKERS = 100
 
 
 def detect_stream(
     samples: bytes, *, sample_bytes: int, channels: int, big_endian: bool
 ) -> str | None:
     """Return the name of the stream in these integers."""
+    if sample_bytes > 2 and _is_dop(
+        samples[0 if big_endian else sample_bytes - 1 :: sample_bytes], channels
+    ):
+        return "DSD audio (DoP)"
     words = _upper_words(samples, sample_bytes, big_endian=big_endian)
     if name := _detect_preambles(words, channels):
         return name
@@ -54,6 +61,17 @@ def detect_stream(
     if _is_certain(words, syncs, _MIN_FRAMES):
         return "DTS"
     return _detect_ac3(words) or _detect_ac3(_swapped(words))
+
+
+def _is_dop(top_bytes: bytes, channels: int) -> bool:
+    """Return True if the top bytes of each channel are the two markers of DoP in turn."""
+    pair = {bytes([marker]) for marker in _DOP_MARKERS}
+    turns = [top_bytes[start :: 2 * channels] for start in (0, channels)]
+    if len(turns[1]) < _MIN_MARKERS:
+        return False
+    return {turn[:1] for turn in turns} == pair and all(
+        turn == turn[:1] * len(turn) for turn in turns
+    )
 
 
 def _upper_words(samples: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:

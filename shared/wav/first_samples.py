@@ -20,7 +20,9 @@ from shared.wav.fmt import FmtChunk
 from shared.wav.frames import detect_frames
 from shared.wav.lone_channel import detect_lone_channel
 from shared.wav.low_bytes import detect_low_bytes
+from shared.wav.odd_levels import warn_of_levels
 from shared.wav.other_formats import detect_wrapped_file
+from shared.wav.sample_layout import detect_sample_layout
 from shared.wav.sound import first_sound
 from shared.wav.text_damage import describe_text_damage
 from shared.wav.wrong_codec import detect_wrong_codec
@@ -55,13 +57,8 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
             followed = mpeg_streams.follow_frames(start, fmt)
             is_sure = fmt.codec is Codec.MP3 or any(followed.padding_samples)
             return followed if is_sure else followed.with_warning(_SHIFTED.format(fmt.codec.label))
-        case Codec.FLOAT if fmt.bits_per_sample == 32:
-            _refuse_disguised_stream(source, data, fmt)
-            return detect_wrong_codec(source, data, fmt)
-        case Codec.PCM if fmt.bits_per_sample in (16, 24, 32):
-            _refuse_disguised_stream(source, data, fmt)
-            fmt = detect_lone_channel(source, data, detect_floats(source, data, fmt))
-            return detect_wrong_codec(source, data, detect_low_bytes(source, data, fmt))
+        case Codec.PCM | Codec.FLOAT:
+            return _inspect_raw_samples(source, data, fmt)
         case Codec.IMA_ADPCM | Codec.MS_ADPCM if fmt.bits_per_sample == 4:
             return detect_block_align(source, data, fmt)
         case codec if codec in _UNKNOWN_DELAY:
@@ -69,6 +66,20 @@ def inspect_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChun
                 fmt = replace(fmt, channel_mask=_MASK_OF_5_1)
             return fmt.with_warning(_SHIFTED.format(codec.label))
     return fmt
+
+
+def _inspect_raw_samples(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChunk:
+    match fmt.codec, fmt.bits_per_sample:
+        case Codec.FLOAT, 32:
+            _refuse_disguised_stream(source, data, fmt)
+            fmt = detect_wrong_codec(source, data, fmt)
+        case Codec.PCM, (16 | 24 | 32):
+            _refuse_disguised_stream(source, data, fmt)
+            fmt = detect_lone_channel(source, data, detect_floats(source, data, fmt))
+            fmt = detect_wrong_codec(source, data, detect_low_bytes(source, data, fmt))
+    has_layouts = fmt.bits_per_sample in (16, 24, 32, 64) and not fmt.low_24_bits
+    fmt = detect_sample_layout(source, data, fmt) if has_layouts else fmt
+    return warn_of_levels(source, data, fmt)
 
 
 def _refuse_wrapped_file(start: bytes) -> None:

@@ -11,8 +11,14 @@ from itertools import chain, repeat
 from typing import Self
 
 from shared.errors import BadWav
-from shared.wav.codecs import EAC3_TAG, MAX_CHANNELS_OF, RAW_CODECS, Codec, find_codec
-from shared.wav.layout import adpcm_warning, layout_warning, repair_layout
+from shared.wav.codecs import EAC3_TAG, MAX_CHANNELS_OF, RAW_CODECS, Codec, find_codec, unsupported
+from shared.wav.layout import (
+    adpcm_warning,
+    coefficients_warning,
+    layout_warning,
+    repair_byte_rate,
+    repair_layout,
+)
 
 MIN_FMT_BYTES = 14
 MAX_FMT_BYTES = 4096  # the longest real ones (MS ADPCM with its own coefficients) stay below 1100
@@ -28,6 +34,10 @@ _KS_GUID_TAIL = bytes.fromhex("0000 1000 8000 00aa00389b71")
 _DOLBY_GUIDS = {
     bytes.fromhex("2c806de0 46db cf11 b4d100805f6cbbea"): 0x2000,
     bytes.fromhex("af87fba7 022d fb42 a4d405cd93843bdd"): EAC3_TAG,
+}
+_ATRAC_GUIDS = {
+    bytes.fromhex("bfaa23e9 58cb 7144 a119fffa01e4ce62"): "ATRAC3plus",
+    bytes.fromhex("d242e147 ba36 8d4d 88fc61654f8c836c"): "ATRAC9",
 }
 _IEC61937_GUID_TAIL = bytes.fromhex("ea0c 1000 8000 00aa00389b71")
 _AMBISONIC_GUID_TAIL = bytes.fromhex("2107 d311 8644 c8c1ca000000")
@@ -68,6 +78,10 @@ class FmtChunk:
     """The value of full scale in float samples."""
     low_24_bits: bool = False
     """True if the samples are the lower three bytes of four."""
+    swapped: bool = False
+    """True if the bytes of a sample are in the other order than those of the header."""
+    late_bytes: int = 0
+    """The bytes of the data before the first sample."""
     warnings: tuple[str, ...] = ()
     """Sentences for the user about corrections of this chunk."""
 
@@ -132,6 +146,10 @@ def parse_fmt(payload: bytes, *, big_endian: bool) -> FmtChunk:
         warning = adpcm_warning(declared, block_align)
     if codec not in RAW_CODECS:
         fmt = fmt[:12] + struct.pack("<HH", block_align, bits) + fmt[16:]
+    if codec is Codec.MS_ADPCM:
+        warning = warning or coefficients_warning(fmt)
+    if codec is Codec.G726:
+        fmt, warning = repair_byte_rate(fmt, rate_hz, bits)
     parsed = FmtChunk(codec, channels, rate_hz, block_align, bits, mask, fmt, ambisonic=ambisonic)
     return parsed.with_warning(warning) if warning else parsed
 
@@ -159,6 +177,8 @@ def _parse_extension(fmt: bytes) -> tuple[int, int, bool]:
         mask = 0  # a program wrote something else there, such as the size of the data
     if fmt[24:40] in _DOLBY_GUIDS:
         return _DOLBY_GUIDS[fmt[24:40]], mask, False
+    if fmt[24:40] in _ATRAC_GUIDS:
+        raise unsupported(_ATRAC_GUIDS[fmt[24:40]], "by its sub-format")
     if fmt[28:40] == _IEC61937_GUID_TAIL:
         raise BadWav(
             "The WAV contains a Dolby or DTS stream for S/PDIF. Decode it to PCM and upload the result."

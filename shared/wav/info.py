@@ -34,7 +34,7 @@ class WavInfo:
     """RIFF, RIFX, RF64, BW64 or W64."""
     fmt: FmtChunk
     big_endian: bool
-    """The byte order of raw samples. Compressed audio has none."""
+    """The byte order of the container."""
     data: tuple[DataRange, ...]
     """The audio in file order: one range, or several if the file has several data chunks or joined WAVs."""
     samples: int | None
@@ -45,6 +45,11 @@ class WavInfo:
     """Sentences for the user."""
     fact_samples: int | None = None
     """Compressed: the samples of each channel according to the `fact` chunk."""
+
+    @property
+    def big_endian_samples(self) -> bool:
+        """The byte order of raw samples. Compressed audio has none."""
+        return self.big_endian != self.fmt.swapped
 
     @property
     def data_offset(self) -> int:

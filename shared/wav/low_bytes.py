@@ -25,7 +25,9 @@ def detect_low_bytes(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChu
         return fmt
     big_endian = data.container.big_endian
     is_low = _are_low(spread_blocks(source, data), big_endian=big_endian)
-    if _declared_bits(fmt) != 24:
+    if declared_bits(fmt) < 24:
+        return fmt
+    if declared_bits(fmt) != 24:
         return fmt.with_warning(_QUIET) if is_low else fmt
     if is_low:
         return replace(fmt, low_24_bits=True).with_warning(_LOW)
@@ -43,7 +45,7 @@ _QUIET = (
 _PACKED = "The header says 4 bytes for 24 bits, but the samples have 3. They were read as such."
 
 
-def _declared_bits(fmt: FmtChunk) -> int:
+def declared_bits(fmt: FmtChunk) -> int:
     at = 18 if fmt.payload[:2] == _EXTENSIBLE else 14
     return int.from_bytes(fmt.payload[at : at + 2], "little")
 
@@ -68,11 +70,11 @@ def _is_packed(raw: bytes, fmt: FmtChunk, big_endian: bool) -> bool:
     """Return True if the samples are much smoother when read as 3 bytes, and the low byte of four is in use."""
     if not any(raw[3 if big_endian else 0 :: 4]):
         return False
-    of_3, of_4 = (_integers(raw, width, big_endian=big_endian) for width in (3, 4))
+    of_3, of_4 = (integers(raw, width, big_endian=big_endian) for width in (3, 4))
     return _roughness(of_4, fmt.channels) > _ROUGHER * _roughness(of_3, fmt.channels)
 
 
-def _integers(raw: bytes, width: int, *, big_endian: bool) -> list[int]:
+def integers(raw: bytes, width: int, *, big_endian: bool) -> list[int]:
     """Return samples of 3 or 4 bytes, scaled to 32 bits."""
     count = len(raw) // width
     wide = bytearray(4 * count)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from shared.wav.chunks import ChunkHeader
 from shared.wav.container import Source
 
-BLOCK_BYTES = 16 * 1024
-_MAX_SILENT_BLOCKS = 1024  # 16 MiB of silence
-_SPREAD_BLOCKS = 32
 _ALIGNMENT = 24  # a multiple of the bytes of a sample, 1 to 4, in mono and stereo
+BLOCK_BYTES = 680 * _ALIGNMENT
+_MAX_SILENT_BLOCKS = 1024  # 16 MB of silence
+_SPREAD_BLOCKS = 32
 
 
 def first_sound(source: Source, data: ChunkHeader, count: int = BLOCK_BYTES) -> bytes:
@@ -21,8 +21,10 @@ def first_sound(source: Source, data: ChunkHeader, count: int = BLOCK_BYTES) -> 
     return b""
 
 
-def spread_blocks(source: Source, data: ChunkHeader) -> Iterator[bytes]:
+def spread_blocks(
+    source: Source, data: ChunkHeader, alignment: int = _ALIGNMENT
+) -> Iterator[bytes]:
     """Yield blocks from the start to the end of the data. Each starts at a whole sample."""
-    step = max(BLOCK_BYTES, data.size // _SPREAD_BLOCKS) // _ALIGNMENT * _ALIGNMENT
+    step = max(BLOCK_BYTES, data.size // _SPREAD_BLOCKS) // alignment * alignment
     for at in range(0, data.size, step):
         yield source.read(data.offset + at, min(BLOCK_BYTES, data.size - at))

@@ -18,7 +18,7 @@ from tests.shared.db import rows
 def test_a_new_volume_is_marked() -> None:
     media_dir = get_settings().media_dir
     require_volume(media_dir)
-    assert media.is_marked(media_dir)
+    assert (media_dir / media.MARKER).exists()
 
 
 @pytest.mark.usefixtures("database")
@@ -27,7 +27,7 @@ def test_the_volume_of_an_older_release_is_marked() -> None:
     rows.add_record()
     (media_dir / "00000000-0000-0000-0000-000000000001").mkdir()
     require_volume(media_dir)
-    assert media.is_marked(media_dir)
+    assert (media_dir / media.MARKER).exists()
 
 
 @pytest.mark.usefixtures("database")
@@ -36,7 +36,7 @@ def test_an_empty_mount_point_is_not_the_volume() -> None:
     rows.add_record()
     with pytest.raises(StorageUnavailable):
         require_volume(media_dir)
-    assert not media.is_marked(media_dir)
+    assert not (media_dir / media.MARKER).exists()
 
 
 @pytest.fixture

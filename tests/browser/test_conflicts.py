@@ -29,6 +29,7 @@ def test_a_taken_name_is_said_before_the_upload(tab: Page, longer: Path) -> None
     tab.set_input_files("#files", longer)
     dialog = tab.get_by_role("dialog", name="This name is taken")
     expect(dialog).to_contain_text("one.wav is already in the list.")
+    expect(dialog.get_by_role("checkbox")).to_have_count(0)
     dialog.get_by_role("button", name="Skip").click()
     expect(dialog).to_have_count(0)
     expect(tab.locator("#records li")).to_have_count(1)

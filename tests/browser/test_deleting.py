@@ -71,6 +71,19 @@ def test_undo_brings_the_row_back(tab: Page, user: User, names: list[str]) -> No
     assert len(stored_names(user)) == 3
 
 
+def test_a_key_undoes_the_last_deletion(tab: Page, user: User, names: list[str]) -> None:
+    become_and_hold_undo(tab, user, names)
+    delete(tab, "two")
+    delete(tab, "one")
+    rows = tab.locator("#records .name")
+    expect(rows).to_have_text(["three"])
+    tab.keyboard.press("Control+z")
+    expect(rows).to_have_text(["three", "one"])
+    tab.keyboard.press("Control+z")
+    expect(rows).to_have_text(names)
+    expect(tab.locator(".toast")).to_have_count(0)
+
+
 def test_clear_finished_can_be_undone(tab: Page, user: User, names: list[str]) -> None:
     become_and_hold_undo(tab, user, names)
     tab.get_by_role("button", name="Clear finished").click()

@@ -86,6 +86,12 @@ def assert_fits(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_units_are_translated(tab: Page) -> None:
+    speak(tab, "ru")
+    expect(tab.locator("[name=gain_db] :checked")).to_have_text("0 дБ")
+    expect(tab.locator("[name=sample_rate_hz] [value='22050']")).to_have_text("22,05 кГц")
+
+
 def test_russian_has_three_plural_forms(tab: Page) -> None:
     speak(tab, "ru")
     records: list[Record] = []

@@ -1,9 +1,10 @@
 """The list and the bar above it, at every width and with many files."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import POLL, become_staged
-from tests.browser.staged import every_state, failed, record, stage
+from tests.browser.staged import MIXED, every_state, failed, record, stage
 from tests.waiting import until
 
 WIDTHS = [320, 360, 1024, 2000]
@@ -18,6 +19,13 @@ RENDERED = (
 )
 # An element that was never drawn is 300 pixels wide.
 DRAWN = "canvases => canvases.filter(({ width }) => width > 0 && width !== 300).length"
+# Gives a row a long state. Returns whether that covers its progress, and the length of the progress.
+LONG_STATE = """() => {
+  const [state, progress] = [".state", "progress"].map((part) => document.querySelector(`#records ${part}`));
+  state.textContent = "загрузка 100 % · 18,6 МБ/с · осталось 45 с, и ещё немного";
+  const [text, bar] = [state, progress].map((part) => part.getBoundingClientRect());
+  return [text.left < bar.right && text.bottom > bar.top && text.top < bar.bottom, bar.width];
+}"""
 WATCH = """() => {
   window.changes = [];
   new MutationObserver((changes) => window.changes.push(...changes.map(({ target }) => target.textContent)))
@@ -67,6 +75,36 @@ def test_no_width_needs_sideways_scrolling(tab: Page) -> None:
         tab.set_viewport_size({"width": width, "height": 700})
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert ends.evaluate_all(LAST_END) <= width
+
+
+@pytest.mark.parametrize("width", [360, 1024])
+def test_a_long_state_does_not_cover_the_progress(tab: Page, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 700})
+    stage(tab, lambda: [record(0, "converting")])
+    become_staged(tab)
+    expect(tab.locator("#records .converting")).to_be_visible()
+    covered, length = tab.evaluate(LONG_STATE)
+    assert not covered
+    assert length > 250
+
+
+def test_a_narrow_row_shows_its_warning(tab: Page) -> None:
+    tab.set_viewport_size({"width": 360, "height": 700})
+    stage(tab, lambda: [record(0, warnings=[MIXED]), record(1)])
+    become_staged(tab)
+    warning = tab.get_by_role("button", name=MIXED)
+    expect(warning).to_be_visible()
+    box = warning.bounding_box()
+    assert box
+    assert box["height"] >= 24, "a finger must hit it"
+    warning.click()
+    expect(tab.get_by_role("dialog")).to_contain_text(MIXED)
+
+
+def test_sizes_are_aligned_by_their_digits(tab: Page) -> None:
+    stage(tab, lambda: [record(0, mp3_bytes=26_000_000), record(1, mp3_bytes=16_940_000)])
+    become_staged(tab)
+    expect(tab.locator("#records .size")).to_have_text(["26.0 MB", "16.9 MB"])
 
 
 def test_a_wide_screen_is_used(tab: Page) -> None:

@@ -84,7 +84,7 @@ def test_a_narrow_screen_has_one_chip_for_all_options(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
     expect(page.get_by_label("Quality")).to_be_hidden()
     chip = page.locator("#all-options")
-    expect(chip).to_have_text("V2 very good · about 190 kbit/s · as the source")
+    expect(chip).to_have_text("V2 very good · about 190 kbit/s")
     chip.click()
     page.get_by_label("Channels").select_option("mono")
     expect(chip).to_have_text("V2 very good · about 190 kbit/s · mono")

@@ -76,6 +76,19 @@ def test_space_and_arrows_work_from_anywhere(two: Page) -> None:
     wait_for(two, "!document.querySelector('audio').paused")
 
 
+def test_the_player_hides_no_focused_row(tab: Page) -> None:
+    tab.set_viewport_size({"width": 1024, "height": 700})
+    stage(tab, lambda: [record(number) for number in range(30)])
+    become_staged(tab)
+    play(tab)
+    player = tab.locator("#player").bounding_box()
+    assert player
+    for _ in range(45):
+        tab.keyboard.press("Tab")
+        bottom = tab.evaluate("document.activeElement.getBoundingClientRect().bottom")
+        assert bottom <= player["y"]
+
+
 def test_the_slider_seeks_by_keys(two: Page) -> None:
     play(two)
     slider = two.get_by_role("slider", name="Position")

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import wait_until_started
 from tests.browser.relay import Relay
+from tests.browser.test_languages import speak
 from tests.waiting import until
 
 LOST = "Parts of this page did not arrive."
@@ -22,6 +23,16 @@ def test_a_lost_script_loads_the_page_again(tab: Page, script: str) -> None:
     assert tab.evaluate(RELOADS) is None
     # The module that asks for a language ends with an error.
     tab.clear_page_errors()
+
+
+def test_a_later_start_speaks_the_language(tab: Page) -> None:
+    speak(tab, "de")
+    tab.route("**/row.js", lambda route: route.abort("connectionreset"))
+    tab.goto("/", wait_until="commit")
+    expect(tab.get_by_text("Teile dieser Seite sind nicht angekommen.")).to_be_visible()
+    expect(tab.locator("#loading")).to_have_attribute("lang", "de")
+    tab.unroute("**/row.js")
+    wait_until_started(tab)
 
 
 def test_a_page_without_network_waits_for_it(tab: Page, service_url: str) -> None:

@@ -36,6 +36,7 @@ def test_an_upload_survives_a_lost_connection(tab: Page, relay: Relay, tmp_path:
     relay.cut()
     expect(row).to_have_class("waiting")
     expect(row.locator(".state")).to_contain_text("The connection was lost. Trying again in")
+    expect(row.locator("progress")).to_be_hidden()
     relay.mend()
     slow.detach()
     expect(row).to_have_class("done")
@@ -99,6 +100,21 @@ def test_a_proxy_error_becomes_a_sentence(page: Page, wav: Path, status: int) ->
     expect(row.locator(".state")).to_have_text(re.compile(rf"^[A-Z][a-z ]+.*{status}.*\.$"))
     expect(row.locator(".state")).not_to_contain_text("nginx")
     expect(row.get_by_role("button", name="Try again")).to_be_visible(visible=status == 500)
+
+
+def test_files_that_cannot_be_retried_can_be_cleared(page: Page) -> None:
+    flac = [
+        {"name": f"{number}.wav", "mimeType": "audio/wav", "buffer": b"fLaC" * 9}
+        for number in range(3)
+    ]
+    page.set_input_files("#files", flac)  # type: ignore[arg-type]
+    rows = page.locator("#records .failed")
+    expect(rows).to_have_count(3)
+    expect(page.locator("#retry-failed")).to_be_hidden()
+    page.get_by_role("button", name="Delete 1.wav").click()
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Clear finished").click()
+    expect(rows).to_have_count(0)
 
 
 def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) -> None:

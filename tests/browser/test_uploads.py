@@ -1,9 +1,12 @@
 """Uploads of many files."""
 
+import os
 import re
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.browser.conftest import HeldUploads, drag, drop, throttle
@@ -74,6 +77,27 @@ def test_a_dropped_folder_is_searched_for_wavs(page: Page, tmp_path: Path, wav: 
     expect(page.locator(".toast")).to_contain_text("1 file of the folder is not a WAV")
     expect(names).to_have_count(2)
     assert sorted(names.all_text_contents()) == ["one", "two"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS refuses names that are not UTF-8")
+def test_an_unreadable_file_does_not_lose_its_folder(page: Page, tmp_path: Path, wav: Path) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "one.wav").write_bytes(wav.read_bytes())
+    # The browser lists this file without a name, because it is not UTF-8, and cannot open it.
+    (album / os.fsdecode(b"\xff.wav")).write_bytes(wav.read_bytes())
+    drop(page, "#drop", album)
+    expect(page.locator(".toast")).to_contain_text("1 file of the folder")
+    expect(page.locator("#records .done .name")).to_have_text(["one"])
+
+
+def test_hidden_files_of_a_folder_are_left_out(page: Page, tmp_path: Path, wav: Path) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "one.wav").write_bytes(wav.read_bytes())
+    (album / "._one.wav").write_bytes(b"Mac OS X")
+    drop(page, "#drop", album)
+    expect(page.locator("#records .name")).to_have_text(["one"])
 
 
 def test_a_picked_folder_is_uploaded(page: Page, tmp_path: Path, wav: Path) -> None:

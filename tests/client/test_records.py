@@ -33,10 +33,23 @@ def test_an_existing_user_logs_in(command: Command, service_url: str, user: User
     arguments = ("login", service_url, "--user-id", user.id, "--token", user.token)
     assert command.run(*arguments, **NO_LOGIN).status == 0
     assert "  a.wav\n" in command.run("list", **NO_LOGIN).output
-    assert command.run(*arguments[:-1], "wrong", **NO_LOGIN).status == 1
+    refused = command.run(*arguments[:-1], "wrong", **NO_LOGIN)
+    assert refused.status == 1
+    assert refused.errors == f"{service_url} refuses user {user.id} with this token. Check both.\n"
     without_id = command.run("login", service_url, "--token", user.token, **NO_LOGIN)
     assert without_id.status == 2
     assert without_id.errors == "A token needs the id of its user. Add --user-id.\n"
+
+
+def test_a_refused_login_says_how_to_replace_it(command: Command, service_url: str) -> None:
+    command.run("login", service_url, **NO_LOGIN)
+    file = command.folder / "home" / "config" / "wav2mp3" / "login.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"token": "revoked"}))
+    refused = command.run("login", **NO_LOGIN)
+    assert refused.status == 1
+    assert refused.errors.endswith("For a new user: wav2mp3 login --name NAME\n")
+    assert command.run("login", "--name", "anna", **NO_LOGIN).status == 0
+    assert command.run("list", **NO_LOGIN).status == 0
 
 
 def test_the_stored_token_goes_to_its_service_alone(command: Command, service_url: str) -> None:

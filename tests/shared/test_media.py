@@ -11,7 +11,9 @@ from shared.media import RecordFiles
 
 @pytest.fixture
 def files(tmp_path: Path) -> RecordFiles:
-    return media.record_files(tmp_path, uuid4(), uuid4())
+    files = media.record_files(tmp_path, uuid4(), uuid4())
+    files.parts.mkdir(parents=True)
+    return files
 
 
 def _names(folder: Path) -> set[str]:
@@ -58,6 +60,7 @@ def test_two_writers_of_one_file_do_not_collide(files: RecordFiles) -> None:
 
 def test_a_finished_record_keeps_only_its_mp3(files: RecordFiles) -> None:
     other = media.record_files(files.folder.parent, uuid4(), uuid4())
+    other.folder.mkdir()
     for path in (files.source, files.part(0, 1), files.mp3, other.source):
         with media.publishing(path) as file:
             file.write(b"x")

@@ -308,7 +308,7 @@ def test_waiting_jobs_run_when_the_volume_is_back() -> None:
     job_id = _waiting_job()
     sweep.end_storage_waits(get_settings())
     assert db_call(db.sweeping.due, queue.SEGMENTS, 10) == []
-    media.mark(get_settings().media_dir)
+    (get_settings().media_dir / media.MARKER).touch()
     sweep.end_storage_waits(get_settings())
     assert db_call(db.sweeping.due, queue.SEGMENTS, 10) == [job_id]
     assert {path.name for path in _volume()} == {media.MARKER}

@@ -173,7 +173,7 @@ def test_a_full_volume_pauses_the_job(wav: bytes, small_volume: Path) -> None:
     assert rows.job(job_ids[0]).waiting_for == "storage"
     assert rows.record(files.record_id).status == RecordStatus.CONVERTING
     ballast.unlink()
-    media.mark(small_volume)
+    (small_volume / media.MARKER).touch()
     sweep.end_storage_waits(get_settings())
     for job_id in job_ids:
         tasks.run_job(str(job_id))
@@ -192,7 +192,7 @@ def _cut(files: RecordFiles) -> None:
 def test_a_lost_source_fails_its_record_at_once(
     harm: Callable[[RecordFiles], None], wav: bytes
 ) -> None:
-    media.mark(get_settings().media_dir)
+    (get_settings().media_dir / media.MARKER).touch()
     files, job_ids = stored.store(wav)
     harm(files)
     tasks.run_job(str(job_ids[0]))
@@ -345,6 +345,7 @@ def test_parts_of_an_abandoned_plan_are_never_joined(wav: bytes) -> None:
 
 
 def test_a_vanished_part_is_encoded_again(wav: bytes) -> None:
+    (get_settings().media_dir / media.MARKER).touch()
     straight, job_ids = stored.store(wav)
     for job_id in job_ids:
         tasks.run_job(str(job_id))

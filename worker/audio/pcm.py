@@ -126,7 +126,7 @@ def _limit_decoded(chunk: bytes, pcm_format: PcmFormat, flaws: Flaws) -> bytes:
 
 
 def _raw_name(info: WavInfo) -> tuple[str, int]:
-    byte_order = "be" if info.big_endian else "le"
+    byte_order = "be" if info.big_endian_samples else "le"
     match info.fmt.codec, info.fmt.bits_per_sample:
         case ((Codec.ALAW | Codec.MULAW), _):
             return info.fmt.codec, 1
@@ -172,14 +172,14 @@ def _read_data(file: BinaryIO, info: WavInfo, start: int, end: int, step: int) -
 def _to_raw_format(chunk: bytes, info: WavInfo, flaws: Flaws) -> bytes:
     match info.fmt.codec, info.fmt.bits_per_sample:
         case Codec.PCM, 32 if info.fmt.low_24_bits:
-            first = 1 if info.big_endian else 0
+            first = 1 if info.big_endian_samples else 0
             return _narrow(chunk, 4, range(first, first + 3))
         case Codec.PCM, (40 | 48 | 56 | 64) as bits:
             # ffmpeg has no raw format of wider integers, so each keeps its upper 32 bits.
-            first = 0 if info.big_endian else bits // 8 - 4
+            first = 0 if info.big_endian_samples else bits // 8 - 4
             return _narrow(chunk, bits // 8, range(first, first + 4))
         case Codec.FLOAT, bits:
-            kind = f"{'>' if info.big_endian else '<'}f{bits // 8}"
+            kind = f"{'>' if info.big_endian_samples else '<'}f{bits // 8}"
             return limit_floats(chunk, kind, info.fmt.channels, flaws, info.fmt.full_scale)
     return chunk
 

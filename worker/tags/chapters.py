@@ -19,6 +19,7 @@ from mutagen.id3 import Encoding as Charset
 
 from worker.tags.charset import FileText
 from worker.tags.riff import items
+from worker.tags.text import code_page_name
 
 MAX_CUES = 10_000
 MAX_CHAPTERS = 255
@@ -129,12 +130,18 @@ def _read_labels(adtl: Sequence[bytes], order: str, file_text: FileText) -> _Lab
             if len(labels.texts) > _MAX_LABELS:
                 labels.excess.add(cue_id)
                 continue
-            text = file_text.field(data[head_bytes:])
+            text = file_text.field(data[head_bytes:], _charset(kind, data, order))
             if labels.texts.setdefault(cue_id, {}).setdefault(kind, text) != text:
                 labels.repeated.add(cue_id)
             if kind == b"ltxt":
                 labels.lengths.setdefault(cue_id, struct.unpack_from(order + "I", data, 4)[0])
     return labels
+
+
+def _charset(kind: bytes, data: bytes, order: str) -> str:
+    """Return the charset that an ltxt item declares for its text, or "": many writers leave some number there."""
+    code_page: int = struct.unpack_from(order + "H", data, 18)[0] if kind == b"ltxt" else 0
+    return code_page_name(code_page)
 
 
 def _lost_labels(labels: _Labels, cue_ids: set[int], overlaps: int) -> Iterator[str]:

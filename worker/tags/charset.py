@@ -50,8 +50,11 @@ class FileText:
         self._doubtful = ""
         self._losses: Counter[str] = Counter()
 
-    def field(self, raw: bytes) -> str:
-        """Decode a NUL-terminated field. Bytes after the NUL may be leftovers in the writer's buffer."""
+    def field(self, raw: bytes, declared: str = "") -> str:
+        """Decode a NUL-terminated field, which may declare a charset of its own.
+
+        Bytes after the NUL may be leftovers in the writer's buffer.
+        """
         if len(raw.rstrip(b"\0")) > MAX_TEXT_BYTES:
             self._losses[_CUT] += 1
         raw = raw[:MAX_TEXT_BYTES]
@@ -62,6 +65,9 @@ class FileText:
             return self.clean(self.until_nul(self._check(text, raw)))
         start, _, rest = raw.partition(b"\0")
         self._losses[_AFTER_NUL] += bool(rest.strip(b"\0 "))
+        is_free = not self._requested and not _fits(start, "utf-8")
+        if is_free and _exists(declared) and _fits(start, declared):
+            return self.clean(start.decode(declared))
         return self.clean(self._decode(start, self._evidence))
 
     def until_nul(self, text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mutagen.id3 import ID3
 
-from shared.wav import Chunk
+from shared.wav import Chunk, is_printable
 from worker.tags.ixml import unread_fields
 from worker.tags.riff import count_unread, is_timestamp, timestamp
 from worker.tags.text import MAX_TEXT_BYTES
@@ -27,7 +27,7 @@ def describe_chunks(
         names.append(b"LISTADTL")
     if not names:
         return []
-    listed = _join(name.decode("latin-1") for name in names)
+    listed = _join(name.decode("latin-1") if is_printable(name) else "LIST" for name in names)
     return [f"These chunks have no place in an MP3 and were left out: {listed}."]
 
 

@@ -161,6 +161,8 @@ def _payloads(file: BinaryIO, chunks: Sequence[Chunk], warnings: list[str]) -> P
             free_bytes -= chunk.size
             file.seek(chunk.offset)
             payload = file.read(chunk.size)
+            if kind == b"LIST" and not any(payload):
+                continue  # some recorders reserve space like that
             payloads[kind + payload[:4].upper() if kind == b"LIST" else kind].append(payload)
     warnings += left_out.describe_chunks(chunks, payloads, _READ)
     return payloads

@@ -1,6 +1,9 @@
 // Deutsch.
 
 export default {
+  stillLoading: "Diese Seite lädt noch.",
+  loadAgain: "Neu laden",
+  partsLost: "Teile dieser Seite sind nicht angekommen. Sie lädt neu, sobald der Dienst antwortet.",
   promise: "Wandelt WAV in MP3 um, ohne ein Sample zu verlieren oder zu verschieben.",
   totals: { one: "{count} Datei · {size}", other: "{count} Dateien · {size}" },
   presets: "Vorlagen",
@@ -23,6 +26,8 @@ export default {
   tags: "Tags",
   asSource: "wie die Quelle",
   fromTheFile: "aus der Datei",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "stereo",
   vbr: "V{level} {word} · etwa {kbps} kbit/s",
@@ -83,7 +88,7 @@ export default {
   notDeleted: "{name} wurde nicht gelöscht. {reason}",
   sourceGone: "Der Dienst hat das WAV von {name} nicht mehr. Lade es mit anderen Optionen noch einmal hoch.",
   connectionLost: "Die Verbindung ist abgebrochen.",
-  againIn: "Neuer Versuch in {time}.",
+  againIn: "Neuer Versuch in {time}",
   keepsTrying: "Die Seite versucht es weiter.",
   unreachable: "Der Dienst ist nicht erreichbar.",
   noReason: "Der Server hat mit Status {status} geantwortet, ohne einen Grund zu nennen.",
@@ -121,7 +126,7 @@ export default {
   noPresets: "Noch keine Vorlagen. Speichere die jetzigen Optionen unter einem Namen.",
   savePreset: "Die jetzigen Optionen speichern als",
   yourToken: "Deine Benutzer-ID und dein Token",
-  tokenText: "Deine Dateien gehören zu diesem Token. Gib es in einem anderen Browser ein, um dort dieselbe Liste zu sehen. Halte es geheim.",
+  tokenText: "Deine Dateien gehören zu diesem Token. Um dieselbe Liste in einem anderen Browser zu sehen, kopiere es und füge es dort in eines der beiden Felder unten ein. Halte es geheim.",
   noToken: "Dieser Browser hat noch kein Token. Er bekommt eines beim ersten Hochladen.",
   otherToken: "Ein anderes Token verwenden",
   userId: "Benutzer-ID",

@@ -2,6 +2,11 @@
 // A text with a `{count}` may have one form for each plural category of Intl.PluralRules.
 
 export default {
+  // While the page loads: shown from the second start on
+  stillLoading: "This page is still loading.",
+  loadAgain: "Load it again",
+  partsLost: "Parts of this page did not arrive. It loads again when the service answers.",
+
   // The head of the page
   promise: "Converts WAV to MP3 without losing or shifting a sample.",
   totals: { one: "{count} file · {size}", other: "{count} files · {size}" },
@@ -27,6 +32,8 @@ export default {
   tags: "Tags",
   asSource: "as the source",
   fromTheFile: "from the file",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "stereo",
   vbr: "V{level} {word} · about {kbps} kbit/s",
@@ -130,7 +137,7 @@ export default {
   noPresets: "No presets yet. Save the current options under a name.",
   savePreset: "Save the current options as",
   yourToken: "Your user id and token",
-  tokenText: "Your files belong to this token. Enter it in another browser to see the same list there. Keep it secret.",
+  tokenText: "Your files belong to this token. To see the same list in another browser, copy it, and paste it there into one of the two fields below. Keep it secret.",
   noToken: "This browser has no token yet. It gets one with the first upload.",
   otherToken: "Use another token",
   userId: "User id",

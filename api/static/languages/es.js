@@ -1,6 +1,9 @@
 // Español.
 
 export default {
+  stillLoading: "Esta página todavía se está cargando.",
+  loadAgain: "Cargarla de nuevo",
+  partsLost: "Faltan partes de esta página. Se cargará de nuevo cuando el servicio responda.",
   promise: "Convierte WAV a MP3 sin perder ni desplazar una sola muestra.",
   totals: { one: "{count} archivo · {size}", other: "{count} archivos · {size}" },
   presets: "Ajustes",
@@ -23,6 +26,8 @@ export default {
   tags: "Etiquetas",
   asSource: "como el original",
   fromTheFile: "del archivo",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "estéreo",
   vbr: "V{level} {word} · unos {kbps} kbit/s",
@@ -121,7 +126,7 @@ export default {
   noPresets: "Aún no hay ajustes. Guarda las opciones actuales con un nombre.",
   savePreset: "Guardar las opciones actuales como",
   yourToken: "Tu id. de usuario y tu token",
-  tokenText: "Tus archivos pertenecen a este token. Introdúcelo en otro navegador para ver allí la misma lista. Mantenlo en secreto.",
+  tokenText: "Tus archivos pertenecen a este token. Para ver la misma lista en otro navegador, cópialo y pégalo allí en uno de los dos campos de abajo. Mantenlo en secreto.",
   noToken: "Este navegador aún no tiene token. Lo recibe con la primera subida.",
   otherToken: "Usar otro token",
   userId: "Id. de usuario",

@@ -1,6 +1,9 @@
 // Français.
 
 export default {
+  stillLoading: "Cette page est encore en cours de chargement.",
+  loadAgain: "La recharger",
+  partsLost: "Il manque des parties de cette page. Elle se rechargera dès que le service répondra.",
   promise: "Convertit le WAV en MP3 sans perdre ni décaler un seul échantillon.",
   totals: { one: "{count} fichier · {size}", other: "{count} fichiers · {size}" },
   presets: "Préréglages",
@@ -23,6 +26,8 @@ export default {
   tags: "Tags",
   asSource: "comme la source",
   fromTheFile: "du fichier",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "stéréo",
   vbr: "V{level} {word} · environ {kbps} kbit/s",
@@ -121,7 +126,7 @@ export default {
   noPresets: "Aucun préréglage. Enregistrez les options actuelles sous un nom.",
   savePreset: "Enregistrer les options actuelles sous",
   yourToken: "Votre identifiant et votre jeton",
-  tokenText: "Vos fichiers appartiennent à ce jeton. Saisissez-le dans un autre navigateur pour y voir la même liste. Gardez-le secret.",
+  tokenText: "Vos fichiers appartiennent à ce jeton. Pour voir la même liste dans un autre navigateur, copiez-le et collez-le là-bas dans l’un des deux champs ci-dessous. Gardez-le secret.",
   noToken: "Ce navigateur n’a pas encore de jeton. Il en reçoit un au premier envoi.",
   otherToken: "Utiliser un autre jeton",
   userId: "Identifiant",

@@ -1,6 +1,9 @@
 // 日本語。
 
 export default {
+  stillLoading: "このページを読み込んでいます。",
+  loadAgain: "再読み込み",
+  partsLost: "このページの一部が届いていません。サービスが応答すると再読み込みします。",
   promise: "サンプルを失うことも、ずらすこともなく WAV を MP3 に変換します。",
   totals: { other: "{count} 個のファイル · {size}" },
   presets: "プリセット",
@@ -23,6 +26,8 @@ export default {
   tags: "タグ",
   asSource: "元のまま",
   fromTheFile: "ファイルから",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "モノラル",
   stereo: "ステレオ",
   vbr: "V{level} {word} · 約 {kbps} kbit/s",
@@ -121,7 +126,7 @@ export default {
   noPresets: "プリセットはまだありません。現在のオプションに名前を付けて保存してください。",
   savePreset: "現在のオプションを保存する名前",
   yourToken: "ユーザー ID とトークン",
-  tokenText: "ファイルはこのトークンに属します。別のブラウザーで入力すると、同じリストが表示されます。秘密にしてください。",
+  tokenText: "ファイルはこのトークンに属します。コピーして、別のブラウザーで下の 2 つの欄のどちらかに貼り付けると、同じリストが表示されます。秘密にしてください。",
   noToken: "このブラウザーにはまだトークンがありません。最初のアップロードで作られます。",
   otherToken: "別のトークンを使う",
   userId: "ユーザー ID",

@@ -1,6 +1,9 @@
 // Português.
 
 export default {
+  stillLoading: "Esta página ainda está carregando.",
+  loadAgain: "Carregar de novo",
+  partsLost: "Faltam partes desta página. Ela será carregada de novo quando o serviço responder.",
   promise: "Converte WAV em MP3 sem perder nem deslocar uma única amostra.",
   totals: { one: "{count} arquivo · {size}", other: "{count} arquivos · {size}" },
   presets: "Predefinições",
@@ -23,6 +26,8 @@ export default {
   tags: "Etiquetas",
   asSource: "como a fonte",
   fromTheFile: "do arquivo",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "mono",
   stereo: "estéreo",
   vbr: "V{level} {word} · cerca de {kbps} kbit/s",
@@ -121,7 +126,7 @@ export default {
   noPresets: "Ainda não há predefinições. Salve as opções atuais com um nome.",
   savePreset: "Salvar as opções atuais como",
   yourToken: "Seu id de usuário e seu token",
-  tokenText: "Seus arquivos pertencem a este token. Digite-o em outro navegador para ver lá a mesma lista. Guarde segredo.",
+  tokenText: "Seus arquivos pertencem a este token. Para ver a mesma lista em outro navegador, copie-o e cole-o lá em um dos dois campos abaixo. Guarde segredo.",
   noToken: "Este navegador ainda não tem token. Recebe um no primeiro envio.",
   otherToken: "Usar outro token",
   userId: "Id de usuário",

@@ -1,6 +1,9 @@
 // 简体中文。
 
 export default {
+  stillLoading: "此页面仍在加载。",
+  loadAgain: "重新加载",
+  partsLost: "此页面有部分内容未送达。服务响应后会重新加载。",
   promise: "将 WAV 转换为 MP3，不丢失也不偏移任何采样。",
   totals: { other: "{count} 个文件 · {size}" },
   presets: "预设",
@@ -23,6 +26,8 @@ export default {
   tags: "标签",
   asSource: "与源文件相同",
   fromTheFile: "来自文件",
+  kilohertz: "{value} kHz",
+  decibels: "{value} dB",
   mono: "单声道",
   stereo: "立体声",
   vbr: "V{level} {word} · 约 {kbps} kbit/s",
@@ -121,7 +126,7 @@ export default {
   noPresets: "还没有预设。请为当前选项命名并保存。",
   savePreset: "将当前选项保存为",
   yourToken: "你的用户 ID 和令牌",
-  tokenText: "你的文件属于此令牌。在另一个浏览器中输入它，即可看到相同的列表。请妥善保密。",
+  tokenText: "你的文件属于此令牌。复制它，并在另一个浏览器中粘贴到下面两个字段之一，即可看到相同的列表。请妥善保密。",
   noToken: "此浏览器还没有令牌。首次上传时会获得一个。",
   otherToken: "使用另一个令牌",
   userId: "用户 ID",

@@ -17,7 +17,7 @@ from shared.errors import (
     UserStorageFull,
     Wav2mp3Error,
 )
-from shared.mp3_options import Options
+from shared.mp3_options import PADDING_BYTES, Options
 from shared.settings import Settings, get_settings
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
@@ -129,6 +129,20 @@ def test_racing_users_keep_the_storage_of_all() -> None:
         accept(session, user_id, record_ids[number], settings)
 
     assert race(attempt, ServiceStorageFull) == LIMIT
+
+
+def test_an_expected_mp3_counts_as_stored() -> None:
+    """It is larger than its source if that has a low sample rate."""
+    user_id, settings = rows.add_user(), limited(max_stored_bytes=10 * SOURCE_BYTES)
+    record_id = db_call(reserve, user_id, "a", settings)
+    with db.transaction() as session:
+        assert rows.accept(session, record_id)
+        session.get_one(db.Record, record_id).reserved_bytes = 2 * (SOURCE_BYTES + PADDING_BYTES)
+        db.quotas.check_stored(session, user_id, settings, 9 * SOURCE_BYTES)
+        session.get_one(db.Record, record_id).reserved_bytes += 4 * SOURCE_BYTES
+        with pytest.raises(UserStorageFull):
+            db.quotas.check_stored(session, user_id, settings, 8 * SOURCE_BYTES)
+        db.quotas.check_stored(session, user_id, settings, 7 * SOURCE_BYTES)
 
 
 def test_a_done_record_counts_its_mp3_only() -> None:

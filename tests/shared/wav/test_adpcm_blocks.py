@@ -11,7 +11,7 @@ from shared.errors import BadWav
 from shared.wav import WavInfo, read_wav
 from tests import wavs
 
-BLOCK_ALIGN_AT, BITS_AT, BLOCK_SAMPLES_AT = 12, 14, 18
+BLOCK_ALIGN_AT, BITS_AT, BLOCK_SAMPLES_AT, COEFFICIENTS_AT = 12, 14, 18, 22
 
 
 def adpcm(subtype: str, channels: int, level: float | None = None, **fields: int) -> bytes:
@@ -70,3 +70,37 @@ def test_16_bits_are_those_of_the_decoded_samples(subtype: str) -> None:
 def test_contradictions_without_an_answer_are_refused(subtype: str, fields: dict[str, int]) -> None:
     with pytest.raises(BadWav, match="contradicts itself"):
         read(adpcm(subtype, 1, **fields))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("bits", "samples"), [(2, 993), (5, 385), (3, 641)])
+def test_ima_of_other_bits_is_read(bits: int, samples: int, channels: int) -> None:
+    """Cool Edit writes them."""
+    align = channels * (4 + (samples - 1) * bits // 8)
+    info = read(adpcm("IMA_ADPCM", channels, bits=bits, samples=samples, align=align))
+    assert (info.fmt.bits_per_sample, info.fmt.payload[BITS_AT]) == (bits, bits)
+    assert (info.fmt.block_samples, info.fmt.block_align) == (samples, align)
+
+
+def test_own_coefficients_are_warned_about() -> None:
+    wav = bytearray(adpcm("MS_ADPCM", 1))
+    at = wav.index(b"fmt ") + 8 + COEFFICIENTS_AT
+    assert read(bytes(wav)).warnings == ()
+    wav[at : at + 2] = struct.pack("<h", 300)
+    assert "coefficients of its own" in read(bytes(wav)).warnings[0]
+    wav[at : at + 28] = bytes(28)
+    assert read(bytes(wav)).warnings == ()
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5])
+@pytest.mark.parametrize("byte_rate", [0, 1, 8000])
+def test_the_bits_of_g726_correct_the_byte_rate(bits: int, byte_rate: int) -> None:
+    """Decoders take the bits from the byte rate."""
+    fmt = bytearray(
+        wavs.fmt_payload(sample_rate_hz=8000, tag=0x45, bits=bits, block_align=1) + b"\0\0"
+    )
+    fmt[8:12] = struct.pack("<I", byte_rate)
+    info = read(wavs.wrap([wavs.chunk(b"fmt ", bytes(fmt)), wavs.chunk(b"data", bytes(5000))]))
+    assert struct.unpack_from("<I", info.fmt.payload, 8) == (1000 * bits,)
+    assert info.warnings[0].startswith(f"The header says {byte_rate} bytes a second")
+    assert info.duration_s == pytest.approx(5 / bits)

@@ -117,3 +117,25 @@ def test_a_square_wave_is_no_stream(sample: int) -> None:
     square = np.tile(np.array([sample, -sample - 1, -sample - 1, sample], "<i2"), 500)
     wav = wav_of(square.tobytes())
     assert read_wav(io.BytesIO(wav), len(wav)).samples == 1000
+
+
+@pytest.mark.parametrize("container", ["RIFF", "RIFX"])
+@pytest.mark.parametrize(("bits", "channels"), [(24, 1), (24, 2), (32, 2), (24, 6)])
+def test_dsd_in_pcm_is_refused(bits: int, channels: int, container: str) -> None:
+    """Players for DACs save it like that. Read as PCM, it is quiet noise."""
+    frames = np.random.default_rng(1).integers(0, 256, (5000, channels, bits // 8), np.uint8)
+    frames[:, :, 0] = np.where(np.arange(5000) % 2, 0x05, 0xFA)[:, None]
+    raw = (frames if container == "RIFX" else frames[:, :, ::-1]).tobytes()
+    fmt = wavs.fmt_payload(bits=bits, channels=channels, big_endian=container == "RIFX")
+    chunks = [wavs.chunk(b"fmt ", fmt, container=container)]
+    wav = wavs.wrap([*chunks, wavs.chunk(b"data", raw, container=container)], container=container)
+    with pytest.raises(BadWav, match=r"contains DSD audio \(DoP\) stored as PCM"):
+        read_wav(io.BytesIO(wav), len(wav))
+
+
+@pytest.mark.parametrize("silent_samples", [20_000, 20_001, 50_003])
+def test_a_stream_in_24_bits_after_silence_is_refused(silent_samples: int) -> None:
+    stream = np.frombuffer(dolby_e(20), np.uint8).reshape(-1, 3)
+    wav = wav_of(bytes(3 * 2 * silent_samples) + stream.tobytes(), bits=24)
+    with pytest.raises(BadWav, match="contains Dolby E stored as PCM"):
+        read_wav(io.BytesIO(wav), len(wav))

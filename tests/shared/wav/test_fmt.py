@@ -13,6 +13,7 @@ from shared.errors import BadWav
 from shared.wav import Codec, WavInfo, read_wav
 from tests import wavs
 
+ATRAC3PLUS_GUID = bytes.fromhex("bfaa23e958cb7144a119fffa01e4ce62")
 SPDIF_GUID_TAIL = bytes.fromhex("ea0c 1000 8000 00aa00389b71")
 
 
@@ -108,7 +109,11 @@ def test_ambisonic_files_are_read(tag: int) -> None:
         (wavs.fmt_payload(tag=2, bits=16, block_align=2), "says MS ADPCM, but blocks of 2 bytes"),
         (wavs.fmt_payload(tag=0x11, bits=16, block_align=512), "contradicts"),
         (wavs.fmt_payload(tag=0x0163), r"WMA Lossless \(format tag 0x0163\)"),
+        (wavs.fmt_payload(tag=0x0064), r"G.726 ADPCM \(format tag 0x0064\)"),
+        (wavs.fmt_payload(tag=0xFFFF), "Vorbis of Wwise"),
         (wavs.fmt_payload(tag=0x4242), "0x4242"),
+        (wavs.fmt_payload(channel_mask=3)[:24] + ATRAC3PLUS_GUID, "ATRAC3plus"),
+        (wavs.fmt_payload(tag=0x45, bits=16, block_align=1), "says G.726, but 16 bits a sample"),
         (wavs.fmt_payload(tag=0xFFFE), "sub-format"),
         (wavs.fmt_payload(channel_mask=3)[:-1] + b"\0", "unknown sub-format"),
         (wavs.fmt_payload(channel_mask=3)[:-12] + SPDIF_GUID_TAIL, "Dolby or DTS stream"),

@@ -121,3 +121,35 @@ def test_a_chunk_without_a_name_is_reported() -> None:
     guid = bytes.fromhex("5662f7ab2d39d211 86c700c04f8edb8a")
     info = read(wav[:at] + guid + wav[at + 16 :])
     assert info.warnings == ("1 chunk(s) with 40 bytes have an unknown id and were left out.",)
+
+
+@pytest.mark.parametrize("inner_is_right", [False, True])
+@pytest.mark.parametrize("outer_is_late", [False, True])
+@pytest.mark.parametrize("shift", [28, 30, 52])
+def test_an_old_header_in_the_data_is_no_audio(
+    shift: int, *, outer_is_late: bool, inner_is_right: bool
+) -> None:
+    """A recorder wrote a shorter header over the first one. Read as samples, its rest would be a click."""
+    samples = wavs.encode(SAMPLES, bits=16)
+    size = len(samples) if inner_is_right else 0
+    rest = bytes(shift) + b"data" + struct.pack("<I", size)
+    if not inner_is_right and outer_is_late:
+        return  # nothing says where the samples start
+    declared = len(rest + samples) if outer_is_late else len(samples)
+    wav = wavs.wrap(
+        [
+            wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2)),
+            wavs.chunk(b"data", rest + samples, declared=declared),
+        ]
+    )
+    info = read(wav)
+    assert (info.samples, info.data_offset) == (100, wav.index(samples))
+    (warning,) = info.warnings
+    assert f"starts with {len(rest)} bytes of an old header" in warning
+
+
+def test_a_word_in_the_samples_is_no_header() -> None:
+    samples = b"data" + struct.pack("<I", 77) + wavs.encode(SAMPLES, bits=16)
+    fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))
+    info = read(wavs.wrap([fmt, wavs.chunk(b"data", samples)]))
+    assert (info.samples, info.warnings) == (102, ())

@@ -1,5 +1,7 @@
 """Text in code pages: short titles and names, as in the LIST/INFO of real programs."""
 
+import struct
+
 import pytest
 
 from tests.worker.tags.tag_material import (
@@ -11,6 +13,7 @@ from tests.worker.tags.tag_material import (
     raw_frame,
     raw_id3,
     read,
+    riff_list,
     warnings,
 )
 
@@ -133,3 +136,12 @@ def test_an_unknown_code_page_is_guessed() -> None:
     text = TEXTS["cp1251"][0]
     chunks = (b"CSET", (9999).to_bytes(2, "little") + bytes(6)), info(INAM=text.encode("cp1251"))
     assert str(read(*chunks)["TIT2"]) == text
+
+
+@pytest.mark.parametrize(("text", "code_page"), [("Größe", 1252), ("Łódź", 1250), ("Чай", 866)])
+def test_the_code_page_of_a_region_is_used(text: str, code_page: int) -> None:
+    head = struct.pack("<II4s4H", 1, 9, b"rgn ", 0, 0, 0, code_page)
+    region = riff_list(b"adtl", [(b"ltxt", head + text.encode(f"cp{code_page}"))])
+    made = made_tag(cue((1, 100)), region)
+    assert str(parsed(made.data)["CHAP:chp0"].sub_frames["TIT2"]) == text
+    assert made.warnings == []

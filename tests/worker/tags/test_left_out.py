@@ -186,3 +186,13 @@ def test_version_2_3_warns_only_about_lost_frames(frame: Frame) -> None:
     lost = raw_id3(raw_frame(b"TMOO", b"\3Calm"))
     (warning,) = made_tag(lost, version="2.3").warnings
     assert "TMOO" in warning
+
+
+def test_a_list_of_zeros_is_no_loss() -> None:
+    """Multitrack recorders write one before the samples, so that these start at a whole cluster."""
+    assert warnings((b"LIST", bytes(393_164))) == []
+
+
+def test_a_list_without_a_name_is_warned_about() -> None:
+    (warning,) = warnings((b"LIST", b"a\0\n\xffabcd"))
+    assert warning.endswith("were left out: LIST.")

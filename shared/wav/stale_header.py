@@ -1,0 +1,26 @@
+"""Finds samples after an old header that a program left at the start of the data, when it wrote a shorter one.
+
+In: a complete file, and the place and size of its data. Out: the place and size of the samples: read as such, the old
+header is a click. Raises nothing.
+"""
+
+import re
+
+from shared.wav.container import Source, container_at
+
+_SEARCHED_BYTES = 128
+_DATA = re.compile(rb"data(.{4})", re.DOTALL)
+
+
+def skip_stale_header(source: Source, offset: int, declared: int) -> tuple[int, int]:
+    """Return the place and size after a second header of the data, if one of both sizes leads exactly to the end."""
+    end = offset + declared
+    if end > source.size_bytes or container_at(source, offset):
+        return offset, declared
+    for match in _DATA.finditer(source.read(offset, min(declared, _SEARCHED_BYTES))):
+        start, size = offset + match.end(), int.from_bytes(match[1], "little")
+        if size and start + size in (end, source.size_bytes):
+            return start, size
+        if start + declared == source.size_bytes:
+            return start, declared
+    return offset, declared
