@@ -11,6 +11,11 @@ from api.http import Connections, Shares, limited, raise_descriptor_limit, refus
 from shared.settings import get_settings
 
 GRACEFUL_SHUTDOWN_S = 5
+KEEP_ALIVE_S = 75
+"""Longer than most proxies and clients keep an idle connection (60 s). A request that meets its closing is lost.
+
+`Connections` closes idle ones earlier if there is no room.
+"""
 ACCEPTED_PER_ROUND = 64
 """Connections that the event loop accepts in each round."""
 
@@ -38,6 +43,7 @@ def main() -> None:
         log_config=None,
         # uvicorn takes the client's address and scheme from a proxy's X-Forwarded-For and X-Forwarded-Proto.
         forwarded_allow_ips=get_settings().forwarded_allow_ips,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
     )
     config.load()

@@ -88,8 +88,8 @@ class Wire:
             line += byte
         return line
 
-    def has_answer(self) -> bool:
-        return bool(select.select([self._socket], [], [], 0)[0])
+    def has_answer(self, within_s: float = 0) -> bool:
+        return bool(select.select([self._socket], [], [], within_s)[0])
 
     def is_closed(self) -> bool:
         try:

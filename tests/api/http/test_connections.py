@@ -116,6 +116,14 @@ def test_waiting_requests_are_limited_per_address(
         assert httpx.get(another, headers={"Prefer": "wait=1"}, trust_env=False).is_success
 
 
+def test_an_idle_connection_stays_open(client: httpx.Client) -> None:
+    """A client that polls every few seconds would meet its closing, and lose a request."""
+    with wire(str(client.base_url)) as connection:
+        connection.send(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.answer().status_code == 200
+        assert not connection.has_answer(within_s=6)
+
+
 def test_addresses_have_equal_shares() -> None:
     shares = Shares(4, 0.5)
     for address in ("192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8::2"):
