@@ -11,10 +11,10 @@ from sqlalchemy import create_engine, text
 
 from local.stack import Stack
 from tests.api.conftest import AnotherApi, StartApi
-from tests.api.test_records import undecodable_wav
 from tests.api.test_retries import failed, source  # noqa: F401 -- fixtures
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wav_head, wire
 from tests.conftest import User, new_user
+from tests.wavs import build, sine
 
 RACERS = 20
 """More than the API has threads for endpoints."""
@@ -216,7 +216,8 @@ def test_one_of_many_racing_uploads_works(user: User, key: str, send: Send, if_e
 
 
 def test_a_replay_needs_no_room(start_api: StartApi, key: str) -> None:
-    wav = undecodable_wav()
+    wav = build(sine(44100))
+    # The MP3 is larger than 1,000 bytes, so a second WAV has no room beside it.
     api: AnotherApi = start_api({"MAX_STORED_BYTES": str(len(wav) + 1000)})
     user = api.user()
     first = form(user, key, wav)
