@@ -30,6 +30,7 @@ _ZONES = bytes(
     for byte in range(256)
 )
 """Of the top byte of an unsigned sample: sound is mostly in the middle."""
+_OTHER_SIGN = bytes(byte ^ 0x80 for byte in range(256))
 _UNSIGNED = "The header says {} bits, which are {} in a WAV, but the samples look {}. They were read as declared. "
 _ADVICE = "If the MP3 is distorted, export the WAV again."
 _RIGHT = (
@@ -86,11 +87,11 @@ def _has_other_sign(source: Source, data: ChunkHeader, fmt: FmtChunk, big_endian
     blocks = islice(spread_blocks(source, data, fmt.block_align), _CHECKED_BLOCKS)
     tops = b"".join(block[top:_CHECKED_BYTES:width] for block in blocks)
     if width == 2:
-        tops = tops.translate(bytes(byte ^ 0x80 for byte in range(256)))
+        tops = tops.translate(_OTHER_SIGN)
     zones = tops.translate(_ZONES)
     low, middle, high = (zones.count(zone) for zone in (_LOW, _MIDDLE, _HIGH))
-    if len(tops) < _MIN_CHECKED or len(set(tops)) < _MIN_DISTINCT:
+    if min(low, high) <= max(_MIN_SHARE * len(tops), _MORE * middle):
         return False
     clipped = tops.count(0x00) + tops.count(0xFF)
-    least = max(_MIN_SHARE * len(tops), _MORE * middle)
-    return min(low, high) > least and clipped < _MAX_CLIPPED * len(tops)
+    is_enough = len(tops) >= _MIN_CHECKED and len(set(tops)) >= _MIN_DISTINCT
+    return is_enough and clipped < _MAX_CLIPPED * len(tops)

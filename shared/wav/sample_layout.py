@@ -156,10 +156,10 @@ def _curve(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: 
 def _is_white(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool) -> bool:
     """Return True if the values are rough at every lag: a high tone is rough only from sample to sample."""
     lags = [replace(fmt, channels=lag * fmt.channels) for lag in range(1, _LAGS)]
-    middle = blocks[len(blocks) // 2]
+    middle = blocks[len(blocks) // 2][: _FEW_SAMPLES * fmt.block_align]
     return all(
         _roughness(some, layout, each, big_endian) >= _MIN_NOISE
-        for some in ([middle], blocks)  # one block first, which is enough for most files
+        for some in ([middle], blocks)  # a few samples first, which are enough for most files
         for each in lags
     )
 
