@@ -43,15 +43,11 @@ class SnapshotReader:
 
     async def load(self, record_id: UUID) -> Snapshot | None:
         """Return the record as it is now, or None if there is no such record."""
-        return (await self.load_all((record_id,)))[record_id]
+        return _found(await self._ask(record_id))
 
     async def load_all(self, ids: Iterable[UUID]) -> dict[UUID, Snapshot | None]:
         asked = {record_id: self._ask(record_id) for record_id in ids}
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                return {record_id: _found(await future) for record_id, future in asked.items()}
-        except TimeoutError as error:
-            raise Unavailable from error
+        return {record_id: _found(await future) for record_id, future in asked.items()}
 
     def _ask(self, record_id: UUID) -> asyncio.Future[Answer]:
         """Return a future for one request, which may be cancelled when its client leaves."""
@@ -80,15 +76,18 @@ class SnapshotReader:
             self._reading = None
 
     async def _answer(self, batch: Asked) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._thread, self._read, tuple(batch))
+            answers = await self._read_in_thread(tuple(batch))
+        except TimeoutError:
+            # The requests that came meanwhile have waited too, and the thread may still hang.
+            for record_id, asked in self._asked.items():
+                batch.setdefault(record_id, []).extend(asked)
+            self._asked.clear()
+            log.warning("records not read in time", count=len(batch))
+            answers = dict.fromkeys(batch, Unavailable())
         except Exception as error:
             log.exception("records not read", count=len(batch))
-            failure = from_database_error(error)
-            answers: dict[UUID, Answer] = dict.fromkeys(batch, failure)
-        else:
-            answers = {each.id: each for each in found}
+            answers = dict.fromkeys(batch, from_database_error(error))
         waiting = (
             (each, answers.get(record_id)) for record_id in batch for each in batch[record_id]
         )
@@ -97,6 +96,13 @@ class SnapshotReader:
                 future.set_result(answer)
             if count % ANSWERS_PER_ROUND == 0:
                 await asyncio.sleep(0)
+
+    async def _read_in_thread(self, ids: Sequence[UUID]) -> dict[UUID, Answer]:
+        # One timeout for all requests of a batch: a timeout for each costs 3 % of a status poll.
+        async with asyncio.timeout(TIMEOUT_S):
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._thread, self._read, ids)
+        return {each.id: each for each in found}
 
     def _read(self, ids: Sequence[UUID]) -> list[Snapshot]:
         may_be_broken = self._connection is not None

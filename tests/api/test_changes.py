@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import text
 from starlette.requests import Request
 
-from api import changes
+from api import changes, snapshot_reader
 from api.changes import Changes
 from api.http import Shares, Stopping, Waiting
 from api.snapshot_reader import SnapshotReader
 from api.snapshots import Snapshot
 from shared import db
 from shared.db import RecordStatus
-from shared.errors import RecordNotFound
+from shared.errors import RecordNotFound, Unavailable
 from tests.conftest import TIMEOUT_S
 from tests.shared.db.rows import add_record, db_call
 
@@ -175,6 +175,27 @@ def test_a_broken_connection_is_replaced_during_a_look() -> None:
         reader, (record_id, _) = SnapshotReader(db.get_engine()), add_record()
         assert await reader.load(record_id)
         assert await asyncio.to_thread(execute, f"SELECT pg_terminate_backend(pid) {OTHERS}") > 0
+        assert await reader.load(record_id)
+        await reader.close()
+
+    run(test())
+
+
+def test_a_hanging_query_fails_all_waiting_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_reader, "TIMEOUT_S", 1)
+
+    async def test() -> None:
+        reader, (record_id, _) = CountingReader(), add_record()
+        with db.get_engine().begin() as connection:
+            connection.execute(text("LOCK TABLE records IN ACCESS EXCLUSIVE MODE"))
+            early = asyncio.create_task(reader.load(record_id))
+            while not reader.looks:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            late = asyncio.create_task(reader.load(uuid4()))
+            for each in (early, late):
+                with pytest.raises(Unavailable):
+                    await each
+        assert reader.looks == [record_id]
         assert await reader.load(record_id)
         await reader.close()
 
