@@ -16,8 +16,8 @@ KEEP_ALIVE_S = 75
 
 `Connections` closes idle ones earlier if there is no room.
 """
-ACCEPTED_PER_ROUND = 64
-"""Connections that the event loop accepts in each round."""
+ACCEPTED_PER_ROUND = 128
+"""Connections that the event loop accepts in each round. Each makes a new connection about 3 µs dearer."""
 
 
 class Server(uvicorn.Server):
