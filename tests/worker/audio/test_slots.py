@@ -23,7 +23,7 @@ from tests.worker.stored import ffmpegs, until
 pytestmark = pytest.mark.usefixtures("database")
 
 SEGMENTS = 8
-SEGMENT_S = 15
+SEGMENT_S = 20
 """long enough to suspend an ffmpeg while it encodes"""
 
 
@@ -62,16 +62,20 @@ def suspend_one_in_each_slot(workers: list[psutil.Process], slots: int) -> list[
     """Suspend ffmpegs until every slot has one that still encodes. Return them."""
     held: list[psutil.Process] = []
 
-    def suspend() -> bool:
-        held[:] = [each for worker in workers for each in ffmpegs(worker)]
-        with suppress(psutil.NoSuchProcess):
-            for process in held:
-                process.suspend()
-            return [process.status() for process in held] == [psutil.STATUS_STOPPED] * slots
-        return False
+    def suspend_all() -> bool:
+        held[:] = [each for worker in workers for each in ffmpegs(worker) if suspend(each)]
+        return len(held) == slots
 
-    until(suspend, state=lambda: held)
+    until(suspend_all, state=lambda: held)
     return held
+
+
+def suspend(process: psutil.Process) -> bool:
+    """Return True if the process is suspended, and False if it has ended or does not stop yet."""
+    with suppress(psutil.NoSuchProcess):
+        process.suspend()
+        return process.status() == psutil.STATUS_STOPPED
+    return False
 
 
 def test_the_mp3_does_not_depend_on_workers(wav: bytes) -> None:
