@@ -80,7 +80,7 @@ class Reservation:
                 taken = db.uploads.filenames(session, self._user_id, prefix)
             numbered = (number_filename(filename, number) for number in count(2))
             free = next(name for name in chain([filename], numbered) if name not in taken)
-            with suppress(FilenameTaken):  # another upload took it just now
+            with suppress(FilenameTaken):  # another upload took the name after the query
                 self._insert(free, options)
 
     async def _insert_or_take_over(self, insert: Callable[[], None]) -> None:

@@ -35,7 +35,7 @@ def take(session: Session, key_id: KeyId, fingerprint: bytes, salt: bytes) -> Id
     if taken.first() is not None:
         return None
     found = find(session, key_id, fingerprint)
-    if found is None:  # just now, that request failed or its key expired
+    if found is None:  # The other request failed, or its key expired, after the insert.
         raise RequestInProgress(None, 0)
     return found
 

@@ -7,7 +7,7 @@ declared one gives noise and the other one a curve.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import isfinite
@@ -17,6 +17,7 @@ from shared.wav.chunks import ChunkHeader
 from shared.wav.codecs import Codec
 from shared.wav.container import Source
 from shared.wav.fmt import FmtChunk
+from shared.wav.low_bytes import integers
 from shared.wav.sound import first_sound, spread_blocks
 
 _FEW_SAMPLES = 150
@@ -35,6 +36,9 @@ _MAX_BLOCKS = 8
 _LAGS = 17
 """Every tone nearly repeats after fewer samples."""
 
+_Values = Sequence[Sequence[float]]
+"""The samples of some blocks, with the channels interleaved."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
@@ -48,10 +52,7 @@ class _Layout:
         count = (len(raw) - self.late_bytes) // width
         raw = raw[self.late_bytes : self.late_bytes + count * width]
         if width == 3:
-            wide = bytearray(4 * count)
-            for index in range(3):
-                wide[index + (order == "<") :: 4] = raw[index::3]
-            raw, width = bytes(wide), 4
+            return integers(raw, width, big_endian=order == ">")
         kinds = "fd" if self.codec is Codec.FLOAT else "hiq"
         kind = next(each for each in kinds if struct.calcsize("<" + each) == width)
         return struct.unpack(f"{order}{count}{kind}", raw)
@@ -70,23 +71,21 @@ def detect_sample_layout(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Fm
     declared = _Layout(fmt.codec, fmt.bits_per_sample)
     # No known program writes integers of 64 bits, but some write floats under such a header.
     is_odd = declared == _Layout(Codec.PCM, 64)
-    few = _few_samples(source, data, fmt)
-    if (
-        not is_odd
-        and max(_roughness([each], declared, fmt, big_endian) for each in few) < _MIN_NOISE
-    ):
+    few = _decode(_few_samples(source, data, fmt), declared, big_endian)
+    if not is_odd and all(_roughness([each], declared, fmt.channels) < _MIN_NOISE for each in few):
         return fmt
     blocks = list(_loud_blocks(source, data, fmt))
     if sum(map(len, blocks)) < _MIN_SAMPLES * fmt.block_align:
         return fmt
     others = [*_others(fmt)]
-    if not is_odd and not _is_white(blocks, declared, fmt, big_endian):
+    if not is_odd and not _is_white(_decode(blocks, declared, big_endian), declared, fmt.channels):
         # Every other half of 32-bit floats is smooth.
         others = [each for each in others if (declared.bits, each.bits) == (16, 32)]
-    curves = [each for each in others if _curve(blocks, each, fmt, big_endian) <= _MAX_CURVE]
+    decoded = {each: _decode(blocks, each, big_endian) for each in others}
+    curves = [each for each in others if _is_curve(decoded[each], each, fmt.channels)]
     if not curves:
         return fmt
-    best = min(curves, key=lambda each: _roughness(blocks, each, fmt, big_endian, _BENDS))
+    best = min(curves, key=lambda each: _roughness(decoded[each], each, fmt.channels, _BENDS))
     return _apply(best, fmt, "RIFX" if big_endian else "RIFF")
 
 
@@ -137,42 +136,45 @@ def _loud_blocks(source: Source, data: ChunkHeader, fmt: FmtChunk) -> Iterator[b
     yield from islice(filter(any, blocks), _MAX_BLOCKS)
 
 
-def _curve(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool) -> float:
-    """Return the roughness, or infinity if the values are no sound: of one sign, or floats far above full scale."""
-    for block in blocks[:1]:
-        values = layout.values(block, big_endian=big_endian)
-        limit = _MAX_FLOAT if layout.codec is Codec.FLOAT else 2**63
-        if not all(isfinite(each) and abs(each) <= limit for each in values):
-            return float("inf")
-        if not min(values) < 0 < max(values):
-            return float("inf")
-        # Floats of sound come near zero. Integers near half of full scale are 2 or -2 as floats.
-        levels = [abs(each) for each in values if each]
-        if layout.codec is Codec.FLOAT and max(levels) < _MIN_RANGE * min(levels):
-            return float("inf")
-    return _roughness(blocks, layout, fmt, big_endian)
+def _decode(blocks: Iterable[bytes], layout: _Layout, big_endian: bool) -> _Values:
+    return [layout.values(block, big_endian=big_endian) for block in blocks]
 
 
-def _is_white(blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool) -> bool:
+def _is_curve(blocks: _Values, layout: _Layout, channels: int) -> bool:
+    """Return False for noise, and for values that are no sound: of one sign, or floats far above full scale."""
+    first = blocks[0]
+    limit = _MAX_FLOAT if layout.codec is Codec.FLOAT else 2**63
+    if not all(isfinite(each) and abs(each) <= limit for each in first):
+        return False
+    if not min(first) < 0 < max(first):
+        return False
+    # Floats of sound come near zero. Integers near half of full scale are 2 or -2 as floats.
+    levels = [abs(each) for each in first if each]
+    if layout.codec is Codec.FLOAT and max(levels) < _MIN_RANGE * min(levels):
+        return False
+    return _roughness(blocks, layout, channels) <= _MAX_CURVE
+
+
+def _is_white(blocks: _Values, layout: _Layout, channels: int) -> bool:
     """Return True if the values are rough at every lag: a high tone is rough only from sample to sample."""
-    lags = [replace(fmt, channels=lag * fmt.channels) for lag in range(1, _LAGS)]
-    middle = blocks[len(blocks) // 2][: _FEW_SAMPLES * fmt.block_align]
+    middle = blocks[len(blocks) // 2][: _FEW_SAMPLES * channels]
     return all(
-        _roughness(some, layout, each, big_endian) >= _MIN_NOISE
+        _roughness(some, layout, lag * channels) >= _MIN_NOISE
         for some in ([middle], blocks)  # a few samples first, which are enough for most files
-        for each in lags
+        for lag in range(1, _LAGS)
     )
 
 
-def _roughness(
-    blocks: Sequence[bytes], layout: _Layout, fmt: FmtChunk, big_endian: bool, order: int = 1
-) -> float:
-    """Return the mean difference of this order, relative to the mean level. Infinity for values that are no sound."""
+def _roughness(blocks: _Values, layout: _Layout, step: int, order: int = 1) -> float:
+    """Return the mean difference of values `step` apart, relative to the mean level.
+
+    `order` is the order of the difference. Return infinity for values that are no sound.
+    """
     steps = levels = count = 0.0
-    for block in blocks:
-        values = differences = layout.values(block, big_endian=big_endian)
+    for values in blocks:
+        differences = values
         for _ in range(order):
-            differences = [*map(sub, differences, differences[fmt.channels :])]
+            differences = [*map(sub, differences, differences[step:])]
         steps += sum(map(abs, differences))
         levels += sum(map(abs, values))
         count += len(values)
