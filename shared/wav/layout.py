@@ -118,7 +118,7 @@ def repair_byte_rate(payload: bytes, rate_hz: int, bits: int) -> tuple[bytes, st
     """
     (byte_rate,) = struct.unpack_from("<I", payload, 8)
     by_rate = 8 * byte_rate // rate_hz
-    if bits not in _G726_BITS and by_rate in _G726_BITS:
+    if by_rate in _G726_BITS and (by_rate == bits or bits not in _G726_BITS):
         return payload, None
     if bits not in _G726_BITS:
         raise BadWav(
@@ -126,8 +126,6 @@ def repair_byte_rate(payload: bytes, rate_hz: int, bits: int) -> tuple[bytes, st
             "second. Export it again."
         )
     right = rate_hz * bits // 8
-    if by_rate == bits:
-        return payload, None
     warning = (
         f"The header says {byte_rate} bytes a second, but {right} belong to G.726 with {bits} bits. "
         f"The audio was read with {bits} bits."
