@@ -91,7 +91,9 @@ class ChunkWalk:
             if chunk_id == b"data":
                 declared = self._declared_data(offset, declared)
                 if not self._is_growing:
-                    offset, declared = skip_stale_header(self._source, offset, declared)
+                    offset, declared = skip_stale_header(
+                        self._source, offset, declared, big_endian=self._container.big_endian
+                    )
                 size = self._data_bytes(offset, declared, self._source.size_bytes - offset)
             is_plausible = self._is_plausible(at, chunk_id, offset + declared)
             place = offset, declared, size, self._container

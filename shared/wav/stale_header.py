@@ -12,13 +12,16 @@ _SEARCHED_BYTES = 128
 _DATA = re.compile(rb"data(.{4})", re.DOTALL)
 
 
-def skip_stale_header(source: Source, offset: int, declared: int) -> tuple[int, int]:
+def skip_stale_header(
+    source: Source, offset: int, declared: int, *, big_endian: bool
+) -> tuple[int, int]:
     """Return the place and size after a second header of the data, if one of both sizes leads exactly to the end."""
     end = offset + declared
     if end > source.size_bytes or container_at(source, offset):
         return offset, declared
     for match in _DATA.finditer(source.read(offset, min(declared, _SEARCHED_BYTES))):
-        start, size = offset + match.end(), int.from_bytes(match[1], "little")
+        start = offset + match.end()
+        size = int.from_bytes(match[1], "big" if big_endian else "little")
         if size and start + size in (end, source.size_bytes):
             return start, size
         if start + declared == source.size_bytes:
