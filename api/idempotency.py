@@ -3,7 +3,6 @@
 A key belongs to a user or, in a call without a user, to the client's address. Only a successful request keeps its key.
 """
 
-import base64
 import hashlib
 import hmac
 import json
@@ -82,9 +81,11 @@ class Key:
             db.idempotency.store(session, self._id, answer=answer)
 
     def secret(self) -> str:
-        """Return a new token, or the token of the earlier request. It depends on the sent key, which is not stored."""
-        digest = hmac.digest(self._salt, (self._sent or "").encode(), "sha256")
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        """Return a new token, or the token of the earlier request. It depends on the sent key, which is not stored.
+
+        Hex digits: a token in base64 may begin with a hyphen, which commands take for an option.
+        """
+        return hmac.digest(self._salt, (self._sent or "").encode(), "sha256").hex()
 
     def _fingerprint(self, request: Mapping[str, Any]) -> bytes:
         described = json.dumps([self._call, request], sort_keys=True, default=str)

@@ -32,7 +32,7 @@ class UserCreated(BaseModel):
 
     id: UserId
     token: str = Field(
-        examples=["mH4vT0cB2wq8kz6fXy1s9nJr3uPaLdEgQiVoCtMb5hI"],
+        examples=["ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"],
         description="Keep it secret. The service cannot show it again.",
     )
 
@@ -89,7 +89,7 @@ class TokenCreated(BaseModel):
     id: TokenId
     name: TokenName
     token: str = Field(
-        examples=["q3c0mE1pXo7vRk2tYw9zHs5uNa8fLdJbGiVeCxTrBgM"],
+        examples=["3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d"],
         description="Keep it secret. The service cannot show it again.",
     )
 

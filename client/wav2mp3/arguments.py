@@ -1,6 +1,7 @@
 """The arguments of the command."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +59,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     get.add_argument("--out", type=Path, default=Path(), metavar="PATH", help=where)
     remove = command("rm", "cancel or delete records", RECORD_EXAMPLES)
     remove.add_argument("records", nargs="+", metavar="ID|FILENAME", help="see: wav2mp3 list")
-    return parser.parse_args(arguments)
+    return parser.parse_args(_join_token(sys.argv[1:] if arguments is None else arguments))
+
+
+def _join_token(arguments: Sequence[str]) -> list[str]:
+    """Join `--token` and its value with `=`, because argparse takes a token that begins with a hyphen for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--token":
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _login(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ def test_a_new_user_gets_credentials(client: httpx.Client) -> None:
     answer = client.post("/users", json={"name": "Клара"})
     assert answer.status_code == 201
     assert set(answer.json()) == {"id", "token"}
-    assert len(answer.json()["token"]) >= 32
+    assert re.fullmatch("[0-9a-f]{64}", answer.json()["token"])
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,18 @@ def test_an_existing_user_logs_in(command: Command, service_url: str, user: User
     assert without_id.errors == "A token needs the id of its user. Add --user-id.\n"
 
 
+def test_a_token_may_begin_with_a_hyphen(command: Command, service_url: str, user: User) -> None:
+    arguments = ("login", service_url, "--user-id", user.id, "--token", "-Vx")
+    refused = command.run(*arguments, **NO_LOGIN)
+    assert refused.status == 1
+    assert refused.errors == f"{service_url} refuses user {user.id} with this token. Check both.\n"
+
+
 def test_a_refused_login_says_how_to_replace_it(command: Command, service_url: str) -> None:
     command.run("login", service_url, **NO_LOGIN)
     file = command.folder / "home" / "config" / "wav2mp3" / "login.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"token": "revoked"}))
+    assert command.run("list", **NO_LOGIN).errors.endswith(" Run: wav2mp3 login\n")
     refused = command.run("login", **NO_LOGIN)
     assert refused.status == 1
     assert refused.errors.endswith("For a new user: wav2mp3 login --name NAME\n")
@@ -66,7 +74,7 @@ def test_a_wrong_token_prints_one_sentence(command: Command, client: httpx.Clien
     ended = command.run("convert", "a.wav", WAV2MP3_TOKEN="wrong")
     assert ended.status == 1
     reason = client.get("/records", params={"token": "wrong"}).json()["detail"]
-    assert ended.errors == f"{reason} Run: wav2mp3 login\n"
+    assert ended.errors == f"{reason} Check WAV2MP3_USER_ID and WAV2MP3_TOKEN.\n"
 
 
 def test_an_answer_of_something_else_is_explained(command: Command, service_url: str) -> None:
