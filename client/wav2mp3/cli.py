@@ -23,10 +23,6 @@ from wav2mp3.show import Display
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 USAGE_CODES = ("usage", "no_login", "bad_url")
-HINTS = {
-    "bad_credentials": " Run: wav2mp3 login",
-    "registration_closed": " Then run: wav2mp3 login --user-id USER_ID",
-}
 FIRST_PATIENCE_S = 10
 """The time for which a command tries to reach the service when it starts."""
 
@@ -40,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
     except Wav2mp3Error as error:
-        _complain(f"{error}{HINTS.get(error.code, '')}")
+        _complain(f"{error}{_hint(error.code)}")
         return USAGE if error.code in USAGE_CODES else FAILED
     except BrokenPipeError:
         # The reader of the pipe, such as `head`, has ended. Python flushes stdout once more at its exit.
@@ -53,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain("Stopped. Run the same command again to continue.")
         os._exit(INTERRUPTED)  # without waiting for a thread that waits for the network
     return status
+
+
+def _hint(code: str) -> str:
+    if code == "registration_closed":
+        return " Then run: wav2mp3 login --user-id USER_ID"
+    if code == "bad_credentials" and os.environ.get("WAV2MP3_TOKEN"):
+        return " Check WAV2MP3_USER_ID and WAV2MP3_TOKEN."
+    return " Run: wav2mp3 login" if code == "bad_credentials" else ""
 
 
 def _login(parsed: argparse.Namespace) -> int:
