@@ -17,7 +17,7 @@ from api.options import QueryOptions
 from api.preferences import Prefer, applied, parse_wait_s
 from api.schemas import RECORD_ID, RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
-from api.upload import PART_NAME
+from api.upload_stream import PART_NAME
 from api.uploads import UPLOAD_ERRORS
 from api.views import RecordLinks
 from shared import db, errors, media

@@ -18,7 +18,7 @@ from api.options import UploadOptions
 from api.reservation import AlreadyAccepted
 from api.schemas import RecordAccepted
 from api.threads import run_in_turn
-from api.upload import MAX_FORM_BYTES, PART_NAME, Upload
+from api.upload_stream import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import Links
 from shared import db, errors, media
 from shared.db import RecordStatus

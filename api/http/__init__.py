@@ -3,7 +3,7 @@
 from api.http.access_log import AccessLog
 from api.http.connections import Connections, limited, raise_descriptor_limit
 from api.http.cross_origin import CrossOrigin, refusal_headers
-from api.http.disposition import MAX_FILENAME_CHARS, clean_filename, parse_disposition
+from api.http.disposition import parse_disposition
 from api.http.large_reads import keep_freed_memory
 from api.http.methods import HeadAndOptions
 from api.http.multipart import Multipart, PartHead
@@ -18,7 +18,6 @@ from api.http.turns import Turns
 from api.http.waiting import Waiting
 
 __all__ = [
-    "MAX_FILENAME_CHARS",
     "AccessLog",
     "AnswerUnfinished",
     "BodyLimits",
@@ -35,7 +34,6 @@ __all__ = [
     "Turns",
     "Waiting",
     "body_chunks",
-    "clean_filename",
     "keep_freed_memory",
     "limited",
     "owner",

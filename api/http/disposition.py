@@ -14,17 +14,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
 
-from shared.errors import BadUpload
-
-MAX_FILENAME_CHARS = 500
-"""PostgreSQL's index on (user_id, filename) holds at most 2.7 kB, and a character may take four bytes."""
-# C0, C1, line and paragraph separators, bidirectional controls, and lone surrogates, which some charsets can encode.
-# Joiners are allowed: emoji, Persian and Hindi need them.
-_CONTROLS = re.compile("[\\0-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff\\ufeff]")
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _EXTENDED = re.compile(r"([\w.:-]+)'[^']*'(.*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)")
-_WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\.{0,2})\\")
 _WORD = r"=\?[\w*-]+\?[bq]\?[^?]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*", re.IGNORECASE)
 
@@ -112,18 +104,3 @@ def _decode(value: bytes) -> str:
         text = value.decode("latin-1")
     # Browsers escape exactly these three (WHATWG HTML, multipart/form-data encoding algorithm).
     return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
-
-
-def clean_filename(sent: str) -> str:
-    """Return the last component of a path, without control characters. It is a label, never a path on disk."""
-    # Except on Windows, a backslash is a character of the name.
-    path = sent.replace("\\", "/") if _WINDOWS_PATH.match(sent) else sent
-    base = path.rpartition("/")[2]
-    name = _CONTROLS.sub(" ", base).strip()
-    if name in ("", ".", ".."):
-        raise BadUpload("The file has no name. Send a filename: curl -F 'wav_file=@song.wav'.")
-    if len(name) > MAX_FILENAME_CHARS:
-        raise BadUpload(
-            f"The filename is longer than {MAX_FILENAME_CHARS} characters. Rename the file."
-        )
-    return name

@@ -1,6 +1,7 @@
 import pytest
 
-from api.http.disposition import clean_filename, parse_disposition
+from api.filenames import clean_filename
+from api.http.disposition import parse_disposition
 from shared.errors import BadUpload
 
 

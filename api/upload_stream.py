@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from api import conversion
 from api.callbacks import check_delivery
-from api.http import Multipart, PartHead, RawBody, clean_filename
+from api.filenames import clean_filename
+from api.http import Multipart, PartHead, RawBody
 from api.idempotency import Key
 from api.options import UploadOptions, add_form_fields
 from api.parameters import check_known
