@@ -2,7 +2,6 @@
 
 import io
 import re
-import time
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import soundfile
 
 from shared.wav import WavInfo, read_wav
 from tests import wavs
+from tests.growth import grows_linearly
 
 
 def read(wav: bytes) -> WavInfo:
@@ -162,20 +162,19 @@ def test_fmt_chunks_that_contradict_each_other_are_reported() -> None:
         wavs.chunk(b"fmt ", wavs.fmt_payload(bits=24)) + wavs.chunk(b"data", b"123456"),
     ],
 )
-def test_a_flood_of_recordings_is_cheap(flood: bytes) -> None:
-    wav = wavs.build(wavs.sine(10)) + flood * 200_000
-    started = time.process_time()
-    info = read(wav)
-    assert time.process_time() - started < 5
-    assert len(info.warnings) <= 4
-    assert len(info.data) <= 10_000
+def test_a_flood_of_recordings_is_read_once(flood: bytes) -> None:
+    def read_all(wav: bytes) -> None:
+        info = read(wav)
+        assert len(info.warnings) <= 4
+        assert len(info.data) <= 10_000
+
+    assert grows_linearly(read_all, wavs.build(wavs.sine(10)), flood, 200_000)
 
 
 def test_headers_in_a_stream_are_found_in_one_pass() -> None:
     wav = wavs.build(wavs.sine(10), declared=wavs.STREAMING)
-    started = time.process_time()
     assert read(wav + b"WAVEfmt " * 2_000_000).samples == 8_000_010
-    assert time.process_time() - started < 2
+    assert grows_linearly(read, wav, b"WAVEfmt ", 2_000_000)
 
 
 def test_an_unset_fact_is_ignored() -> None:
