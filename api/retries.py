@@ -37,6 +37,8 @@ router = APIRouter(tags=["records"])
             errors.RecordUnfinished,
             errors.RecordGone,
             errors.SourceGone,
+            errors.UserStorageFull,
+            errors.ServiceStorageFull,
             *uploads.CONVERSION_ERRORS,
         ),
         **success(
@@ -96,6 +98,8 @@ def _retry(
             _find_failed(session, record_id, user_id)
             raise errors.RecordUnfinished
         db.quotas.check_pending(session, user_id, settings)
+        # Other options may make a larger MP3.
+        db.quotas.check_stored(session, user_id, settings)
         ready = conversion.create_jobs(session, record_id, user_id, planned, settings)
         key.store(session, record_id=record_id)
     conversion.publish(ready, planned)

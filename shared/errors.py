@@ -237,10 +237,10 @@ class NoSpace(Wav2mp3Error):
 
 
 class UserStorageFull(Wav2mp3Error):
-    """With this upload, the user would store more than MAX_STORED_BYTES."""
+    """With this upload or retry, the user would store more than MAX_STORED_BYTES."""
 
     code = "user_storage_full"
-    message = "Your records leave no room for this file. Delete records that you no longer need, then upload again."
+    message = "Your records leave no room for this file. Delete records that you no longer need, then try again."
 
 
 class ServiceStorageFull(Wav2mp3Error):

@@ -30,7 +30,7 @@ class Usage(NamedTuple):
 
 
 def lock_pending(session: Session, user_id: UUID, settings: Settings) -> None:
-    """Lock the sums before an upload is added."""
+    """Lock the sums before an upload is added or a record is converted again."""
     limits_all = (settings.max_pending_records_in_all, settings.max_stored_bytes_in_all)
     _lock(session, user_id, with_all=limits_all != (None, None))
 

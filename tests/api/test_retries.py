@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
+from tests.api.conftest import StartApi
 from tests.api.test_records import undecodable_wav
 from tests.api.wire import SHORT_WAV, eventually, part, refused, wire
 from tests.conftest import User, new_user
@@ -101,6 +102,20 @@ def test_a_record_can_fail_again(user: User, failed: str, source: Callable[[str]
     assert user.wait(failed)["status"] == "failed"
     source(failed).write_bytes(GOOD_WAV)
     assert retry(user, failed).status_code == 202
+    assert user.wait(failed)["status"] == "done"
+
+
+def test_a_retry_keeps_the_storage_limit(
+    start_api: StartApi, user: User, failed: str, source: Callable[[str], Path]
+) -> None:
+    samples = sine((len(BAD_WAV) - len(build(sine(0)))) // 2)
+    source(failed).write_bytes(build(samples, sample_rate_hz=8000))
+    strict = start_api({"MAX_STORED_BYTES": str(2 * len(BAD_WAV))})
+    strict_user = User(strict.client, user.id, user.token)
+    answer = retry(strict_user, failed, bitrate_kbps=320, sample_rate_hz=48000)
+    refused(answer, 507, "user_storage_full")
+    assert status_of_newest(user) == "failed"
+    assert retry(strict_user, failed).status_code == 202
     assert user.wait(failed)["status"] == "done"
 
 
