@@ -5,13 +5,22 @@ import { takeFiles } from "./intake.js";
 
 const overlay = find("#overlay");
 
-// A file that cannot be opened has only a name. It fails alone, when its content is read.
-const fileOf = (entry) => new Promise((resolve) => entry.file(resolve, () => resolve({ name: entry.name })));
-
-// Reads a dropped folder with all folders inside. A folder returns its files in portions.
+// Reads a dropped folder with all folders inside. Of a file or folder that cannot be read, it returns the name and the
+// problem, so that this one fails alone.
 async function filesOf(entry) {
-  if (!entry.isDirectory) return [await fileOf(entry)];
-  const reader = entry.createReader();
+  const problem = entry.isDirectory ? "unreadableFolder" : "unreadable";
+  try {
+    return await (entry.isDirectory ? filesInside(entry) : [await opened(entry)]);
+  } catch {
+    return [{ name: entry.name, problem }];
+  }
+}
+
+const opened = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
+
+// A folder returns its files in portions.
+async function filesInside(folder) {
+  const reader = folder.createReader();
   const files = [];
   for (;;) {
     const portion = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));

@@ -31,7 +31,7 @@ export function takeFiles(files, isFolder = false) {
 }
 
 async function take(files, isFolder) {
-  const wanted = isFolder ? files.filter(({ name }) => WAV_OF_FOLDER.test(name)) : files;
+  const wanted = isFolder ? files.filter(isWanted) : files;
   if (wanted.length < files.length) showBriefly(t("leftOut", { count: files.length - wanted.length }));
   forgetAnswer();
   // Again, because there was no user when the page started.
@@ -59,6 +59,8 @@ async function take(files, isFolder) {
   enqueue(queued);
 }
 
+const isWanted = ({ name, problem }) => problem === "unreadableFolder" || WAV_OF_FOLDER.test(name);
+
 // The names that the service would refuse: those of all records that have not failed.
 function takenNames() {
   const taken = [...entries()].filter(({ status, isHidden }) => status !== "failed" && !isHidden);
@@ -66,6 +68,7 @@ function takenNames() {
 }
 
 async function refusal(file) {
+  if (file.problem) return t(file.problem);
   if (file.size > maxUploadBytes) return t("tooLarge", { size: formatSize(maxUploadBytes) });
   try {
     const format = await otherFormat(file);

@@ -91,6 +91,31 @@ def test_an_unreadable_file_does_not_lose_its_folder(page: Page, tmp_path: Path,
     expect(page.locator("#records .done .name")).to_have_text(["one"])
 
 
+def test_an_unreadable_folder_fails_alone(page: Page, tmp_path: Path, wav: Path) -> None:
+    album = tmp_path / "album"
+    (album / "locked").mkdir(parents=True)
+    (album / "one.wav").write_bytes(wav.read_bytes())
+    # Tests may run as root, whom no folder refuses.
+    page.evaluate("""() => {
+      const { webkitGetAsEntry } = DataTransferItem.prototype;
+      const locked = { readEntries: (_, reject) => reject(new DOMException("", "NotReadableError")) };
+      DataTransferItem.prototype.webkitGetAsEntry = function () {
+        const album = webkitGetAsEntry.call(this);
+        const folder = Object.getPrototypeOf(album);
+        const { createReader } = folder;
+        folder.createReader = function () {
+          return this.name === "locked" ? locked : createReader.call(this);
+        };
+        return album;
+      };
+    }""")
+    drop(page, "#drop", album)
+    expect(page.locator("#records .done .name")).to_have_text(["one"])
+    failed = page.locator("#records .failed")
+    expect(failed.locator(".name")).to_have_text(["locked"])
+    expect(failed).to_contain_text("This folder cannot be read.")
+
+
 def test_hidden_files_of_a_folder_are_left_out(page: Page, tmp_path: Path, wav: Path) -> None:
     album = tmp_path / "album"
     album.mkdir()

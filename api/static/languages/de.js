@@ -95,6 +95,7 @@ export default {
   tooLargeForProxy: "Diese Datei ist zu groß für den Server ({status}).",
   tooLarge: "Diese Datei ist größer, als der Dienst annimmt ({size}). Teile sie.",
   unreadable: "Diese Datei ist nicht lesbar. Prüfe, ob sie geändert oder verschoben wurde.",
+  unreadableFolder: "Dieser Ordner ist nicht lesbar. Prüfe, ob du ihn öffnen darfst, und ziehe ihn noch einmal hierher.",
   emptyFile: "Diese Datei ist leer.",
   otherFormat: "Das ist {format}, kein WAV. Wandle es in WAV um und lade das hoch.",
   cannotPlay: "{name} lässt sich jetzt nicht abspielen. Versuche es noch einmal oder lade es herunter.",

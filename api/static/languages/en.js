@@ -105,6 +105,7 @@ export default {
   tooLargeForProxy: "This file is too large for the server ({status}).",
   tooLarge: "This file is larger than the service accepts ({size}). Split the file.",
   unreadable: "This file cannot be read. Check whether it was changed or moved.",
+  unreadableFolder: "This folder cannot be read. Check whether you may open it, then drop it again.",
   emptyFile: "This file is empty.",
   otherFormat: "This is {format}, not WAV. Convert it to WAV and upload that.",
   cannotPlay: "{name} cannot be played now. Try again, or download it.",

@@ -95,6 +95,7 @@ export default {
   tooLargeForProxy: "El archivo es demasiado grande para el servidor ({status}).",
   tooLarge: "El archivo es mayor de lo que acepta el servicio ({size}). Divídelo.",
   unreadable: "No se puede leer el archivo. Comprueba si se ha cambiado o movido.",
+  unreadableFolder: "No se puede leer la carpeta. Comprueba si puedes abrirla y suéltala otra vez.",
   emptyFile: "El archivo está vacío.",
   otherFormat: "Esto es {format}, no WAV. Conviértelo a WAV y sube el resultado.",
   cannotPlay: "Ahora no se puede reproducir {name}. Inténtalo de nuevo o descárgalo.",

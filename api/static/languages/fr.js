@@ -95,6 +95,7 @@ export default {
   tooLargeForProxy: "Ce fichier est trop grand pour le serveur ({status}).",
   tooLarge: "Ce fichier dépasse la taille acceptée par le service ({size}). Divisez-le.",
   unreadable: "Ce fichier est illisible. Vérifiez s’il a été modifié ou déplacé.",
+  unreadableFolder: "Ce dossier est illisible. Vérifiez que vous pouvez l’ouvrir, puis déposez-le à nouveau.",
   emptyFile: "Ce fichier est vide.",
   otherFormat: "C’est du {format}, pas du WAV. Convertissez-le en WAV, puis envoyez-le.",
   cannotPlay: "Impossible de lire {name} maintenant. Réessayez ou téléchargez-le.",

@@ -95,6 +95,7 @@ export default {
   tooLargeForProxy: "このファイルはサーバーには大きすぎます（{status}）。",
   tooLarge: "このファイルはサービスの上限（{size}）を超えています。分割してください。",
   unreadable: "このファイルを読み取れません。変更または移動されていないか確認してください。",
+  unreadableFolder: "このフォルダーを読み取れません。開けるか確認し、もう一度ドロップしてください。",
   emptyFile: "このファイルは空です。",
   otherFormat: "これは WAV ではなく {format} です。WAV に変換してからアップロードしてください。",
   cannotPlay: "現在 {name} を再生できません。再試行するか、ダウンロードしてください。",

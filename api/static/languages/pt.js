@@ -95,6 +95,7 @@ export default {
   tooLargeForProxy: "O arquivo é grande demais para o servidor ({status}).",
   tooLarge: "O arquivo é maior do que o serviço aceita ({size}). Divida-o.",
   unreadable: "O arquivo não pode ser lido. Verifique se foi alterado ou movido.",
+  unreadableFolder: "A pasta não pode ser lida. Verifique se você pode abri-la e solte-a de novo.",
   emptyFile: "O arquivo está vazio.",
   otherFormat: "Isto é {format}, não WAV. Converta-o em WAV e envie o resultado.",
   cannotPlay: "Não é possível reproduzir {name} agora. Tente de novo ou baixe o arquivo.",

@@ -95,6 +95,7 @@ export default {
   tooLargeForProxy: "此文件对服务器来说太大（{status}）。",
   tooLarge: "此文件超过服务的上限（{size}）。请将其分割。",
   unreadable: "无法读取此文件。请检查它是否已更改或移动。",
+  unreadableFolder: "无法读取此文件夹。请检查您能否打开它，然后重新拖入。",
   emptyFile: "此文件为空。",
   otherFormat: "这是 {format}，不是 WAV。请先转换为 WAV 再上传。",
   cannotPlay: "现在无法播放 {name}。请重试或下载。",
