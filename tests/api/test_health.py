@@ -108,5 +108,5 @@ def test_metrics_count_waiting_requests(
         held = thread.submit(client.get, record, headers={"Prefer": "wait=30"})
         until_waiting(client)
         client.delete(record, params=user.credentials)
-        refused(held.result(timeout=20), 410, "record_gone")
+        refused(held.result(timeout=25), 410, "record_gone")
     eventually(lambda: metrics(client)["wav2mp3_waiting_requests"] == {"": 0})

@@ -100,7 +100,7 @@ def test_a_record_deleted_meanwhile_is_gone(
         waiting = thread.submit(put, user)
         eventually(lambda: [each["status"] for each in listed(user)] == ["queued"])
         user.client.delete(f"/records/{listed(user)[0]['id']}", params=user.credentials)
-        refused(waiting.result(timeout=10), 410, "record_gone")
+        refused(waiting.result(timeout=25), 410, "record_gone")
 
 
 def test_a_client_that_leaves_keeps_its_record(
@@ -142,7 +142,7 @@ def test_a_stopping_service_announces_the_record(
         waiting = thread.submit(put, user)
         eventually(lambda: [each["status"] for each in listed(user)] == ["queued"])
         api.terminate()
-        answer: httpx.Response = waiting.result(timeout=10)
+        answer: httpx.Response = waiting.result(timeout=25)
     assert answer.status_code == 202, answer.text
 
 

@@ -307,7 +307,7 @@ def test_deleting_a_record_wakes_waiting_clients(user: User, long_wav: bytes) ->
         waiting = thread.submit(user.client.get, status, headers={"Prefer": "wait=30"})
         until_waiting(user.client)
         user.client.delete(status, params=user.credentials)
-        refused(waiting.result(timeout=20), 410, "record_gone")
+        refused(waiting.result(timeout=25), 410, "record_gone")
 
 
 def _ffmpegs(stack: Stack) -> list[int]:

@@ -54,7 +54,7 @@ def test_waiting_requests_get_503_at_once(
         waiting = background.submit(api.client.get, url, headers={"Prefer": "wait=30"})
         until_waiting(api.client)
         api.terminate()
-        answer = waiting.result(timeout=20)
+        answer = waiting.result(timeout=25)
     refused(answer, 503, "shutting_down")
     assert int(answer.headers["Retry-After"]) > 0
     assert api.wait() == -SIGTERM
