@@ -158,7 +158,11 @@ def list_records(
         str | None, Query(examples=["song.wav"], description="Only records with this filename.")
     ] = None,
     status: Annotated[
-        RecordStatus | None, Query(examples=["done"], description="Only records in this state.")
+        RecordStatus | None,
+        Query(
+            examples=["done"],
+            description="Only records in this state. Deleted and expired records are never listed.",
+        ),
     ] = None,
 ) -> RecordPage:
     """List the user's records, newest first."""
