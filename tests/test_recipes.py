@@ -27,7 +27,7 @@ PRINTED_URL = "http://localhost:8000"
 TIMEOUT_S = 120
 PORT = free_port()
 SHELL = ("sh", "-eu", "program.sh")
-ODD_NAME = "it's 1, 2; \u00e4 & 3.wav"
+ODD_NAME = 'it\'s 1, 2; \u00e4 & "3\\4".wav'
 
 Run = Callable[..., str]
 
