@@ -72,7 +72,8 @@ def show_conflict(page: Page) -> None:
 def show_undo(page: Page) -> None:
     show_menu(page)
     page.get_by_role("menuitem").last.click()
-    page.locator(".toast").wait_for()
+    # The deletion waits while the button has the focus.
+    page.locator(".toast button").focus()
 
 
 def show_details(page: Page) -> None:

@@ -12,10 +12,10 @@ from shared.db import RecordStatus
 from tests import wavs
 from tests.conftest import ROOT
 from tests.shared.db import rows
+from tests.waiting import WITHIN_S
 from tests.worker.mp3.mp3_material import music
 from tests.worker.stored import ffmpegs, store, until
 
-WITHIN_S = 30
 COMMAND = [sys.executable, "-m", "worker"]
 
 
@@ -28,7 +28,7 @@ def test_a_worker_finishes_its_segment_after_sigterm() -> None:
     ) as worker:
         try:
             queue.publish(job_ids[0], queue.SEGMENTS)
-            until(lambda: _suspend_ffmpeg(worker.pid), WITHIN_S)
+            until(lambda: _suspend_ffmpeg(worker.pid))
             worker.terminate()
             for ffmpeg in ffmpegs(psutil.Process(worker.pid)):
                 ffmpeg.resume()

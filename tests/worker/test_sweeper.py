@@ -14,10 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import db, queue
 from tests.conftest import ROOT
 from tests.shared.db import rows
+from tests.waiting import WITHIN_S
 from tests.worker.stored import until
 from worker import sweeper
 
-STARTED_WITHIN_S = 20
 INTERVAL_S = 0.2
 
 StartSweeper = Callable[[], subprocess.Popen[bytes]]
@@ -64,7 +64,7 @@ def _until_swept() -> None:
         silence_s = _silence_s()
         return silence_s is not None and time.monotonic() - asked_at_s > silence_s + INTERVAL_S
 
-    until(has_swept, STARTED_WITHIN_S)
+    until(has_swept)
 
 
 def _lock_holders() -> list[int]:
@@ -89,7 +89,7 @@ def test_sigterm_ends_the_sweeper_cleanly(start: StartSweeper, log: Path) -> Non
     process = start()
     _until_swept()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(STARTED_WITHIN_S) == 0
+    assert process.wait(WITHIN_S) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -99,10 +99,10 @@ def test_another_sweeper_replaces_a_killed_one(start: StartSweeper) -> None:
     holders = _lock_holders()
     assert len(holders) == 1
     start()
-    until(lambda: _asking_for_lock() == 2, STARTED_WITHIN_S)
+    until(lambda: _asking_for_lock() == 2)
     assert _lock_holders() == holders
     first.kill()
-    until(lambda: _lock_holders() not in ([], holders), STARTED_WITHIN_S)
+    until(lambda: _lock_holders() not in ([], holders))
     _until_swept()
 
 
@@ -121,7 +121,7 @@ def test_a_sweeper_goes_on_after_its_lock_connection_breaks(start: StartSweeper)
     (holder,) = _lock_holders()
     with db.transaction() as session:
         session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": holder})
-    until(lambda: _lock_holders() not in ([], [holder]), STARTED_WITHIN_S)
+    until(lambda: _lock_holders() not in ([], [holder]))
     _until_swept()
 
 
@@ -129,7 +129,7 @@ def test_a_failed_sweep_is_logged_and_repeated(start: StartSweeper, log: Path) -
     _rename("records", "elsewhere")
     try:
         start()
-        until(lambda: "sweep of the rows failed" in _text(log), STARTED_WITHIN_S)
+        until(lambda: "sweep of the rows failed" in _text(log))
         assert _silence_s() is None
     finally:
         _rename("elsewhere", "records")
@@ -141,7 +141,7 @@ def test_rows_are_swept_without_a_volume(
 ) -> None:
     monkeypatch.setenv("MEDIA_DIR", "/nowhere")
     start()
-    until(lambda: '"step": "files"' in _text(log), STARTED_WITHIN_S)
+    until(lambda: '"step": "files"' in _text(log))
     _until_swept()
 
 
