@@ -17,6 +17,7 @@ from shared.mp3_options import Options, Target
 from shared.queue import CLIPS, RETRY_QUEUE, SEGMENTS
 from shared.segmentation import SampleRange
 from shared.settings import get_settings
+from tests.waiting import WITHIN_S
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -27,7 +28,6 @@ IN_FLIGHT = 2
 ENCODER = "LAME on this machine"
 TARGET = Target(sample_rate_hz=44100, channels=1, quality=2, bitrate_kbps=None)
 MAX_ATTEMPTS = 2
-WAIT_S = 10
 
 
 def add_user() -> UUID:
@@ -189,7 +189,7 @@ def overlapped(first: Callable[[Session], T], second: Callable[[Session], U]) ->
     with db.transaction() as session:
         one = first(session)
         two = start(second)
-    return one, two.result(WAIT_S)
+    return one, two.result(WITHIN_S)
 
 
 def start(function: Callable[[Session], T]) -> Future[T]:
@@ -197,7 +197,7 @@ def start(function: Callable[[Session], T]) -> Future[T]:
     threads = ThreadPoolExecutor(1)
     begun = threads.submit(db_call, function)
     threads.shutdown(wait=False)
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + WITHIN_S
     while not begun.done() and not db_call(_is_one_waiting):
         assert time.monotonic() < deadline
     return begun
