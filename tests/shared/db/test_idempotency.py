@@ -8,6 +8,7 @@ from shared.db.idempotency import KeyId
 from shared.errors import KeyReused, RequestInProgress
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
+from tests.waiting import WITHIN_S
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -25,7 +26,7 @@ def test_the_second_request_gets_the_first_result() -> None:
         db.idempotency.store(session, KEY, record_id=record_id)
         second = rows.start(take)
         assert not second.done()
-    found = second.result(rows.WAIT_S)
+    found = second.result(WITHIN_S)
     assert found is not None
     assert found.record_id == record_id
 
@@ -41,7 +42,7 @@ def test_a_failed_request_frees_its_key() -> None:
         take(session)
         second = rows.start(take)
         session.rollback()
-    assert second.result(rows.WAIT_S) is None
+    assert second.result(WITHIN_S) is None
 
 
 def test_an_upload_in_progress_keeps_its_key() -> None:

@@ -21,6 +21,7 @@ from shared.mp3_options import PADDING_BYTES, Options
 from shared.settings import Settings, get_settings
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
+from tests.waiting import WITHIN_S
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -53,7 +54,7 @@ def race(attempt: Callable[[Session, int], object], refusal: type[Wav2mp3Error])
     barrier = Barrier(RACING)
 
     def is_allowed(number: int) -> bool:
-        barrier.wait(rows.WAIT_S)
+        barrier.wait(WITHIN_S)
         try:
             db_call(attempt, number)
         except refusal:
@@ -97,7 +98,7 @@ def test_users_do_not_wait_for_each_other() -> None:
     with db.transaction() as session:
         reserve(session, rows.add_user(), "a", settings)
         other = rows.start(lambda second: reserve(second, rows.add_user(), "a", settings))
-        other.result(rows.WAIT_S)
+        other.result(WITHIN_S)
 
 
 def test_an_announced_source_counts_as_stored() -> None:

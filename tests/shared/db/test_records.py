@@ -14,6 +14,7 @@ from shared.db import Job, JobKind, JobState, Record, RecordStatus
 from shared.errors import FilenameTaken
 from tests.shared.db import rows
 from tests.shared.db.rows import MAX_ATTEMPTS, db_call
+from tests.waiting import WITHIN_S
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -43,7 +44,7 @@ def test_one_of_two_concurrent_uploads_wins() -> None:
         record_id = rows.reserve(session, user_id)
         second = rows.start(lambda other: rows.reserve(other, user_id))
     with pytest.raises(FilenameTaken) as refused:
-        second.result(rows.WAIT_S)
+        second.result(WITHIN_S)
     assert refused.value.record_id == record_id
 
 
@@ -54,7 +55,7 @@ def test_the_second_upload_wins_after_a_rollback() -> None:
         second = rows.start(lambda other: rows.reserve(other, user_id))
         assert not second.done()
         session.rollback()
-    assert second.result(rows.WAIT_S) != record_id
+    assert second.result(WITHIN_S) != record_id
 
 
 def test_warnings_may_quote_any_characters() -> None:
@@ -118,7 +119,7 @@ def test_a_retry_and_an_upload_cannot_share_a_filename() -> None:
         assert rows.retry(session, failed)
         accepting = rows.start(lambda other: rows.accept(other, upload))
     with pytest.raises(FilenameTaken) as refused:
-        accepting.result(rows.WAIT_S)
+        accepting.result(WITHIN_S)
     assert refused.value.record_id == failed
 
 
@@ -231,7 +232,7 @@ def test_a_delete_and_a_claim_do_not_deadlock() -> None:
         claimed = rows.start(lambda other: rows.try_claim(other, job_id))
         assert not claimed.done()
         assert db.records.mark_gone(session, record_id, RecordStatus.DELETED)
-    assert claimed.result(rows.WAIT_S) is None
+    assert claimed.result(WITHIN_S) is None
 
 
 def test_a_commit_notifies_waiting_clients(

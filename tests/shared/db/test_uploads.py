@@ -10,6 +10,7 @@ from shared.mp3_options import Options
 from shared.settings import get_settings
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
+from tests.waiting import WITHIN_S
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -33,7 +34,7 @@ def test_an_upload_accepted_now_keeps_its_filename() -> None:
         rows.accept(session, first)
         second = rows.start(lambda other: rows.reserve(other, user_id))
     with pytest.raises(FilenameTaken) as taken:
-        second.result(rows.WAIT_S)
+        second.result(WITHIN_S)
     assert taken.value.record_id == first
     assert type(taken.value) is FilenameTaken
 
@@ -52,7 +53,7 @@ def test_an_upload_accepted_now_is_not_taken_over() -> None:
     with db.transaction() as session:
         rows.accept(session, record_id)
         removed = rows.start(lambda other: db.uploads.remove_silent(other, record_id, 0))
-    assert not removed.result(rows.WAIT_S)
+    assert not removed.result(WITHIN_S)
     assert rows.record(record_id).status == RecordStatus.QUEUED
 
 
