@@ -24,6 +24,7 @@ from api.filenames import mp3_filename
 from api.openapi import success
 from api.problems import problem, problem_response
 from api.schemas import RECORD_ID
+from api.volume import reading
 from shared import db, errors, media
 from shared.db import Record, RecordStatus
 
@@ -45,6 +46,7 @@ FORBIDDEN_CHARS = re.compile(r'[<>:"/\\|?*]')
             errors.RecordNotFound,
             errors.RecordNotReady,
             errors.RecordGone,
+            errors.StorageUnavailable,
             *FAILURES,
         ),
         **success(200, "The ZIP.", "Content-Disposition", media_type=MEDIA_TYPE),
@@ -94,10 +96,8 @@ def _archive(records: Sequence[Record], media_dir: Path) -> ZipStream:
     taken: set[str] = set()
     for record in records:
         mp3 = media.record_files(media_dir, record.user_id, record.id).mp3
-        try:
+        with reading(media_dir, mp3, errors.RecordGone):
             archive.add_path(mp3, _free_name(record.filename, taken), recurse=False)
-        except FileNotFoundError as error:  # deleted since `_find`
-            raise errors.RecordGone from error
     return archive
 
 

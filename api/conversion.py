@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from api.volume import translate_errors
 from shared import db, media, mp3_options, queue, segmentation
 from shared.errors import Mp3TooLarge, NoSpace, TooLong
 from shared.mp3_options import Options, Target
@@ -67,9 +68,13 @@ def _reserved_bytes(info: WavInfo, target: Target, settings: Settings) -> int:
 def create_jobs(
     session: Session, record_id: UUID, user_id: UUID, planned: Plan, settings: Settings
 ) -> list[int]:
-    """Create the jobs of a record that was queued in this transaction. Return the ids to publish. Raises NoSpace."""
-    free_bytes = media.free_bytes(settings.media_dir) - db.records.reserved_bytes(session)
-    if free_bytes < settings.min_free_bytes:
+    """Create the jobs of a record that was queued in this transaction. Return the ids to publish.
+
+    Raises NoSpace, StorageUnavailable.
+    """
+    with translate_errors():
+        free_bytes = media.free_bytes(settings.media_dir)
+    if free_bytes - db.records.reserved_bytes(session) < settings.min_free_bytes:
         raise NoSpace
     return db.jobs.create(
         session,

@@ -19,6 +19,7 @@ from api.preferences import Prefer, applied, parse_wait_s
 from api.problems import problem, problem_response
 from api.schemas import RECORD_ID, USER_ID
 from api.snapshots import Snapshot
+from api.volume import reading
 from shared import errors, media
 from shared.db import RecordStatus
 from shared.settings import Settings
@@ -45,6 +46,7 @@ DOWNLOAD_RESPONSES = {
         errors.RecordGone,
         errors.TooManyWaiting,
         errors.BadRange,
+        errors.StorageUnavailable,
         *FAILURES,
     ),
     **success(200, "The MP3.", *MP3_HEADERS, media_type="audio/mpeg"),
@@ -132,12 +134,10 @@ def _mp3_response(request: Request, record: Snapshot, settings: Settings) -> Res
 
 
 def send_mp3(record: Snapshot, settings: Settings) -> Mp3Response:
-    """Return the answer with the MP3 of a done record. Raises RecordGone."""
+    """Return the answer with the MP3 of a done record. Raises RecordGone, StorageUnavailable."""
     path = media.record_files(settings.media_dir, record.user_id, record.id).mp3
-    try:
+    with reading(settings.media_dir, path, errors.RecordGone):
         stat = path.stat()
-    except FileNotFoundError as error:  # deleted since the record was read
-        raise errors.RecordGone from error
     disposition = content_disposition(record.filename)
     return Mp3Response(
         path,

@@ -16,7 +16,7 @@ from api.options import RecordOptions, RetryOptions
 from api.schemas import RecordAccepted
 from api.uploads import Accepted
 from api.views import RecordLinks
-from api.volume import require_volume
+from api.volume import require_volume, translate_errors
 from shared import db, errors, media, wav
 from shared.db import Record, RecordStatus
 from shared.settings import Settings
@@ -139,7 +139,7 @@ def _merge(record: Record, sent: RecordOptions) -> RecordOptions:
 def _read_source(record: Record, settings: Settings) -> wav.WavInfo:
     """Read the headers of the source. Raises SourceGone, StorageUnavailable, NotAWav, BadWav."""
     path = media.record_files(settings.media_dir, record.user_id, record.id).source
-    try:
+    with translate_errors():
         require_volume(settings.media_dir)
         source = media.open_source(settings.media_dir, path)
         if source is None:
@@ -149,5 +149,3 @@ def _read_source(record: Record, settings: Settings) -> wav.WavInfo:
             if size_bytes != record.source_bytes:
                 raise errors.SourceGone
             return wav.read_wav(source, size_bytes)
-    except OSError as error:
-        raise errors.StorageUnavailable from error

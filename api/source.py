@@ -3,18 +3,17 @@
 All functions block: call them in a thread. A `SourceWriter` creates its file and must be the only writer.
 """
 
-import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from api.volume import require_volume
+from api.volume import require_volume, translate_errors
 from shared import media, mp3_options, wav
-from shared.errors import NoSpace, StorageUnavailable, UploadTooLarge
+from shared.errors import NoSpace, UploadTooLarge
 from shared.settings import Settings
 
 SYNC_BYTES = 64 * 2**20
@@ -34,7 +33,7 @@ class SourceWriter:
         self._path = path
         self._options = options
         self._settings = settings
-        with _translate_os_errors():
+        with translate_errors():
             require_volume(settings.media_dir)
             self._file = media.create_source(settings.media_dir, path)
         self.size_bytes = 0
@@ -44,19 +43,19 @@ class SourceWriter:
         self._next_check_bytes = 0
 
     def write(self, chunks: Sequence[bytes]) -> None:
-        """Append a slice. Raises UploadTooLarge, NoSpace, NotAWav, BadWav, BadOptions."""
+        """Append a slice. Raises UploadTooLarge, NoSpace, StorageUnavailable, NotAWav, BadWav, BadOptions."""
         self.size_bytes += sum(map(len, chunks))
         if self.size_bytes > self._settings.max_upload_bytes:
             raise UploadTooLarge
-        with _translate_os_errors():
+        with translate_errors():
             if media.free_bytes(self._path.parent) < self._settings.min_free_bytes:
                 raise NoSpace
             self._file.writelines(chunks)
             self._file.flush()
             if self.size_bytes - self._synced_bytes >= SYNC_BYTES:
                 self._begin_sync()
-        if not self._is_header_checked and self.size_bytes >= self._next_check_bytes:
-            self._check_header()
+            if not self._is_header_checked and self.size_bytes >= self._next_check_bytes:
+                self._check_header()
 
     def _begin_sync(self) -> None:
         """Begin a sync. Wait for the previous sync first, so that a slow disk slows the client down."""
@@ -77,8 +76,8 @@ class SourceWriter:
         self._next_check_bytes = 2 * checked_bytes
 
     def finish(self) -> wav.WavInfo:
-        """Check the complete source and make it durable. Raises NoSpace, NotAWav, BadWav."""
-        with _translate_os_errors():
+        """Check the complete source and make it durable. Raises NoSpace, StorageUnavailable, NotAWav, BadWav."""
+        with translate_errors():
             info = wav.read_wav(self._file, self.size_bytes)
             if self._syncing is not None:
                 self._syncing.result()
@@ -96,14 +95,3 @@ class SourceWriter:
             log.warning("source not deleted", error=str(error))
         with suppress(OSError):  # close flushes, which fails on a full disk
             self._file.close()
-
-
-@contextmanager
-def _translate_os_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpace from error
-        log.warning("storage not writable", error=str(error))
-        raise StorageUnavailable from error

@@ -20,6 +20,7 @@ from api.schemas import RecordAccepted
 from api.threads import run_in_turn
 from api.upload_stream import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import Links
+from api.volume import translate_errors
 from shared import db, errors, media
 from shared.db import RecordStatus
 from shared.settings import Settings
@@ -155,10 +156,8 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: Settings, key: Ke
     if announced_bytes > settings.max_upload_bytes:
         raise errors.UploadTooLarge
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
-    try:
+    with translate_errors():
         free_bytes = media.free_bytes(settings.media_dir)
-    except OSError as error:
-        raise errors.StorageUnavailable from error
     if free_bytes - 2 * announced_bytes < settings.min_free_bytes:
         raise errors.NoSpace
     if settings.max_stored_bytes is not None or settings.max_stored_bytes_in_all is not None:

@@ -1,13 +1,19 @@
-"""Checks that the media volume is mounted."""
+"""The media volume as endpoints see it: its errors become ours, and an empty mount point is not the volume."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from sqlalchemy import select
 
 from shared import db, media
 from shared.db import GONE, Record
-from shared.errors import StorageUnavailable
+from shared.errors import NoSpace, StorageUnavailable, Wav2mp3Error
+
+log = structlog.get_logger(__name__)
 
 
 def require_volume(media_dir: Path) -> None:
@@ -31,3 +37,27 @@ def _mark_new(volume: int) -> None:
     if has_records and not os.listdir(volume):
         raise StorageUnavailable
     media.mark(volume)
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise NoSpace if the volume is full, and StorageUnavailable for its other errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace from error
+        log.warning("storage not usable", error=str(error))
+        raise StorageUnavailable from error
+
+
+@contextmanager
+def reading(media_dir: Path, path: Path, missing: type[Wav2mp3Error]) -> Iterator[None]:
+    """Read a file. Raise `missing` if it was deleted, and StorageUnavailable if its volume cannot be read."""
+    with translate_errors():
+        try:
+            yield
+        except FileNotFoundError as error:
+            if media.missing(media_dir, [path]):
+                raise missing from error
+            raise  # the volume was mounted again a moment ago

@@ -13,6 +13,7 @@ from api.described_errors import responses
 from api.generators import binary_content
 from api.openapi import schema_ref
 from api.schemas import WaveformView
+from api.volume import reading
 from shared import db, errors, media
 from shared.db import RecordStatus
 from shared.waveform import Waveform
@@ -34,7 +35,13 @@ class WaveformFormat(StrEnum):
     openapi_extra=LINK_QUERY,
     response_class=Response,
     responses={
-        **responses(*LINK_ERRORS, errors.RecordNotFound, errors.RecordGone, errors.NoWaveform),
+        **responses(
+            *LINK_ERRORS,
+            errors.RecordNotFound,
+            errors.RecordGone,
+            errors.NoWaveform,
+            errors.StorageUnavailable,
+        ),
         200: {
             "description": "The waveform, as JSON or binary.",
             "content": {
@@ -65,10 +72,8 @@ def show_waveform(
     if record.status != RecordStatus.DONE:
         raise errors.NoWaveform
     files = media.record_files(settings.media_dir, record.user_id, record.id)
-    try:
+    with reading(settings.media_dir, files.peaks, errors.NoWaveform):
         dat = files.peaks.read_bytes()
-    except FileNotFoundError as error:
-        raise errors.NoWaveform from error
     if chosen == WaveformFormat.DAT or (chosen is None and DAT in accept):
         return Response(dat, headers=HEADERS, media_type=DAT)
     return JSONResponse(Waveform.from_dat(dat).to_json(), headers=HEADERS)

@@ -75,3 +75,12 @@ def test_a_failed_sync_refuses_the_upload(
         writer.finish()
     writer.abort()
     assert not writer._path.exists()
+
+
+def test_an_unreadable_source_is_a_storage_error(writer: SourceWriter) -> None:
+    write_only = os.open(writer._path, os.O_WRONLY)
+    os.dup2(write_only, writer._file.fileno())
+    os.close(write_only)
+    with pytest.raises(StorageUnavailable):
+        writer.write([wav_head(2), b"\0\0"])
+    writer.abort()
