@@ -20,6 +20,7 @@ from api.snapshots import SNAPSHOTS
 from api.upload_stream import PART_NAME
 from api.uploads import UPLOAD_ERRORS
 from api.views import RecordLinks
+from api.volume import delete_all
 from shared import db, errors, media
 from shared.db import GONE, Record, RecordStatus
 
@@ -211,4 +212,4 @@ def delete_record(record_id: RecordId, user_id: CurrentUser, settings: AppSettin
     with db.transaction() as session:
         views.find(session, record_id, user_id)
         db.records.mark_gone(session, record_id, RecordStatus.DELETED)
-    media.delete_all(media.record_files(settings.media_dir, user_id, record_id))
+    delete_all(media.record_files(settings.media_dir, user_id, record_id))

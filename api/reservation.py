@@ -17,6 +17,7 @@ from api.filenames import number_filename, split_suffix
 from api.idempotency import Key
 from api.options import UploadOptions
 from api.threads import run_in_turn
+from api.volume import delete_all
 from shared import db, media
 from shared.db import Record
 from shared.errors import (
@@ -131,7 +132,7 @@ class Reservation:
         if removed:
             log.info("silent upload replaced", record_id=str(record_id))
             files = media.record_files(self._settings.media_dir, self._user_id, record_id)
-            media.delete(files.source)
+            delete_all(files)
 
     def mark_progress(self) -> None:
         """Note that bytes arrived, so that the reservation is renewed soon."""

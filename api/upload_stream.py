@@ -22,6 +22,7 @@ from api.options import UploadOptions, add_form_fields
 from api.parameters import check_known
 from api.reservation import Reservation
 from api.source import SourceWriter
+from api.volume import delete_all
 from shared import db, media
 from shared.errors import BadUpload, UnknownParameter
 from shared.settings import Settings
@@ -194,8 +195,7 @@ class Upload:
             ready = conversion.create_jobs(session, record_id, self._user_id, plan, self._settings)
         conversion.publish(ready, plan)
         if replaced is not None:
-            with suppress(OSError):  # the sweeper removes the rest
-                media.delete_all(self._files(replaced))
+            delete_all(self._files(replaced))
         return record_id
 
     def _replace(self, session: Session) -> UUID | None:

@@ -61,3 +61,11 @@ def reading(media_dir: Path, path: Path, missing: type[Wav2mp3Error]) -> Iterato
             if media.missing(media_dir, [path]):
                 raise missing from error
             raise  # the volume was mounted again a moment ago
+
+
+def delete_all(files: media.RecordFiles) -> None:
+    """Delete the files of a record that is gone. The file sweep deletes those that the volume does not delete now."""
+    try:
+        media.delete_all(files)
+    except OSError as error:
+        log.warning("files not deleted", record_id=str(files.record_id), error=str(error))
