@@ -1,6 +1,5 @@
 """Liveness, readiness and metrics."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -85,8 +84,7 @@ def _check_redis() -> None:
 def _check_volume() -> None:
     media_dir = get_settings().media_dir
     require_volume(media_dir)
-    if not os.access(media_dir, os.W_OK | os.X_OK):
-        raise PermissionError(f"{media_dir} is not writable")
+    media.check_writable(media_dir)
     if media.free_bytes(media_dir) < get_settings().min_free_bytes:
         raise OSError("less than MIN_FREE_BYTES is free")
 
@@ -133,13 +131,24 @@ class _Gauges(Collector):
             yield GaugeMetricFamily(
                 "wav2mp3_seconds_since_sweep", "Seconds since the sweeper last finished", silence_s
             )
-        free_bytes = media.free_bytes(get_settings().media_dir)
-        yield GaugeMetricFamily("wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes)
+        if (free_bytes := _free_bytes()) is not None:
+            yield GaugeMetricFamily(
+                "wav2mp3_media_free_bytes", "Free bytes of MEDIA_DIR", free_bytes
+            )
         yield GaugeMetricFamily(
             "wav2mp3_waiting_requests",
             "Held answers and event streams of this API process",
             self._waiting_requests,
         )
+
+
+def _free_bytes() -> int | None:
+    """Return None if the volume fails, because the other metrics are needed most then."""
+    try:
+        return media.free_bytes(get_settings().media_dir)
+    except OSError as error:
+        log.warning("free space not read", error=str(error))
+        return None
 
 
 def _counts(

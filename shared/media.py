@@ -172,13 +172,28 @@ def is_marked(volume: int) -> bool:
 
 def probe(media_dir: Path) -> None:
     """Write, sync and remove a small file. Raise OSError if the volume is missing, full, read-only or stale."""
+    with _temporary_file(media_dir) as file:
+        file.write(bytes(PROBE_BYTES))
+        sync(file)
+
+
+def check_writable(media_dir: Path) -> None:
+    """Create and remove an empty file. Raise OSError if the volume is missing or read-only.
+
+    `os.access` does not see that the kernel refuses all changes after an error of the disk.
+    """
+    with _temporary_file(media_dir):
+        pass
+
+
+@contextmanager
+def _temporary_file(media_dir: Path) -> Iterator[BinaryIO]:
     probe = Path(f"{MARKER}.{uuid4().hex}{UNFINISHED}")
     with open_folder(media_dir) as volume:
         _require_marker(volume)
         try:
             with _open(volume, probe, "xb") as file:
-                file.write(bytes(PROBE_BYTES))
-                sync(file)
+                yield file
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(probe, dir_fd=volume)
