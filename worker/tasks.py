@@ -178,7 +178,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             _repeat_encoding(claim, lost)
             return
         info, target = _read(source, claim)
-        waveforms.write(files, claim.segments, info)
+        waveforms.write(settings.media_dir, files, claim.segments, info)
         with media.publishing(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
             joined = [*parts.values()]

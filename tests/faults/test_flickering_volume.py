@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -17,11 +18,12 @@ from shared.db import JobState, RecordStatus
 from shared.errors import StorageUnavailable
 from shared.mp3_options import Options
 from shared.settings import get_settings
+from shared.wav import read_wav
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
 from tests.worker import stored
-from worker import tasks
+from worker import tasks, waveforms
 
 RATE_HZ = 8000
 ATTEMPTS = 20
@@ -47,16 +49,16 @@ class Volume:
         def mount_by_chance(_: object, event: str, called: object) -> None:
             is_over = event in ("c_return", "c_exception")
             if is_over and getattr(called, "__module__", None) in SYSTEM_CALLS:
-                self._mount(chance.choice((self.path, self.mount_point)))
+                self.mount(chance.choice((self.path, self.mount_point)))
 
         sys.setprofile(mount_by_chance)
         try:
             yield
         finally:
             sys.setprofile(None)
-            self._mount(self.path)
+            self.mount(self.path)
 
-    def _mount(self, folder: Path) -> None:
+    def mount(self, folder: Path) -> None:
         link = self.media_dir.with_name("link")
         link.symlink_to(folder)
         link.replace(self.media_dir)
@@ -97,6 +99,15 @@ def test_a_flickering_volume_has_all_parts(volume: Volume, wav: bytes) -> None:
         for _ in range(ATTEMPTS):
             with suppress(FileNotFoundError):
                 assert not media.missing(volume.media_dir, [files.part(job_id, 1)])
+
+
+def test_a_waveform_without_its_volume_waits(volume: Volume, wav: bytes) -> None:
+    files = media.record_files(volume.media_dir, uuid4(), uuid4())
+    segment = db.claims.EncodedSegment(1, 1, samples=1, peak_db=None, flaws=None)
+    info = read_wav(BytesIO(wav), len(wav))
+    volume.mount(volume.mount_point)
+    with pytest.raises(FileNotFoundError):
+        waveforms.write(volume.media_dir, files, [segment], info)
 
 
 def test_an_upload_to_a_flickering_volume_stays_there(volume: Volume) -> None:

@@ -63,6 +63,7 @@ def test_only_the_mp3_remains(wav: bytes) -> None:
 
 def test_a_part_without_peaks_leaves_no_waveform(wav: bytes) -> None:
     """A worker of an older release encoded the part."""
+    (get_settings().media_dir / media.MARKER).touch()
     files, job_ids = stored.store(wav)
     tasks.run_job(str(job_ids[0]))
     files.part_peaks(job_ids[0], 1).unlink()
