@@ -197,6 +197,7 @@ def _is_older(session: Session, before: UUID, user_id: UUID) -> ColumnElement[bo
 @router.delete(
     "/records/{record_id}",
     status_code=204,
+    response_class=Response,
     responses={
         **responses(
             errors.BadCredentials,

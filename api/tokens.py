@@ -93,6 +93,7 @@ def list_tokens(current: CurrentToken) -> TokenList:
 @router.delete(
     "/users/me/tokens/{token_id}",
     status_code=204,
+    response_class=Response,
     responses={
         **responses(
             errors.BadCredentials,

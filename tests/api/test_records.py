@@ -265,6 +265,7 @@ def test_deleting_a_record_frees_everything(
     deleted = user.client.delete(f"/records/{record_id}", params=user.credentials)
     assert deleted.status_code == 204
     assert deleted.content == b""
+    assert "Content-Type" not in deleted.headers
     assert not left_behind()
     refused(user.client.get(f"/records/{record_id}"), 410, "record_gone")
     refused(user.client.get(f"/records/{record_id}/events"), 410, "record_gone")
