@@ -80,6 +80,8 @@ def profile(browser: Browser, service_url: str) -> Iterator[BrowserContext]:
 def tab(profile: BrowserContext) -> Iterator[Page]:
     """An empty tab of a profile without stored data; an error in its pages fails the test."""
     tab = profile.new_page()
+    # Else the browser may open a file dialog before it has heard that a test waits for one.
+    tab.on("filechooser", lambda _: None)
     stored = {"origin": "*", "storageTypes": "local_storage"}
     profile.new_cdp_session(tab).send("Storage.clearDataForOrigin", stored)
     try:

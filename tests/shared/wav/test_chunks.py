@@ -209,7 +209,7 @@ def test_a_flood_of_chunks_is_read_once(flood: bytes) -> None:
     def read_all(wav: bytes) -> None:
         assert read(wav).samples == 10
 
-    assert grows_linearly(read_all, wavs.build(wavs.sine(10)), wavs.chunk(flood, b""), 200_000)
+    assert grows_linearly(read_all, wavs.build(wavs.sine(10)), wavs.chunk(flood, b""), 100_000)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_flood_without_samples_is_refused(head: bytes, flood: bytes) -> None:
         with pytest.raises(BadWav):
             read(wav)
 
-    assert grows_linearly(refuse, head, wavs.chunk(flood, b""), 200_000)
+    assert grows_linearly(refuse, head, wavs.chunk(flood, b""), 100_000)
 
 
 def test_metadata_chunks_are_bounded_in_number() -> None:
@@ -294,7 +294,7 @@ def test_a_flood_of_resembling_chunks_is_read_once() -> None:
     def read_all(wav: bytes) -> None:
         assert read(wav + b"\xff" * 50).data_bytes > len(wav) - len(data)
 
-    assert grows_linearly(read_all, data, wavs.chunk(b"LIST", b""), 200_000)
+    assert grows_linearly(read_all, data, wavs.chunk(b"LIST", b""), 100_000)
 
 
 @pytest.mark.parametrize("placeholder", [0x00FFFFFF, 2**31, 100])
