@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Samples = NDArray[np.int16]
 Noise = np.random.Generator
 
+_BLOCK = 1 << 14
+
 FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error"]
 WITHOUT_TAGS = ["-write_xing", "0", "-id3v2_version", "0", "-f", "mp3", "-"]
 
@@ -60,10 +62,19 @@ def music(seconds: float, rate_hz: int, channels: int) -> Sound:
     time = np.arange(int(seconds * rate_hz)) / rate_hz
     drum = 0.4 * np.exp(-25 * (time * 2.1 % 1))
     voices = drum * noise.standard_normal((channels, len(time)))
-    for pitch in noise.integers(0, 40, 10):
-        sway_hz, start = noise.uniform(0.1, 0.5, (channels, 1)), noise.uniform(0, 1, (channels, 1))
-        sway = 1 + 0.7 * _sine(time * sway_hz + start)
-        voices += 0.05 * sway * _sine(110 * 2 ** (pitch / 12) * time)
+    tones = [
+        (
+            110 * 2 ** (pitch / 12),
+            noise.uniform(0.1, 0.5, (channels, 1)),
+            noise.uniform(0, 1, (channels, 1)),
+        )
+        for pitch in noise.integers(0, 40, 10)
+    ]
+    # Block by block, which stays in the processor's cache and is several times as fast.
+    for block in (slice(at, at + _BLOCK) for at in range(0, len(time), _BLOCK)):
+        for pitch_hz, sway_hz, start in tones:
+            sway = 1 + 0.7 * _sine(time[block] * sway_hz + start)
+            voices[:, block] += 0.05 * sway * _sine(pitch_hz * time[block])
     return sound(voices.T, rate_hz)
 
 
