@@ -65,4 +65,7 @@ def test_an_event_source_sees_the_deletion(
         record_id = user.upload(SHORT_WAV).json()["id"]
         link = f"{service_url}/records/{record_id}"
         seen = follow(f"{link}/events", f"{link}?{urlencode(user.credentials)}")
-    assert [name for name, _, _ in seen["events"]] == ["queued", "deleted"]
+    # The place in the queue may change, which is an event too.
+    *waiting, last = [name for name, _, _ in seen["events"]]
+    assert set(waiting) == {"queued"}
+    assert last == "deleted"
