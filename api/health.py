@@ -20,7 +20,7 @@ from api.schemas import Components, Liveness
 from api.volume import require_volume
 from shared import db, media, queue
 from shared.db import UNFINISHED_JOB, Job, JobKind, JobState, Record
-from shared.errors import NotReady
+from shared.errors import NotReady, StorageUnavailable
 from shared.settings import get_settings
 
 router = APIRouter(tags=["health"])
@@ -143,10 +143,12 @@ class _Gauges(Collector):
 
 
 def _free_bytes() -> int | None:
-    """Return None if the volume fails, because the other metrics are needed most then."""
+    """Return None without the volume, because the other metrics are needed most then."""
+    media_dir = get_settings().media_dir
     try:
-        return media.free_bytes(get_settings().media_dir)
-    except OSError as error:
+        require_volume(media_dir)
+        return media.free_bytes(media_dir)
+    except (OSError, StorageUnavailable) as error:
         log.warning("free space not read", error=str(error))
         return None
 

@@ -102,8 +102,9 @@ def test_a_failing_volume_prevents_no_deletion(
     refused(user.client.get(f"/records/{record_id}"), 410, "record_gone")
 
 
-def test_metrics_need_no_volume(start_api: StartApi, tmp_path: Path) -> None:
-    api = start_api({"MEDIA_DIR": str(tmp_path / "missing")})
+@pytest.mark.parametrize("folder", ["missing", "unmounted"])
+def test_metrics_need_no_volume(start_api: StartApi, unmounted: Path, folder: str) -> None:
+    api = start_api({"MEDIA_DIR": str(unmounted.with_name(folder))})
     reported = metrics(api.client)
     assert "wav2mp3_jobs_waiting" in reported
     assert "wav2mp3_media_free_bytes" not in reported
