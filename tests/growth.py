@@ -10,7 +10,7 @@ FACTOR = 8
 def grows_linearly(
     work: Callable[[bytes], object], head: bytes, repeated: bytes, count: int
 ) -> bool:
-    """Whether the processor time of `work` grows in proportion to the number of repeated bytes after `head`."""
+    """Return whether the processor time of `work` grows in proportion to the repeated bytes after `head`."""
     small, large = (head + repeated * number for number in (count // FACTOR, count))
     return _least_cpu_s(work, large) < 3 * FACTOR * _least_cpu_s(work, small)
 
