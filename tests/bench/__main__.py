@@ -5,6 +5,7 @@ table goes to the screen and to tests/bench/RESULTS.md. `python -m tests.bench l
 """
 
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -34,6 +35,8 @@ MEASURES: dict[str, Callable[[Bench], list[Figure]]] = {
 
 
 def main(names: list[str]) -> None:
+    # A run that is terminated must stop its stack, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows = [measures.HEADING]
     with tempfile.TemporaryDirectory(prefix="wav2mp3-bench-") as folder:
         # Under root, PostgreSQL runs as another user, who must be able to enter the folder.
