@@ -40,7 +40,7 @@ LINK_QUERY = {
             "description": "Part of a signed link. The service checks it if links expire (`LINK_TTL_S`).",
             "schema": {
                 "type": "string",
-                "examples": ["2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6"],
+                "examples": ["A9q-i1nno872VqVtI0hgJT3P3wceoGBCkMEd3XqLYyE"],
             },
         },
     ]
