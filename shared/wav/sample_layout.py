@@ -30,6 +30,8 @@ _MAX_FLOAT = 16
 _MIN_FLOAT64 = 2.0**-20
 """The mean level of 64-bit floats below which they may be pairs of 32-bit ones."""
 _MIN_RANGE = 64
+_FLOAT_BITS = {16: 32, 64: 64}
+"""The bits of floats under a header for integers of these bits. `detect_floats` finds those of 32 bits."""
 _BENDS = 4
 """The order of the differences that tell curves apart: where one byte of a sample is wrong, they are far higher."""
 _MAX_BLOCKS = 8
@@ -95,8 +97,8 @@ def _others(fmt: FmtChunk) -> Iterator[_Layout]:
     if codec is Codec.PCM and bits in (16, 24):
         for late_bytes in range(1, bits // 8):
             yield _Layout(codec, bits, late_bytes=late_bytes)
-    for other in {(Codec.PCM, 16): (32,), (Codec.PCM, 64): (64,)}.get((codec, bits), ()):
-        yield _Layout(Codec.FLOAT, other)
+    if codec is Codec.PCM and bits in _FLOAT_BITS:
+        yield _Layout(Codec.FLOAT, _FLOAT_BITS[bits])
     if codec is Codec.FLOAT:
         yield _Layout(codec, 96 - bits)
 
