@@ -158,6 +158,16 @@ def ds64(data_bytes: int, *, table: Iterable[tuple[bytes, int]] = ()) -> bytes:
     return chunk(b"ds64", struct.pack("<QQQI", 0, data_bytes, 0, len(entries)) + b"".join(entries))
 
 
+def file_of(raw: bytes, *, container: str = "RIFF", **fmt: int | str) -> bytes:
+    """Return a WAV whose data has these bytes, with a header that may contradict them."""
+    payload = fmt_payload(big_endian=container == "RIFX", **fmt)  # type: ignore[arg-type]
+    chunks = (
+        chunk(b"fmt ", payload, container=container),
+        chunk(b"data", raw, container=container),
+    )
+    return wrap(chunks, container=container)
+
+
 def build(
     samples: Samples,
     *,

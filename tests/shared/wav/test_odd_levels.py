@@ -13,15 +13,6 @@ def read(wav: bytes) -> WavInfo:
     return read_wav(io.BytesIO(wav), len(wav))
 
 
-def file_of(raw: bytes, *, container: str = "RIFF", **fmt: int) -> bytes:
-    payload = wavs.fmt_payload(big_endian=container == "RIFX", **fmt)  # type: ignore[arg-type]
-    chunks = [
-        wavs.chunk(b"fmt ", payload, container=container),
-        wavs.chunk(b"data", raw, container=container),
-    ]
-    return wavs.wrap(chunks, container=container)
-
-
 def music(level: float) -> wavs.Samples:
     noise = np.random.default_rng(3).standard_normal((30_000, 2))
     return np.asarray(level * (1.6 * wavs.sine(30_000, 2) + 0.05 * noise))
@@ -39,7 +30,7 @@ def test_samples_of_the_other_sign_are_warned_about(
     order = ">" if container == "RIFX" else "<"
     whole = np.rint(music(level) * 2 ** (bits - 1)).astype(np.int64)
     raw = whole.astype(np.int8) if bits == 8 else (whole + 32768).astype(f"{order}u2")
-    wav = file_of(raw.tobytes(), container=container, bits=bits, channels=2)
+    wav = wavs.file_of(raw.tobytes(), container=container, bits=bits, channels=2)
     (warning,) = read(wav).warnings
     assert found in warning
     assert read(wavs.build(music(level), bits=bits, container=container)).warnings == ()
@@ -69,7 +60,7 @@ def test_right_justified_samples_are_warned_about(
     raw = wavs.encode(whole, bits=container_bits, big_endian=container == "RIFX")
     align = 2 * container_bits // 8
     said = {"bits": container_bits, "valid_bits": bits} if says_valid else {"bits": bits}
-    info = read(file_of(raw, container=container, channels=2, block_align=align, **said))
+    info = read(wavs.file_of(raw, container=container, channels=2, block_align=align, **said))
     (warning,) = info.warnings
     assert f"use only the lower {bits}" in warning
     assert advice in warning

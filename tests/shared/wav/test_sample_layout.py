@@ -19,15 +19,6 @@ def music(channels: int = 1) -> wavs.Samples:
     return np.asarray(0.6 * wavs.sine(FRAMES, channels) + 0.01 * noise)
 
 
-def file_of(raw: bytes, *, container: str = "RIFF", channels: int = 1, **fmt: int | str) -> bytes:
-    payload = wavs.fmt_payload(channels=channels, big_endian=container == "RIFX", **fmt)  # type: ignore[arg-type]
-    chunks = [
-        wavs.chunk(b"fmt ", payload, container=container),
-        wavs.chunk(b"data", raw, container=container),
-    ]
-    return wavs.wrap(chunks, container=container)
-
-
 def read(wav: bytes) -> WavInfo:
     return read_wav(io.BytesIO(wav), len(wav))
 
@@ -55,7 +46,7 @@ def test_swapped_bytes_are_read(
     """Programs on big-endian machines write a little-endian header alone."""
     expected = np.concatenate([np.zeros((silent, channels)), music(channels)])
     raw = wavs.encode(expected, codec=codec, bits=bits, big_endian=container == "RIFF")
-    wav = file_of(raw, container=container, codec=codec, bits=bits, channels=channels)
+    wav = wavs.file_of(raw, container=container, codec=codec, bits=bits, channels=channels)
     info = read(wav)
     assert np.allclose(samples_of(wav, info), expected, atol=2**-14)
     (warning,) = info.warnings
@@ -68,7 +59,7 @@ def test_samples_that_start_late_are_read(bits: int, late_bytes: int, channels: 
     """A header of 44 bytes, written over samples of 3 bytes, leaves a part of a sample after it."""
     expected = music(channels)
     raw = bytes(late_bytes) + wavs.encode(expected, bits=bits)
-    wav = file_of(raw, bits=bits, channels=channels)
+    wav = wavs.file_of(raw, bits=bits, channels=channels)
     info = read(wav)
     assert np.allclose(samples_of(wav, info)[:1000], expected[:1000], atol=2**-14)
     assert f"start {late_bytes} byte(s) later" in info.warnings[0]
@@ -82,7 +73,7 @@ def test_samples_that_start_late_are_read(bits: int, late_bytes: int, channels: 
 def test_floats_of_another_width_are_read(said: tuple[str, int], bits: int, channels: int) -> None:
     expected = music(channels)
     raw = wavs.encode(expected, codec="float", bits=bits)
-    wav = file_of(raw, codec=said[0], bits=said[1], channels=channels)
+    wav = wavs.file_of(raw, codec=said[0], bits=said[1], channels=channels)
     info = read(wav)
     assert (info.fmt.codec, info.fmt.bits_per_sample) == (Codec.FLOAT, bits)
     assert np.allclose(samples_of(wav, info), expected)
@@ -120,15 +111,15 @@ def test_noise_beside_a_square_wave_keeps_its_layout() -> None:
     """As floats, these integers are a square wave with levels of 0.5 and -8."""
     noise = RNG.integers(-(2**15), 2**15, FRAMES)
     square = np.where(np.arange(FRAMES) // 100 % 2, 0x3F00, -0x3F01)
-    wav = file_of(np.stack((noise, square), axis=1).astype("<i2").tobytes(), channels=2)
+    wav = wavs.file_of(np.stack((noise, square), axis=1).astype("<i2").tobytes(), channels=2)
     assert read(wav).warnings == ()
 
 
 def test_late_and_swapped_samples_become_the_same_mp3(tmp_path: Path) -> None:
     expected = sweep(FRAMES, 2, 44100)
     raw = wavs.encode(expected, bits=24)
-    late = file_of(b"\1\2" + raw[:-2], bits=24, channels=2)
-    swapped = file_of(wavs.encode(expected, bits=24, big_endian=True), bits=24, channels=2)
+    late = wavs.file_of(b"\1\2" + raw[:-2], bits=24, channels=2)
+    swapped = wavs.file_of(wavs.encode(expected, bits=24, big_endian=True), bits=24, channels=2)
     for wav, samples in ((late, FRAMES - 1), (swapped, FRAMES)):
         converted = convert(tmp_path, wav, segment_s=0.2)
         assert snr_db(expected[:samples], converted.decoded()) > 30
