@@ -13,7 +13,6 @@ import httpx
 import numpy as np
 import pytest
 
-from api.changes import MAX_WAIT_S
 from api.options import RecordOptions
 from local.stack import Stack
 from tests.api.metrics import until_waiting
@@ -135,11 +134,13 @@ def test_a_malformed_preference_is_ignored(user: User, service_url: str, prefer:
         uploading.send_chunks([part(wav_head(10**6))])
         eventually(lambda: bool(listed(user)["records"]))
         (record,) = listed(user)["records"]
+        before_s = time.monotonic()
         answer = user.client.get(
             f"/records/{record['id']}", headers=[(b"Prefer", prefer.encode("latin-1"))]
         )
         assert answer.json()["status"] == "uploading"
         assert "Preference-Applied" not in answer.headers
+        assert time.monotonic() - before_s < 8
 
 
 def test_the_wait_ends_after_n_seconds(user: User, service_url: str) -> None:
@@ -151,7 +152,7 @@ def test_the_wait_ends_after_n_seconds(user: User, service_url: str) -> None:
         before_s = time.monotonic()
         answer = user.client.get(f"/records/{record['id']}", headers={"Prefer": "wait=1"})
         assert answer.json()["status"] == "uploading"
-        assert 0.9 < time.monotonic() - before_s < MAX_WAIT_S
+        assert 0.9 < time.monotonic() - before_s < 10
 
 
 @pytest.mark.parametrize("tail", ["", "/events"])

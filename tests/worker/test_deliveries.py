@@ -13,7 +13,6 @@ import pytest
 
 from shared.allowed_hosts import AllowedHosts
 from tests.receiver import raw, receiving, status
-from tests.waiting import WITHIN_S
 from worker.deliveries.post import DeliveryFailed, post
 
 TIMEOUT_S = 1
@@ -63,7 +62,7 @@ def test_a_slow_receiver_is_given_up(answer: str) -> None:
         receiver.answers = [getattr(receiver, answer)]
         began_s = time.monotonic()
         failure = _fail(receiver.url)
-        assert time.monotonic() - began_s < WITHIN_S
+        assert time.monotonic() - began_s < 10 * TIMEOUT_S
     assert failure.status is None
     assert "1 s" in str(failure)
 
