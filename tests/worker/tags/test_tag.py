@@ -472,7 +472,7 @@ def test_any_bytes_give_a_valid_tag(
     assert parsed(tag).size == len(tag)
 
 
-@pytest.mark.skipif(not SHARED_WAVS.exists(), reason="other people's files stand beside it")
+@pytest.mark.skipif(not SHARED_WAVS.exists(), reason="the collection of real WAVs is not there")
 def test_metadata_of_real_recorders_is_kept() -> None:
     def wild(name: str, chunk_id: bytes, offset: int, size: int) -> ID3:
         with (SHARED_WAVS / name).open("rb") as file:
