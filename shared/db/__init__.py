@@ -17,7 +17,7 @@ from shared.db import (
     webhook_secrets,
     workers,
 )
-from shared.db.engine import get_engine, transaction
+from shared.db.engine import connect_outside_pool, driver_connection, get_engine, transaction
 from shared.db.models import (
     ACTIVE,
     FINISHED,
@@ -59,7 +59,9 @@ __all__ = [
     "User",
     "Worker",
     "claims",
+    "connect_outside_pool",
     "deliveries",
+    "driver_connection",
     "get_engine",
     "idempotency",
     "jobs",
