@@ -155,10 +155,10 @@ def _finish_encode(claim: Claim, encoded: Encoded, settings: Settings) -> Claim 
         if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
-        assembly = None if released else db.jobs.release_assembly(session, claim.record_id)
-        next_claim = _claim(session, assembly.id, settings) if assembly else None
+        is_last = released is not None and released.kind == JobKind.ASSEMBLE
+        next_claim = _claim(session, released.id, settings) if released and is_last else None
     log.info("segment encoded", **_log_fields(claim))
-    if released:
+    if released and not next_claim:
         queue.publish(released.id, released.queue)
     return next_claim
 

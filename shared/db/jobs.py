@@ -12,11 +12,11 @@ locks the record first, so that no two of them can deadlock.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from shared.db import records
 from shared.db.claims import Claim
@@ -28,6 +28,12 @@ MAX_PAUSE_S = 60
 """The longest that `requeue` may pause a job."""
 MAX_DELIVERY_PAUSE_S = 9 * 3600
 """The longest that `deliveries.mark_failed` may pause a job."""
+
+
+class ReadyJob(NamedTuple):
+    id: int
+    kind: str
+    queue: str
 
 
 def create(
@@ -119,43 +125,30 @@ def finish_encode(
     return _change(session, held, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
 
 
-def release_next(session: Session, record_id: UUID) -> Job | None:
-    """Make the first held encode job of a record ready."""
+def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
+    """Make the first held job of a record ready. The assemble job comes last, when all encode jobs are done."""
     first = (
         select(Job.id)
-        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.HELD)
-        .order_by(Job.index)
+        .where(Job.record_id == record_id, Job.state == JobState.HELD)
+        .order_by(Job.kind == JobKind.ASSEMBLE, Job.index)
         .limit(1)
     )
-    return _make_ready(session, Job.id == first.scalar_subquery())
-
-
-def release_assembly(session: Session, record_id: UUID) -> Job | None:
-    """Make a record's assemble job ready, if all its encode jobs are done."""
-    other = aliased(Job)
-    encoding = select(other.id).where(
-        other.record_id == record_id,
-        other.kind == JobKind.ENCODE,
-        other.state.in_(UNFINISHED_JOB),
-    )
-    return _make_ready(
-        session,
+    encoding = select(Job.id).where(
         Job.record_id == record_id,
-        Job.kind == JobKind.ASSEMBLE,
-        Job.state == JobState.HELD,
-        ~encoding.exists(),
+        Job.kind == JobKind.ENCODE,
+        Job.state.in_(UNFINISHED_JOB),
     )
-
-
-def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
-    return session.scalar(
+    released = session.execute(
         update(Job)
-        .where(*which)
+        .where(
+            Job.id == first.scalar_subquery(),
+            or_(Job.kind == JobKind.ENCODE, ~encoding.exists()),
+        )
         .values(state=JobState.READY, run_at=func.now())
-        .returning(Job)
-        # The session may hold the row as it was before.
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
+        .returning(Job.id, Job.kind, Job.queue)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return ReadyJob(*released) if released else None
 
 
 def finish_assembly(

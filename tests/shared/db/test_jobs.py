@@ -260,7 +260,6 @@ def test_a_finished_segment_releases_the_next() -> None:
         assert released is not None
         assert (released.id, released.queue) == (job_ids[IN_FLIGHT + 1 - index], SEGMENTS)
     assert db_call(db.jobs.release_next, record_id) is None
-    assert db_call(db.jobs.release_assembly, record_id) is None
 
 
 def test_a_record_is_assembled_after_all_its_segments() -> None:
