@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from zipstream import ZipStream
 
 from api import views
-from api.deps import AppSettings, CurrentUser
+from api.authentication import CurrentUser
+from api.deps import AppSettings
 from api.described_errors import FAILURES, responses
 from api.filenames import mp3_filename
 from api.openapi import success

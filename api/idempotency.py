@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 
-from api.deps import CurrentUser
+from api.authentication import CurrentUser
 from api.http import owner
 from shared import db, errors
 from shared.db import IdempotencyKey

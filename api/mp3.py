@@ -8,8 +8,9 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
 from api import uploads
+from api.authentication import CurrentUser
 from api.changes import MAX_WAIT_S, Changes
-from api.deps import AppSettings, CurrentUser, RecordChanges
+from api.deps import AppSettings, RecordChanges
 from api.described_errors import FAILURES, responses
 from api.downloads import Mp3Response, send_mp3
 from api.idempotency import REPLAYED, UserKey

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from api import snapshots, uploads, views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
-from api.deps import AppSettings, CurrentUser, RecordChanges, RecordId
+from api.authentication import CurrentUser
+from api.deps import AppSettings, RecordChanges, RecordId
 from api.described_errors import responses
 from api.idempotency import UserKey
 from api.openapi import success

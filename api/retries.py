@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from api import conversion, uploads, views
-from api.deps import AppSettings, CurrentUser, RecordId
+from api.authentication import CurrentUser
+from api.deps import AppSettings, RecordId
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, Key, UserKey
 from api.openapi import success

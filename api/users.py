@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
-from api.deps import AppSettings, CurrentUser, bearer_token
+from api.authentication import CurrentUser, bearer_token
+from api.deps import AppSettings
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.json_body import read_json
