@@ -17,7 +17,7 @@ from api.idempotency import KEY_ERRORS, REPLAYED, Key
 from api.options import UploadOptions
 from api.reservation import AlreadyAccepted
 from api.schemas import RecordAccepted
-from api.threads import run_in_turn
+from api.threads import run_in_thread
 from api.upload_stream import MAX_FORM_BYTES, PART_NAME, Upload
 from api.views import Links
 from api.volume import translate_errors
@@ -139,7 +139,7 @@ async def receive(
     except AlreadyAccepted as earlier:
         return Accepted(earlier.record_id, earlier.filename, is_replayed=True)
     except BaseException:
-        await run_in_turn(upload.abort)
+        await run_in_thread(upload.abort)
         raise
     finally:
         renewing.cancel()

@@ -131,14 +131,14 @@ def max_mp3_bytes(target: Target, duration_s: float) -> int:
     return round(125 * bitrate_kbps * duration_s)
 
 
-def mix_warnings(info: WavInfo, target: Target) -> list[str]:
+def target_warnings(info: WavInfo, target: Target) -> list[str]:
     """Return the sentences that tell the user how the channels were mixed and the sample rate changed."""
     fmt = info.fmt
     warnings = []
     if fmt.channels > target.channels:
         layout = "stereo" if target.channels == 2 else "mono"
         mixed = f"The {fmt.channels} channels were mixed to {layout}"
-        warnings.append(f"{mixed} and scaled so that nothing clips.{_left_out(info, target)}")
+        warnings.append(f"{mixed} and scaled so that nothing clips.{_describe_mix(info, target)}")
     if (
         fmt.channels == 2
         and fmt.channel_mask
@@ -155,7 +155,7 @@ def mix_warnings(info: WavInfo, target: Target) -> list[str]:
     return warnings
 
 
-def _left_out(info: WavInfo, target: Target) -> str:
+def _describe_mix(info: WavInfo, target: Target) -> str:
     fmt = info.fmt
     if fmt.ambisonic:
         used = "W and Y" if target.channels == 2 else "W"

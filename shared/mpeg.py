@@ -65,6 +65,21 @@ class FrameFormat:
         return {(1, 1): 17, (1, 2): 32, (2, 1): 9, (2, 2): 17}[self.version, self.channels]
 
     @property
+    def main_data_begin_bits(self) -> int:
+        """The width of `main_data_begin`, the first field of layer III's side info."""
+        return 9 if self.version == 1 else 8
+
+    @property
+    def part2_3_length_shifts(self) -> Sequence[int]:
+        """The places of each `part2_3_length` (12 bits) in layer III's side info, counted from its last bit.
+
+        The side info ends in a block per granule and channel, which starts with this length.
+        """
+        block_bits = 59 if self.version == 1 else 63
+        blocks = 2 * self.channels // self.version
+        return [block_bits * (block + 1) - 12 for block in range(blocks)]
+
+    @property
     def bitrates_kbps(self) -> Sequence[int]:
         """The bitrates of the header's bitrate indices 1 to 14."""
         return _BITRATES_KBPS[self.version, self.layer]

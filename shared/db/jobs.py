@@ -77,29 +77,29 @@ def create(
     return list(ids)[: min(in_flight, len(encode))]
 
 
-def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:
+def renew(session: Session, claimed: Claim, *, encoded_samples: int | None = None) -> bool:
     """Keep the lease, and report progress. Return False when the lease was lost."""
     records.use_async_commit(session)
     progress = {} if encoded_samples is None else {"encoded_samples": encoded_samples}
-    return _change(session, held, renewals=Job.renewals + 1, waiting_for=None, **progress)
+    return _change(session, claimed, renewals=Job.renewals + 1, waiting_for=None, **progress)
 
 
-def requeue(session: Session, held: Claim, *, pause_s: float = 0) -> bool:
+def requeue(session: Session, claimed: Claim, *, pause_s: float = 0) -> bool:
     """Make the job ready again, after a pause. Return False when the lease was lost."""
-    _lock_record(session, held)
+    _lock_record(session, claimed)
     run_at = records.from_now(pause_s)
-    return _change(session, held, state=JobState.READY, run_at=run_at, waiting_for=None)
+    return _change(session, claimed, state=JobState.READY, run_at=run_at, waiting_for=None)
 
 
-def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
+def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> bool:
     """Make the job ready again after a pause, without counting the attempt: the media volume failed, not the job.
 
     Return False when the lease was lost.
     """
-    _lock_record(session, held)
+    _lock_record(session, claimed)
     return _change(
         session,
-        held,
+        claimed,
         state=JobState.READY,
         run_at=records.from_now(pause_s),
         waiting_for=STORAGE,
@@ -109,7 +109,7 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
 
 def finish_encode(
     session: Session,
-    held: Claim,
+    claimed: Claim,
     *,
     samples: int,
     peak_db: float | None = None,
@@ -120,9 +120,9 @@ def finish_encode(
     Return False when the lease was lost.
     """
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
-    _lock_record(session, held)
+    _lock_record(session, claimed)
     done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, held, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
+    return _change(session, claimed, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
 
 
 def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
@@ -153,7 +153,7 @@ def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
 
 def finish_assembly(
     session: Session,
-    held: Claim,
+    claimed: Claim,
     *,
     mp3_bytes: int,
     duration_s: float,
@@ -161,12 +161,12 @@ def finish_assembly(
     warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
-    _lock_record(session, held)
-    if not _change(session, held, state=JobState.DONE, waiting_for=None):
+    _lock_record(session, claimed)
+    if not _change(session, claimed, state=JobState.DONE, waiting_for=None):
         return False
     return records.finish(
         session,
-        held.record_id,
+        claimed.record_id,
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
         retention_h=retention_h,
@@ -174,13 +174,13 @@ def finish_assembly(
     )
 
 
-def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bool:
+def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) -> bool:
     """Run these encode jobs again, because their parts vanished. The assembly waits for them.
 
     Return False when the lease was lost.
     """
-    _lock_record(session, held)
-    if not _change(session, held, state=JobState.HELD):
+    _lock_record(session, claimed)
+    if not _change(session, claimed, state=JobState.HELD):
         return False
     session.execute(
         update(Job)
@@ -191,19 +191,19 @@ def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bo
     return True
 
 
-def _lock_record(session: Session, held: Claim) -> None:
+def _lock_record(session: Session, claimed: Claim) -> None:
     session.execute(
         select(Record.id)
-        .where(Record.id == held.record_id)
+        .where(Record.id == claimed.record_id)
         .with_for_update(of=Record, key_share=True)
     )
 
 
-def _change(session: Session, held: Claim, **values: Any) -> bool:
-    return change_held(session, held.job_id, held.attempt, **values)
+def _change(session: Session, claimed: Claim, **values: Any) -> bool:
+    return change_claimed(session, claimed.job_id, claimed.attempt, **values)
 
 
-def change_held(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
+def change_claimed(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
     """Change a job that a worker holds. Return False when its lease was lost."""
     changed = session.execute(
         update(Job)

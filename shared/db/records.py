@@ -29,7 +29,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared.db.events import announce
 from shared.db.models import (
     ACTIVE,
     FINISHED,
@@ -43,6 +42,7 @@ from shared.db.models import (
     Record,
     RecordStatus,
 )
+from shared.db.webhook_events import announce
 from shared.errors import FilenameTaken, Wav2mp3Error
 from shared.mp3_options import Options, Target
 
