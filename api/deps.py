@@ -29,7 +29,7 @@ async def _changes(request: Request) -> Changes:
 RecordChanges = Annotated[Changes, Depends(_changes)]
 
 
-RecordId = Annotated[
+PathRecordId = Annotated[
     UUID,
     Path(description="The record's id, as the upload returned it.", examples=[RECORD_ID]),
 ]

@@ -18,7 +18,7 @@ from api.options import UploadOptions
 from api.reservation import AlreadyAccepted
 from api.schemas import RecordAccepted
 from api.threads import run_in_thread
-from api.upload_stream import MAX_FORM_BYTES, PART_NAME, Upload
+from api.upload_stream import FILE_FIELD, MAX_FORM_BYTES, Upload
 from api.views import Links
 from api.volume import translate_errors
 from shared import db, errors, media
@@ -102,7 +102,7 @@ def _raw_body(request: Request, filename: str) -> RawBody:
         raise errors.BadRequest(
             "The service does not continue uploads, so Content-Range is not allowed. Send the whole WAV."
         )
-    return RawBody(PartHead(PART_NAME, filename))
+    return RawBody(PartHead(FILE_FIELD, filename))
 
 
 def _media_type(content_type: str) -> str:

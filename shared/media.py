@@ -65,7 +65,7 @@ def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles
 
 
 @contextmanager
-def publishing(path: Path) -> Iterator[BinaryIO]:
+def completing_durably(path: Path) -> Iterator[BinaryIO]:
     """Yield a file to write. When the block ends without an error, rename it to `path`, durably.
 
     The folder must exist: it would be created beside the volume while that is not mounted.

@@ -70,6 +70,10 @@ def bitrates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
     return tuple(bitrate for bitrate in allowed if bitrate <= _MAX_MPEG25_BITRATE_KBPS)
 
 
+BITRATES_KBPS = tuple(sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)}))
+"""The bitrates of CBR at any sample rate."""
+
+
 def best_sample_rate_hz(source_rate_hz: int) -> int:
     """Return the source's own rate or the next higher rate of MP3.
 
@@ -97,10 +101,8 @@ def check_options(options: Options) -> None:
         if options.sample_rate_hz not in SAMPLE_RATES_HZ:
             raise BadOptions(f"sample_rate_hz must be one of {_join_with_or(SAMPLE_RATES_HZ)}.")
         _check_bitrate(options.bitrate_kbps, options.sample_rate_hz)
-    elif options.bitrate_kbps is not None:
-        every = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)})
-        if options.bitrate_kbps not in every:
-            raise BadOptions(f"bitrate_kbps must be one of {_join_with_or(tuple(every))}.")
+    elif options.bitrate_kbps is not None and options.bitrate_kbps not in BITRATES_KBPS:
+        raise BadOptions(f"bitrate_kbps must be one of {_join_with_or(BITRATES_KBPS)}.")
 
 
 def choose_sample_rate_hz(options: Options, source_rate_hz: int) -> int:

@@ -166,7 +166,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             return
         info, target = _read(source, claim)
         waveforms.write(settings.media_dir, files, claim.segments, info)
-        with media.publishing(files.mp3) as mp3:
+        with media.completing_durably(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
             joined = [*parts.values()]
             tag_warnings = write_mp3(

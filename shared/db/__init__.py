@@ -20,6 +20,7 @@ from shared.db import (
 from shared.db.engine import connect_outside_pool, driver_connection, get_engine, transaction
 from shared.db.models import (
     ACTIVE,
+    ENCODED_FRACTION,
     FINISHED,
     GONE,
     PENDING,
@@ -41,6 +42,7 @@ from shared.db.tokens import Identity
 
 __all__ = [
     "ACTIVE",
+    "ENCODED_FRACTION",
     "FINISHED",
     "GONE",
     "PENDING",

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
     MetaData,
     UniqueConstraint,
+    cast,
     func,
     text,
 )
@@ -215,6 +217,12 @@ class Job(Base):
     """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
     flaws: Mapped[dict[str, Any] | None]
     """The counts of damaged samples in an encoded segment, by kind."""
+
+
+ENCODED_FRACTION = cast(
+    func.sum(Job.encoded_samples) / func.nullif(func.sum(Job.samples), 0), Float
+)
+"""The encoded fraction of the selected encode jobs."""
 
 
 class Delivery(Base):

@@ -133,7 +133,7 @@ def _collect(
     warnings += left_out.describe_ixml(payloads[b"IXML"], ixmls)
     if tag.getall("CHAP"):
         return tag, warnings + left_out.describe_cues(payloads[b"CUE"])
-    frames, notes = chapters(
+    frames, chapter_warnings = chapters(
         payloads[b"CUE"],
         payloads[b"LISTADTL"],
         order,
@@ -143,7 +143,7 @@ def _collect(
     )
     for frame in frames:
         tag.add(frame)
-    return tag, warnings + notes
+    return tag, warnings + chapter_warnings
 
 
 def _payloads(file: BinaryIO, chunks: Sequence[Chunk], warnings: list[str]) -> Payloads:
