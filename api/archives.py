@@ -1,4 +1,4 @@
-"""`GET /records.zip` sends many MP3s as one ZIP. They are stored, because MP3 does not compress further.
+"""`GET /records.zip` sends many MP3s as one ZIP. The ZIP does not compress them, because that saves nothing.
 
 The archive is made while it is sent, so memory use does not depend on its size. Its size is known in advance. If an MP3
 is deleted meanwhile, the connection closes before the promised Content-Length: clients see that the file is incomplete.

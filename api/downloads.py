@@ -50,8 +50,14 @@ DOWNLOAD_RESPONSES = {
         *FAILURES,
     ),
     **success(200, "The MP3.", *MP3_HEADERS, media_type="audio/mpeg"),
-    **success(206, "The ranges of Range.", *MP3_HEADERS, "Content-Range", media_type="audio/mpeg"),
-    **success(304, "The client's copy is the newest.", "ETag"),
+    **success(
+        206,
+        "The ranges that Range requests.",
+        *MP3_HEADERS,
+        "Content-Range",
+        media_type="audio/mpeg",
+    ),
+    **success(304, "The client already has this MP3.", "ETag"),
 }
 
 

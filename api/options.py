@@ -1,4 +1,4 @@
-"""The options of an upload. Each is a query parameter and a form field; this is the place to add one."""
+"""The options of an upload. Each is a query parameter and a form field. CONTRIBUTING.md says how to add one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields

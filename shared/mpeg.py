@@ -116,6 +116,6 @@ def parse_header(data: bytes) -> MpegHeader | None:
     if rate_index == _RESERVED_RATE or bitrate_index in (_FREE_FORMAT, _BAD_BITRATE):
         return None
     channels = 1 if bits >> 6 & 3 == _MONO else 2
-    audio = FrameFormat(_RATES_HZ[version_field][rate_index], channels, layer)
-    bitrate_kbps = audio.bitrates_kbps[bitrate_index - 1]
-    return MpegHeader(audio, bitrate_kbps, bits >> 9 & 1, not bits & NO_CRC_BIT)
+    frame_format = FrameFormat(_RATES_HZ[version_field][rate_index], channels, layer)
+    bitrate_kbps = frame_format.bitrates_kbps[bitrate_index - 1]
+    return MpegHeader(frame_format, bitrate_kbps, bits >> 9 & 1, not bits & NO_CRC_BIT)

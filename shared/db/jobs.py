@@ -4,8 +4,8 @@
 
 A claim (`claims.py`) counts an attempt and gives a lease. That attempt guards each later change by the worker, so a
 worker that lost its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting
-`renewals` up. The sweeper takes the lease back when that number does not change for a while, measured by its own
-monotonic clock, because the wall clocks of machines differ and jump.
+`renewals` up. The sweeper requeues the job when that number has not changed for a while, measured by its own monotonic
+clock, because the wall clocks of machines differ and jump.
 
 Functions take the session of a running transaction and do not commit. A function that changes a record and its jobs
 locks the record first, so that no two of them can deadlock.
@@ -25,7 +25,7 @@ from shared.segmentation import SampleRange
 
 STORAGE = "storage"
 MAX_PAUSE_S = 60
-"""The longest that `requeue` may pause a job."""
+"""The longest that `wait_for_storage` may pause a job."""
 MAX_DELIVERY_PAUSE_S = 9 * 3600
 """The longest that `deliveries.mark_failed` may pause a job."""
 

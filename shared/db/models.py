@@ -55,9 +55,12 @@ class Event(StrEnum):
 
 
 PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
+"""Not finished. MAX_PENDING_RECORDS limits these."""
 ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
+"""Accepted and not finished: the record has jobs to run."""
 FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
+"""The row stays, so that old links answer 410. The files are deleted."""
 HOLDS_FILENAME = text("status IN ('queued', 'converting', 'done')")
 UPLOADS_FILENAME = text("status = 'uploading'")
 UNFINISHED_JOB = (JobState.HELD, JobState.READY, JobState.RUNNING)

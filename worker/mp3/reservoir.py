@@ -22,13 +22,13 @@ _DECODER_BUFFER_BYTES = 1441
 class _Packer:
     """The arithmetic of `pack` for one format. A head is header and side info as one number."""
 
-    def __init__(self, audio: FrameFormat) -> None:
-        self._slots = slots(audio)
-        self._head_bytes = HEADER_BYTES + audio.side_info_bytes
-        self._side_bits = 8 * audio.side_info_bytes
-        self._begin_shift = self._side_bits - audio.main_data_begin_bits
-        self._begin_max = (1 << audio.main_data_begin_bits) - 1
-        self._length_shifts = audio.part2_3_length_shifts
+    def __init__(self, frame_format: FrameFormat) -> None:
+        self._slots = slots(frame_format)
+        self._head_bytes = HEADER_BYTES + frame_format.side_info_bytes
+        self._side_bits = 8 * frame_format.side_info_bytes
+        self._begin_shift = self._side_bits - frame_format.main_data_begin_bits
+        self._begin_max = (1 << frame_format.main_data_begin_bits) - 1
+        self._length_shifts = frame_format.part2_3_length_shifts
 
     def split(self, frame: bytes) -> tuple[int, bytes]:
         """Return the head without bitrate, padding and CRC, and the main data."""
