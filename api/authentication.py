@@ -81,11 +81,13 @@ def _authenticate(
 ) -> Identity:
     """Return the token's user. Raises BadCredentials, TooManyBadCredentials."""
     try:
-        return _find_identity(_choose_token(token, token_header, authorization), user_id)
+        found = _find_identity(_choose_token(token, token_header, authorization), user_id)
     except BadCredentials:
         # Good credentials are not counted, so that users at one address cannot lock each other out.
         rate_limits.count_bad_credentials(request)
         raise
+    request.state.user_id = found.user_id  # for the access log
+    return found
 
 
 def authenticate_owner(request: Request, refusal: Wav2mp3Error) -> UUID:

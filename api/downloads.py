@@ -84,6 +84,7 @@ async def download_by_query(
     prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
+    request.state.record_id = record_id  # for the access log, because the query is not logged
     owner = user_id or user
     if owner is None:
         raise errors.BadRequest("The link lacks `user_id`. Use the `download_link` unchanged.")

@@ -136,6 +136,7 @@ async def receive(
     try:
         await upload.receive(body_chunks(request, body_limits(settings)), body)
         record_id = await upload.reservation.run(upload.accept)
+        request.state.record_id = record_id  # for the access log
     except AlreadyAccepted as earlier:
         return Accepted(earlier.record_id, earlier.filename, is_replayed=True)
     except BaseException:

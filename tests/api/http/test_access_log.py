@@ -1,9 +1,10 @@
 import json
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from local.stack import Stack
-from tests.api.conftest import StartApi
+from tests.api.conftest import AnotherApi, StartApi
 from tests.api.wire import SHORT_WAV, eventually
 from tests.conftest import User
 
@@ -25,6 +26,44 @@ def test_each_log_line_is_json(stack: Stack, user: User) -> None:
     # uvicorn writes its first line before our configuration.
     for line in lines[1:]:
         assert json.loads(line)["event"]
+
+
+def test_a_refusal_is_logged_with_its_reason(start_api: StartApi) -> None:
+    api = start_api({})
+    user = api.user()
+    assert user.upload(b"OggS" + bytes(100)).status_code == 415
+    assert user.client.get("/records", params={"token": "wrong"}).status_code == 401
+    found = {line["status"]: line for line in _requests(api, 415, 401)}
+    refused, unknown = found[415], found[401]
+    assert (refused["code"], refused["user_id"]) == ("not_a_wav", user.id)
+    assert (refused["client"], unknown["client"]) == ("127.0.0.1", "127.0.0.1")
+    assert unknown["code"] == "bad_credentials"
+    assert "user_id" not in unknown
+
+
+def test_uploads_and_downloads_are_logged_with_their_record(start_api: StartApi) -> None:
+    api = start_api({})
+    user = api.user()
+    record = user.upload(SHORT_WAV).json()
+    user.wait(record["id"])
+    assert user.client.get(record["download_link"]).status_code == 200
+    download = {"id": record["id"], "user_id": user.id}
+    assert user.client.get("/record", params=download).status_code == 200
+    lines = [line for line in _requests(api, 202, 200) if line["path"] == "/record"]
+    assert [line["record_id"] for line in lines][-2:] == [record["id"]] * 2
+
+
+def _requests(api: AnotherApi, *statuses: int) -> list[dict[str, Any]]:
+    """Return the lines of requests, once there is one for each of these statuses."""
+    lines: list[dict[str, Any]] = []
+
+    def has_all() -> bool:
+        logged = [json.loads(line) for line in api.log().splitlines() if line.startswith("{")]
+        lines[:] = [line for line in logged if line["event"] == "request"]
+        return {*statuses} <= {line["status"] for line in lines}
+
+    eventually(has_all)
+    return lines
 
 
 def test_only_failed_polls_are_logged(start_api: StartApi) -> None:
