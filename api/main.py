@@ -58,6 +58,13 @@ ENDPOINT_THREADS = 6
 """Only a few, because each thread that computes delays the event loop."""
 SWITCH_INTERVAL_S = 0.0005
 """How long such a thread delays the event loop. Python's default is 5 ms."""
+PAGE_FOLDER = Path(__file__).parent / "static"
+PAGE_FILES = {
+    f"/{path.relative_to(PAGE_FOLDER).as_posix()}"
+    for path in PAGE_FOLDER.rglob("*")
+    if path.is_file()
+}
+"""The paths of the files that the web page loads."""
 
 
 def _started_threads() -> ThreadPoolExecutor:
@@ -139,13 +146,11 @@ class _PageRoute(Mount):
     """Matches the files of the web page alone. A mount at "/" would hide the 405 answers of other routes."""
 
     def __init__(self) -> None:
-        folder = Path(__file__).parent / "static"
-        super().__init__("/", _Page(directory=folder, html=True))
-        files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-        self._paths = {"/", *(f"/{file.as_posix()}" for file in files)}
+        super().__init__("/", _Page(directory=PAGE_FOLDER, html=True))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(scope) if scope["path"] in self._paths else (Match.NONE, {})
+        is_page = scope["path"] == "/" or scope["path"] in PAGE_FILES
+        return super().matches(scope) if is_page else (Match.NONE, {})
 
 
 def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:
@@ -185,5 +190,6 @@ app = AccessLog(
                 problems.answer(ShuttingDown()),
             )
         )
-    )
+    ),
+    quiet=PAGE_FILES,
 )

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -17,14 +18,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLLED = re.compile("/health/|/metrics|/records/[^/]+$")
 """Paths that clients request every few seconds. Unless it is an error, such a request is logged at DEBUG only."""
+SUCCESSES = (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED)
 IDS = ("user_id", "record_id")
 
 log = structlog.get_logger(__name__)
 
 
 class AccessLog:
-    def __init__(self, app: ASGIApp) -> None:
+    """Requests for the paths in `quiet` are logged like polls."""
+
+    def __init__(self, app: ASGIApp, quiet: Collection[str] = ()) -> None:
         self._app = app
+        self._quiet = quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,8 +52,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            is_poll = status == HTTPStatus.OK and POLLED.match(scope["path"])
-            level = logging.DEBUG if is_poll else logging.INFO
+            level = self._level(status, scope["path"])
             if logging.getLogger(__name__).isEnabledFor(level):
                 log.log(
                     level,
@@ -60,6 +64,10 @@ class AccessLog:
                     **_known(scope),
                     **problem,
                 )
+
+    def _level(self, status: int, path: str) -> int:
+        is_frequent = path in self._quiet or POLLED.match(path)
+        return logging.DEBUG if is_frequent and status in SUCCESSES else logging.INFO
 
 
 def _is_problem(start: Message) -> bool:

@@ -53,6 +53,17 @@ def test_uploads_and_downloads_are_logged_with_their_record(start_api: StartApi)
     assert [line["record_id"] for line in lines][-2:] == [record["id"]] * 2
 
 
+def test_files_of_the_page_are_not_logged(start_api: StartApi) -> None:
+    api = start_api({})
+    script = api.client.get("/app.js")
+    unchanged = {"If-None-Match": script.headers["ETag"]}
+    assert api.client.get("/app.js", headers=unchanged).status_code == 304
+    assert api.client.post("/app.js").status_code == 405
+    assert api.client.get("/").status_code == 200
+    lines = _requests(api, 405, 200)
+    assert [line["status"] for line in lines if line["path"] == "/app.js"] == [405]
+
+
 def _requests(api: AnotherApi, *statuses: int) -> list[dict[str, Any]]:
     """Return the lines of requests, once there is one for each of these statuses."""
     lines: list[dict[str, Any]] = []
