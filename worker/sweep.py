@@ -73,7 +73,13 @@ def _fail_exhausted(settings: Settings) -> list[RecordKey]:
         for record in failed:
             db.records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
     for record in failed:
-        log.error("record failed", record_id=str(record.id), reason="a job used up its attempts")
+        log.error(
+            "record failed",
+            code=EncodeFailed.code,
+            record_id=str(record.id),
+            user_id=str(record.user_id),
+            reason="a job used up its attempts",
+        )
     return [(record.user_id, record.id) for record in failed]
 
 

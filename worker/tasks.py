@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
+from traceback import extract_tb
 from typing import BinaryIO
 
 import structlog
@@ -84,10 +86,12 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
         _delete_part(claim, settings)
     except OSError as error:
         _wait_for_storage(claim, error)
+    except Wav2mp3Error as error:
+        _log_known_error(claim, error)
+        _end_attempt(claim, error, settings)
     except Exception as error:
         log.exception("attempt failed", **_log_fields(claim))
-        with db.transaction() as session:
-            _requeue_or_fail(session, claim, error, settings)
+        _end_attempt(claim, error, settings)
     _publish_deliveries(claim)
     unneeded_files.delete_unneeded(settings, claim.user_id, claim.record_id)
     return None
@@ -234,12 +238,32 @@ def _wait_for_storage(claim: Claim, error: OSError) -> None:
         db.jobs.wait_for_storage(session, claim, pause_s=pause_s)
 
 
-def _requeue_or_fail(session: Session, claim: Claim, error: Exception, settings: Settings) -> None:
+def _log_known_error(claim: Claim, error: Wav2mp3Error) -> None:
+    raised = extract_tb(error.__traceback__)[-1]
+    place = f"{Path(raised.filename).name}:{raised.lineno}"
+    log.warning(
+        "attempt failed", code=error.code, detail=error.detail, place=place, **_log_fields(claim)
+    )
+
+
+def _end_attempt(claim: Claim, error: Exception, settings: Settings) -> None:
+    with db.transaction() as session:
+        reason = _requeue_or_fail(session, claim, error, settings)
+    if reason:
+        log.error("record failed", code=reason.code, **_log_fields(claim))
+
+
+def _requeue_or_fail(
+    session: Session, claim: Claim, error: Exception, settings: Settings
+) -> Wav2mp3Error | None:
+    """Return the reason if the record fails, otherwise None."""
     attempts = claim.attempt - claim.storage_waits
     is_last = isinstance(error, FINAL_ERRORS) or attempts >= settings.max_attempts
-    if db.jobs.requeue(session, claim) and is_last:
-        reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
-        db.records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+    if not db.jobs.requeue(session, claim) or not is_last:
+        return None
+    reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
+    failed = db.records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
+    return reason if failed else None
 
 
 def _publish_deliveries(claim: Claim) -> None:
@@ -264,6 +288,7 @@ def _delete_part(claim: Claim, settings: Settings) -> None:
 def _log_fields(claim: Claim) -> dict[str, str | int]:
     return {
         "record_id": str(claim.record_id),
+        "user_id": str(claim.user_id),
         "job_id": claim.job_id,
         "kind": claim.kind,
         "attempt": claim.attempt,

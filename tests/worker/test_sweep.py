@@ -18,6 +18,7 @@ from shared.media import RecordFiles
 from shared.settings import get_settings
 from tests.shared.db import rows
 from tests.shared.db.rows import db_call
+from tests.worker.log_lines import log_lines
 from worker import sweep
 
 RETRY = queue.RETRY_QUEUE[queue.SEGMENTS]
@@ -157,10 +158,13 @@ def test_an_exhausted_record_keeps_its_source_alone() -> None:
     user_id = rows.add_user()
     record_id, (job_id,) = rows.add_record(user_id=user_id)
     _write(_files(record_id).source, _files(record_id).part(job_id, 1))
-    for _ in range(rows.MAX_ATTEMPTS):
-        rows.claim(job_id)
-        _sweep()
+    with log_lines(sweep) as lines:
+        for _ in range(rows.MAX_ATTEMPTS):
+            rows.claim(job_id)
+            _sweep()
     assert rows.record(record_id).status == RecordStatus.FAILED
+    (failed,) = [line for line in lines if line["event"] == "record failed"]
+    assert (failed["code"], failed["user_id"]) == ("encode_failed", str(user_id))
     assert rows.record(record_id).error_code == "encode_failed"
     assert _volume() == {_files(record_id).source}
     assert len(_queued(RETRY)) == rows.MAX_ATTEMPTS - 1

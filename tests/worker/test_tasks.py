@@ -28,6 +28,7 @@ from tests.shared.db import rows
 from tests.shared.db.rows import db_call
 from tests.wavs import build, sine
 from tests.worker import stored
+from tests.worker.log_lines import log_lines
 from tests.worker.stored import until
 from tests.worker.tags.tag_material import info
 from worker import sweep, tasks
@@ -196,9 +197,27 @@ def test_a_lost_source_fails_its_record_at_once(
     (get_settings().media_dir / media.MARKER).touch()
     files, job_ids = stored.store(wav)
     harm(files)
-    tasks.run_job(str(job_ids[0]))
+    with log_lines(tasks) as lines:
+        tasks.run_job(str(job_ids[0]))
     record = rows.record(files.record_id)
     assert (record.status, record.error_code) == (RecordStatus.FAILED, "source_lost")
+    attempt, failed = lines
+    assert (attempt["event"], failed["event"]) == ("attempt failed", "record failed")
+    assert (attempt["code"], failed["code"]) == ("source_lost", "source_lost")
+    assert "exc_info" not in attempt
+    ids = (failed["record_id"], failed["user_id"])
+    assert ids == (str(files.record_id), str(record.user_id))
+
+
+def test_an_unexpected_error_is_logged_with_its_traceback(
+    wav: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, job_ids = stored.store(wav)
+    monkeypatch.setattr(tasks, "write_part", None)
+    with log_lines(tasks) as lines:
+        tasks.run_job(str(job_ids[0]))
+    assert [line["event"] for line in lines] == ["attempt failed"]
+    assert lines[0]["exc_info"]
 
 
 def _end_pause(job_id: int) -> float:
