@@ -6,6 +6,7 @@ the media volume is not an attempt: the job waits until the volume is back.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -98,6 +99,7 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
 
 
 def _encode(claim: Claim, settings: Settings) -> Claim | None:
+    began_s = time.monotonic()
     files = _files(claim, settings)
     encoded_samples = 0
 
@@ -125,7 +127,7 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
             # Before the part gets its name, so that every part has its peaks.
             with media.completing(files.part_peaks(claim.job_id, claim.attempt)) as file:
                 file.write(peaks.to_bytes())
-    return _finish_encode(claim, encoded, settings)
+    return _finish_encode(claim, encoded, settings, began_s)
 
 
 def _limits(segment: Segment, check: Callable[[], None], settings: Settings) -> Limits:
@@ -141,20 +143,23 @@ def _is_the_only_worker() -> bool:
         return len(db.workers.alive(session, "main")) == 1
 
 
-def _finish_encode(claim: Claim, encoded: Encoded, settings: Settings) -> Claim | None:
+def _finish_encode(
+    claim: Claim, encoded: Encoded, settings: Settings, began_s: float
+) -> Claim | None:
     with db.transaction() as session:
         if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
         is_last = released is not None and released.kind == JobKind.ASSEMBLE
         next_claim = _claim(session, released.id, settings) if released and is_last else None
-    log.info("segment encoded", **_log_fields(claim))
+    log.info("segment encoded", **_times(claim, began_s), **_log_fields(claim))
     if released and not next_claim:
         queue.publish(released.id, released.queue)
     return next_claim
 
 
 def _assemble(claim: Claim, settings: Settings) -> None:
+    began_s = time.monotonic()
     files = _files(claim, settings)
 
     def renew() -> bool:
@@ -189,7 +194,8 @@ def _assemble(claim: Claim, settings: Settings) -> None:
         )
     if not done:
         raise LeaseLost
-    log.info("record done", mp3_bytes=mp3_bytes, **_log_fields(claim))
+    times = _times(claim, began_s)
+    log.info("record done", mp3_bytes=mp3_bytes, **times, **_log_fields(claim))
     _publish_deliveries(claim)
     unneeded_files.delete_files(files, RecordStatus.DONE)
 
@@ -283,6 +289,11 @@ def _delete_part(claim: Claim, settings: Settings) -> None:
         media.delete(files.part_peaks(claim.job_id, claim.attempt))
     except OSError as error:
         log.warning("part not deleted", error=str(error), **_log_fields(claim))
+
+
+def _times(claim: Claim, began_s: float) -> dict[str, float]:
+    took_s = time.monotonic() - began_s
+    return {"waited_s": round(claim.waited_s, 3), "took_s": round(took_s, 3)}
 
 
 def _log_fields(claim: Claim) -> dict[str, str | int]:

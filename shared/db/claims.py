@@ -39,6 +39,8 @@ class Claim:
     kind: JobKind
     attempt: int
     storage_waits: int
+    waited_s: float
+    """Seconds between the time when the job could run and its claim."""
     record_id: UUID
     user_id: UUID
     source_bytes: int
@@ -72,7 +74,7 @@ def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> 
 def _claim(
     session: Session, record: Record, job_id: int, encoder: str, max_attempts: int
 ) -> Claim | None:
-    job = session.scalar(
+    claimed = session.execute(
         update(Job)
         .where(
             Job.id == job_id,
@@ -86,24 +88,26 @@ def _claim(
             attempt=Job.attempt + 1,
             encoded_samples=0,
         )
-        .returning(Job)
+        .returning(Job, func.extract("epoch", func.now() - Job.run_at))
         # The session may still hold the row from before the UPDATE.
         .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    if job is None:
+    ).one_or_none()
+    if claimed is None:
         return None
+    job, waited_s = claimed
     used = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
     if (record.status, record.encoder) != (RecordStatus.CONVERTING, used):
         records.change(session, record.id, status=RecordStatus.CONVERTING, encoder=used)
-    return _describe(session, record, job, used)
+    return _describe(session, record, job, used, float(waited_s))
 
 
-def _describe(session: Session, record: Record, job: Job, encoder: str) -> Claim:
+def _describe(session: Session, record: Record, job: Job, encoder: str, waited_s: float) -> Claim:
     return Claim(
         job_id=job.id,
         kind=JobKind(job.kind),
         attempt=job.attempt,
         storage_waits=job.storage_waits,
+        waited_s=waited_s,
         record_id=record.id,
         user_id=record.user_id,
         source_bytes=record.source_bytes or 0,

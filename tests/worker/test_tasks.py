@@ -62,6 +62,21 @@ def test_only_the_mp3_remains(wav: bytes) -> None:
     assert 1024 < Waveform.from_dat(files.peaks.read_bytes()).pixels <= 2048
 
 
+def test_finished_work_is_logged_with_its_times(wav: bytes) -> None:
+    files, job_ids = stored.store(wav, segment_s=300)
+    with db.transaction() as session:
+        session.execute(text("UPDATE jobs SET run_at = run_at - interval '20 s'"))
+    with log_lines(tasks) as lines:
+        tasks.run_job(str(job_ids[0]))
+    segment, record = lines
+    assert (segment["event"], record["event"]) == ("segment encoded", "record done")
+    assert 20 <= segment["waited_s"] < 60
+    assert 0 <= record["waited_s"] < 20
+    assert 0 < segment["took_s"] < 60
+    assert 0 < record["took_s"] < 60
+    assert segment["user_id"] == str(rows.record(files.record_id).user_id)
+
+
 def test_a_part_without_peaks_leaves_no_waveform(wav: bytes) -> None:
     """A worker of an older release encoded the part."""
     (get_settings().media_dir / media.MARKER).touch()

@@ -31,6 +31,7 @@ def test_a_claim_describes_the_job_and_starts_the_conversion() -> None:
         kind=JobKind.ENCODE,
         attempt=1,
         storage_waits=0,
+        waited_s=held.waited_s,
         record_id=record_id,
         user_id=rows.record(record_id).user_id,
         source_bytes=4 * SAMPLES,
