@@ -1,6 +1,6 @@
 """Liveness, readiness and metrics."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from api.openapi import success
 from api.schemas import Components, Liveness
 from api.volume import require_volume
 from shared import db, media, queue
-from shared.db import UNFINISHED_JOB, Job, JobState, Record
+from shared.db import UNFINISHED_JOB, Job, JobState, Record, RecordStatus
 from shared.errors import NotReady, StorageUnavailable
 from shared.settings import get_settings
 
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 SWEEPS_MISSED = 10
 LEAST_SWEEPER_SILENCE_S = 30
 """A shorter silence may be a slow sweep or a restart."""
+DELIVERY_STATES = (JobState.READY, JobState.RUNNING, JobState.DONE, JobState.FAILED)
 
 
 @router.get("/health/live", responses={**responses(), **success(200, "This API process answers.")})
@@ -114,11 +115,12 @@ class _Gauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         waits = (Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE)
+        unfinished = (db.records.CONVERTS, Job.state.in_(UNFINISHED_JOB))
         with db.transaction() as session:
-            records = _counts(session, Record.status)
-            jobs = _counts(session, Job.state, db.records.CONVERTS, Job.state.in_(UNFINISHED_JOB))
-            waiting = _counts(session, Job.waiting_for, *waits) or {db.jobs.STORAGE: 0}
-            deliveries = _counts(session, Job.state, ~db.records.CONVERTS)
+            records = _counts(session, Record.status, RecordStatus)
+            jobs = _counts(session, Job.state, UNFINISHED_JOB, *unfinished)
+            waiting = _counts(session, Job.waiting_for, (db.jobs.STORAGE,), *waits)
+            deliveries = _counts(session, Job.state, DELIVERY_STATES, ~db.records.CONVERTS)
             alive = len(db.workers.alive(session, "main"))
             silence_s = db.workers.seconds_since_seen(session, "sweeper")
         yield _gauges("records", "Records by status", "status", records)
@@ -153,11 +155,14 @@ def _free_bytes() -> int | None:
 
 
 def _counts(
-    session: Session, column: InstrumentedAttribute[Any], *conditions: ColumnElement[bool]
+    session: Session,
+    column: InstrumentedAttribute[Any],
+    values: Iterable[str],
+    *conditions: ColumnElement[bool],
 ) -> dict[str, int]:
-    """Return the number of rows for each value of a column."""
+    """Return the number of rows for each value of a column, also for those of `values` that no row has."""
     rows = session.execute(select(column, func.count()).where(*conditions).group_by(column))
-    return dict(rows.all())
+    return {str(value): 0 for value in values} | dict(rows.all())
 
 
 def _gauges(name: str, documentation: str, label: str, counts: dict[str, int]) -> Metric:

@@ -95,9 +95,16 @@ def test_metrics_report_the_current_state(client: httpx.Client, user: User) -> N
     for filename in ("a.wav", "b.wav"):
         user.wait(user.upload(SHORT_WAV, filename).json()["id"])
     after = metrics(client)
-    assert after["wav2mp3_records"]["done"] == before["wav2mp3_records"].get("done", 0) + 2
+    assert after["wav2mp3_records"]["done"] == before["wav2mp3_records"]["done"] + 2
     assert after["wav2mp3_workers"][""] >= 1
     assert after["wav2mp3_media_free_bytes"][""] > 10**6
+
+
+def test_metrics_report_states_without_rows(client: httpx.Client) -> None:
+    reported = metrics(client)
+    assert {"expired", "failed"} <= {*reported["wav2mp3_records"]}
+    assert {*reported["wav2mp3_jobs"]} == {"held", "ready", "running"}
+    assert {*reported["wav2mp3_deliveries"]} == {"ready", "running", "done", "failed"}
 
 
 def test_metrics_count_waiting_requests(
