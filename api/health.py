@@ -1,6 +1,6 @@
 """Liveness, readiness and metrics."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -121,12 +121,18 @@ class _Gauges(Collector):
             jobs = _counts(session, Job.state, UNFINISHED_JOB, *unfinished)
             waiting = _counts(session, Job.waiting_for, (db.jobs.STORAGE,), *waits)
             deliveries = _counts(session, Job.state, DELIVERY_STATES, ~db.records.CONVERTS)
+            oldest = _oldest_ready(session)
             alive = len(db.workers.alive(session, "main"))
             silence_s = db.workers.seconds_since_seen(session, "sweeper")
         yield _gauges("records", "Records by status", "status", records)
         yield _gauges("jobs", "Unfinished jobs by state", "state", jobs)
         yield _gauges("deliveries", "Webhook deliveries by state", "state", deliveries)
         yield _gauges("jobs_waiting", "Jobs that wait for a resource", "resource", waiting)
+        yield _gauges(
+            "oldest_ready_job_seconds",
+            "Seconds since the oldest ready job could run, by queue",
+            *("queue", oldest),
+        )
         yield GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive)
         if silence_s is not None:
             yield GaugeMetricFamily(
@@ -165,10 +171,17 @@ def _counts(
     return {str(value): 0 for value in values} | dict(rows.all())
 
 
-def _gauges(name: str, documentation: str, label: str, counts: dict[str, int]) -> Metric:
+def _oldest_ready(session: Session) -> dict[str, float]:
+    """Return for each queue how many seconds its oldest ready job could have run already. 0 without such a job."""
+    waited_s = func.extract("epoch", func.max(func.now() - Job.run_at))
+    rows = session.execute(select(Job.queue, waited_s).where(db.claims.DUE).group_by(Job.queue))
+    return dict.fromkeys(queue.ALL, 0.0) | {name: float(seconds) for name, seconds in rows}
+
+
+def _gauges(name: str, documentation: str, label: str, values: Mapping[str, float]) -> Metric:
     gauges = GaugeMetricFamily(f"wav2mp3_{name}", documentation, labels=[label])
-    for value, count in counts.items():
-        gauges.add_metric([value], count)
+    for labelled, value in values.items():
+        gauges.add_metric([labelled], value)
     return gauges
 
 

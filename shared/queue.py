@@ -25,6 +25,7 @@ BY_PRIORITY = (*RETRY_QUEUE.values(), *RETRY_QUEUE)
 """Retried jobs first, and short records before long ones."""
 
 DELIVERIES = "deliveries"
+ALL = (*BY_PRIORITY, DELIVERIES)
 
 RUN_JOB = "run_job"
 DELIVER = "deliver"

@@ -117,11 +117,7 @@ def _restart_without_encoder(settings: Settings) -> None:
 def _publish_due() -> None:
     with db.transaction() as session:
         queues = db.sweeping.due_queues(session)
-        due = {
-            name: db.sweeping.due(session, name, BATCH)
-            for name in (*queue.BY_PRIORITY, queue.DELIVERIES)
-            if name in queues
-        }
+        due = {name: db.sweeping.due(session, name, BATCH) for name in queue.ALL if name in queues}
     try:
         for name, job_ids in due.items():
             _publish_missing(name, job_ids)

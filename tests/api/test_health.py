@@ -6,6 +6,7 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from local.stack import Stack
+from shared import queue
 from tests.api.metrics import metrics, until_waiting
 from tests.api.wire import SHORT_WAV, eventually, refused
 from tests.conftest import User
@@ -105,6 +106,18 @@ def test_metrics_report_states_without_rows(client: httpx.Client) -> None:
     assert {"expired", "failed"} <= {*reported["wav2mp3_records"]}
     assert {*reported["wav2mp3_jobs"]} == {"held", "ready", "running"}
     assert {*reported["wav2mp3_deliveries"]} == {"ready", "running", "done", "failed"}
+
+
+def test_metrics_show_how_long_jobs_wait(
+    client: httpx.Client, user: User, frozen_workers: AbstractContextManager[None]
+) -> None:
+    with frozen_workers:
+        record_id = user.upload(SHORT_WAV).json()["id"]
+        waited_s = metrics(client)["wav2mp3_oldest_ready_job_seconds"]
+    user.wait(record_id)
+    assert {*waited_s} == {*queue.ALL}
+    assert 0 < waited_s["clips"] < 60
+    assert metrics(client)["wav2mp3_oldest_ready_job_seconds"]["clips"] == 0
 
 
 def test_metrics_count_waiting_requests(
