@@ -122,6 +122,7 @@ class _Gauges(Collector):
             waiting = _counts(session, Job.waiting_for, (db.jobs.STORAGE,), *waits)
             deliveries = _counts(session, Job.state, DELIVERY_STATES, ~db.records.CONVERTS)
             oldest = _oldest_ready(session)
+            stored_bytes = db.quotas.stored_bytes_in_all(session)
             alive = len(db.workers.alive(session, "main"))
             silence_s = db.workers.seconds_since_seen(session, "sweeper")
         yield _gauges("records", "Records by status", "status", records)
@@ -132,6 +133,11 @@ class _Gauges(Collector):
             "oldest_ready_job_seconds",
             "Seconds since the oldest ready job could run, by queue",
             *("queue", oldest),
+        )
+        yield GaugeMetricFamily(
+            "wav2mp3_stored_bytes",
+            "Bytes that all records store, as quotas count them",
+            stored_bytes,
         )
         yield GaugeMetricFamily("wav2mp3_workers", "Workers alive", alive)
         if silence_s is not None:

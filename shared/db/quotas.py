@@ -77,6 +77,10 @@ def usage(session: Session, user_id: UUID) -> Usage:
     return Usage(_stored_bytes(session, of_user), _pending_records(session, of_user))
 
 
+def stored_bytes_in_all(session: Session) -> int:
+    return _stored_bytes(session)
+
+
 def _pending_records(session: Session, *of_records: ColumnElement[bool]) -> int:
     pending = select(func.count()).where(Record.status.in_(PENDING), *of_records)
     return session.scalars(pending).one()

@@ -120,6 +120,12 @@ def test_metrics_show_how_long_jobs_wait(
     assert metrics(client)["wav2mp3_oldest_ready_job_seconds"]["clips"] == 0
 
 
+def test_metrics_count_stored_bytes(client: httpx.Client, user: User) -> None:
+    before = metrics(client)["wav2mp3_stored_bytes"][""]
+    mp3 = user.convert(SHORT_WAV)
+    assert metrics(client)["wav2mp3_stored_bytes"][""] == before + len(mp3)
+
+
 def test_metrics_count_waiting_requests(
     client: httpx.Client, user: User, frozen_workers: AbstractContextManager[None]
 ) -> None:
