@@ -8,7 +8,9 @@ of `main`. `deliveries` sends webhooks, in threads, because they wait for receiv
 from argparse import ArgumentParser
 from importlib import import_module
 
-from shared.queue import BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE, app
+from kombu import Queue
+
+from shared.queue import ALL, BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE, app
 from shared.settings import get_settings
 
 QUEUES = {
@@ -79,6 +81,8 @@ def _start_worker(role: str, name: str, concurrency: str, *more: str) -> None:
 
 
 def _start_flower(host: str, port: int) -> None:
+    # Flower shows these queues. Workers do not get this setting: it would change the queues that they take.
+    app.conf.task_queues = [Queue(name) for name in ALL]
     app.start(["flower", f"--address={host}", f"--port={port}", f"--max-tasks={MAX_FLOWER_TASKS}"])
 
 

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 
+import httpx
 import psutil
 import pytest
 
+from local.stack import Stack
 from shared import queue
 from shared.db import RecordStatus
 from tests import wavs
@@ -56,3 +58,11 @@ def test_an_unknown_role_or_option_is_refused(arguments: list[str]) -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith(b"usage: python -m worker")
+
+
+def test_flower_shows_every_queue(stack: Stack) -> None:
+    user, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
+    lengths = f"{stack.flower_url}/api/queues/length"
+    with httpx.Client(auth=(user, password), trust_env=False) as client:
+        shown = client.get(lengths).raise_for_status().json()["active_queues"]
+        assert {each["name"] for each in shown} == {*queue.ALL}
