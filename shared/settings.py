@@ -1,4 +1,7 @@
-"""The settings of the service, typed and with units. Nothing else reads the environment."""
+"""The settings of the service, typed and with units. Nothing else reads the environment.
+
+`python -m shared.settings` only checks them.
+"""
 
 import re
 import sys
@@ -228,3 +231,7 @@ def get_settings() -> Settings:
 def _explain(location: tuple[int | str, ...], message: str) -> str:
     name = "".join(f"{each}: ".upper() for each in location[:1])
     return f"  {name}{message.removeprefix('Value error, ')}"
+
+
+if __name__ == "__main__":
+    get_settings()

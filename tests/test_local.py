@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from local.arpeggio import write_arpeggio
-from local.machine import free_port
+from local.machine import StackError, free_port
 from local.stack import Stack
 from tests.conftest import ROOT
 from tests.wavs import build, sine
@@ -145,6 +145,17 @@ def test_a_running_stack_is_not_moved_to_other_ports(stack: Stack, run: Run) -> 
     assert done.returncode == 1
     assert f"already runs with {' '.join(_ports(stack))}" in done.stderr
     assert "make down" in done.stderr
+    assert stack.pid("api") == process_id
+
+
+def test_a_wrong_setting_does_not_stop_the_service(stack: Stack) -> None:
+    process_id = stack.pid("api")
+    wrong = Stack(stack.data_dir, stack.api_port, stack.flower_port, {"LINK_TTL_S": "abc"})
+    with pytest.raises(StackError) as refused:
+        wrong.start()
+    first, second = str(refused.value).splitlines()
+    assert first == "The settings are not valid:"
+    assert second.startswith("  LINK_TTL_S: Input should be a valid integer")
     assert stack.pid("api") == process_id
 
 
