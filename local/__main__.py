@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 from local.environment import ROOT
 from local.machine import StackError
+from local.misspelt import describe_misspelt
 from local.stack import Stack
 
 
@@ -30,10 +31,14 @@ def main() -> int:
 
 
 def configured_stack() -> Stack:
-    settings = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
+    settings = _settings()
     variables = settings | {name: value for name, value in os.environ.items() if value}
     ports = _port(variables.get("API_PORT", "8000")), _port(variables.get("FLOWER_PORT", "5555"))
     return Stack(Path(variables.get("DATA_DIR", ROOT / ".local")), *ports, settings)
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(ROOT / ".env").items() if value}
 
 
 def _port(text: str) -> int:
@@ -43,6 +48,8 @@ def _port(text: str) -> int:
 
 
 def _start(stack: Stack) -> int:
+    for sentence in describe_misspelt(_settings()):
+        print(sentence, file=sys.stderr)
     print("Starting PostgreSQL, Valkey, the workers, Flower and the API ...", flush=True)
     stack.start()
     return 0

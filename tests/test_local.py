@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from local.__main__ import main as local_main
 from local.arpeggio import write_arpeggio
 from local.machine import StackError, free_port
+from local.misspelt import describe_misspelt, known_names
 from local.stack import Stack
+from shared.settings import Settings
 from tests.conftest import ROOT
 from tests.wavs import build, sine
 from tests.worker.mp3.mp3_material import decode
@@ -157,6 +160,38 @@ def test_a_wrong_setting_does_not_stop_the_service(stack: Stack) -> None:
     assert first == "The settings are not valid:"
     assert second.startswith("  LINK_TTL_S: Input should be a valid integer")
     assert stack.pid("api") == process_id
+
+
+def test_a_misspelt_setting_is_named(
+    stack: Stack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / ".env").write_text("MAX_UPLOD_BYTES=5\nLEASE_S=5\nOTHER_PROGRAM=1\n")
+    monkeypatch.setattr("local.__main__.ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["local", "start"])
+    # It does not start, because the port is taken.
+    monkeypatch.setenv("API_PORT", str(stack.api_port))
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    assert local_main() == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == ".env: MAX_UPLOD_BYTES is not a setting. Did you mean MAX_UPLOAD_BYTES?"
+    assert second.startswith("Another program uses port")
+
+
+@pytest.mark.parametrize(
+    "name", ["REDIS_HOST", "API_TOKEN", "POSTGRES_USER", "LOG_FILE", "MEDIA_ROOT", "SSL_CERT_FILE"]
+)
+def test_names_of_other_programs_are_accepted(name: str) -> None:
+    assert list(describe_misspelt([name])) == []
+
+
+def test_every_setting_is_known() -> None:
+    own = {name.upper() for name in Settings.model_fields}
+    of_make = {"API_PORT", "FLOWER_PORT", "DATA_DIR", *SECRETS}
+    of_compose = {"API_ADDRESS", "WORKERS", "WORKER_MEMORY"}
+    assert known_names() == own | of_make | of_compose | {"COMPOSE_PROJECT_NAME"}
 
 
 def test_only_a_running_service_is_ready(stack: Stack, run: Run) -> None:
