@@ -73,5 +73,6 @@ def examples() -> dict[str, dict[str, Any]]:
     )
     not_ready = problems[errors.NotReady.code].model_dump()
     states = dict.fromkeys(Components.model_fields, "ok") | {"redis": "not ready"}
-    problems[errors.NotReady.code] = NotReadyProblem(**not_ready, **states)
+    reasons = {"redis": "Redis does not answer."}
+    problems[errors.NotReady.code] = NotReadyProblem(**not_ready, **states, reasons=reasons)
     return {code: each.model_dump(mode="json") for code, each in problems.items()}

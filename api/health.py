@@ -10,7 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.deps import RecordChanges
@@ -31,6 +33,10 @@ SWEEPS_MISSED = 10
 LEAST_SWEEPER_SILENCE_S = 30
 """A shorter silence may be a slow sweep or a restart."""
 DELIVERY_STATES = (JobState.READY, JobState.RUNNING, JobState.DONE, JobState.FAILED)
+
+
+class _Down(Exception):
+    """A component does not work. The message is the reason, for everyone."""
 
 
 @router.get("/health/live", responses={**responses(), **success(200, "This API process answers.")})
@@ -57,19 +63,35 @@ def ready() -> Components:
         "sweeper": _check_sweeper,
         "deliveries": partial(_check_alive, "deliveries"),
     }
-    states: dict[str, Any] = {name: _run_check(name, check) for name, check in checks.items()}
-    if set(states.values()) != {"ok"}:
-        raise NotReady(states)
+    found = {name: _run_check(name, check) for name, check in checks.items()}
+    reasons = {name: reason for name, reason in found.items() if reason}
+    states: dict[str, Any] = {name: "not ready" if name in reasons else "ok" for name in found}
+    if reasons:
+        raise NotReady(states, reasons)
     return Components(**states)
 
 
-def _run_check(name: str, check: Callable[[], None]) -> str:
+def _run_check(name: str, check: Callable[[], None]) -> str | None:
+    """Return the reason why the component is not ready, or None if it is."""
     try:
         check()
     except Exception as error:  # noqa: BLE001 -- any error means "not ready"
         log.warning("not ready", component=name, error=str(error))
-        return "not ready"
-    return "ok"
+        return _describe(error)
+    return None
+
+
+def _describe(error: Exception) -> str:
+    """Return a reason without addresses, names of users and paths, because everyone may read it."""
+    if isinstance(error, _Down | StorageUnavailable):
+        return str(error)
+    if isinstance(error, SQLAlchemyError):
+        return "The database does not answer."
+    if isinstance(error, RedisError):
+        return "Redis does not answer."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}."
+    return "An unexpected error. The log of the API has it."
 
 
 def _check_postgresql() -> None:
@@ -87,21 +109,23 @@ def _check_volume() -> None:
     require_volume(media_dir)
     media.check_writable(media_dir)
     if media.free_bytes(media_dir) < get_settings().min_free_bytes:
-        raise OSError("less than MIN_FREE_BYTES is free")
+        raise _Down("Less than MIN_FREE_BYTES is free.")
 
 
 def _check_alive(role: str) -> None:
     with db.transaction() as session:
         if not db.workers.alive(session, role):
-            raise RuntimeError(f"no worker of the role {role} is alive")
+            raise _Down(f"No worker of the role {role} is alive.")
 
 
 def _check_sweeper() -> None:
     with db.transaction() as session:
         silence_s = db.workers.seconds_since_seen(session, "sweeper")
     limit_s = max(SWEEPS_MISSED * get_settings().sweep_interval_s, LEAST_SWEEPER_SILENCE_S)
-    if silence_s is None or silence_s > limit_s:
-        raise RuntimeError(f"the last sweep was {silence_s} s ago")
+    if silence_s is None:
+        raise _Down("The sweeper has not finished a sweep yet.")
+    if silence_s > limit_s:
+        raise _Down(f"The last sweep was {silence_s:.0f} s ago.")
 
 
 class _Gauges(Collector):

@@ -162,7 +162,8 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.FilenameTaken):
         body = FilenameTakenProblem(**body.model_dump(), record_id=error.record_id)
     if isinstance(error, errors.NotReady):
-        body = NotReadyProblem(**body.model_dump(), **error.components)
+        states = error.components
+        body = NotReadyProblem(**body.model_dump(), **states, reasons=error.reasons)
     headers = dict(HEADERS.get(type(error), {}))
     if isinstance(error, errors.TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_s)

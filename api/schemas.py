@@ -102,6 +102,11 @@ class Components(BaseModel):
 class NotReadyProblem(Problem, Components):
     """A problem, and the state of each component."""
 
+    reasons: dict[str, str] = Field(
+        examples=[{"redis": "Redis does not answer."}],
+        description="For each component that is not ready, the reason.",
+    )
+
 
 class Liveness(BaseModel):
     """The state of one API process."""

@@ -336,14 +336,18 @@ class ShuttingDown(Wav2mp3Error):
 
 
 class NotReady(Wav2mp3Error):
-    """The readiness check failed. `components` maps each component to "ok" or "not ready"."""
+    """The readiness check failed.
+
+    `components` maps each component to "ok" or "not ready", and `reasons` those that are not ready to the reason.
+    """
 
     code = "not_ready"
     message = "Part of the service is unavailable. Uploads may still be accepted; see the logs for the cause."
 
-    def __init__(self, components: dict[str, str]) -> None:
+    def __init__(self, components: dict[str, str], reasons: dict[str, str]) -> None:
         super().__init__()
         self.components = components
+        self.reasons = reasons
 
 
 class NotAWav(Wav2mp3Error):

@@ -1,3 +1,4 @@
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from uuid import uuid4
@@ -46,6 +47,7 @@ def test_uploads_are_accepted_without_redis(stack: Stack, user: User) -> None:
     refused(answer, 503, "not_ready")
     assert answer.json()["redis"] == "not ready"
     assert answer.json()["postgresql"] == "ok"
+    assert answer.json()["reasons"] == {"redis": "Redis does not answer."}
     assert accepted.status_code == 202
     eventually(stack.is_ready)
     assert user.wait(accepted.json()["id"])["status"] == "done"
@@ -61,6 +63,7 @@ def test_the_api_recovers_from_a_database_outage(stack: Stack, user: User) -> No
         stack.supervisor.startProcess("postgres")
     assert ready.status_code == 503
     assert ready.json()["postgresql"] == "not ready"
+    assert ready.json()["reasons"]["workers"] == "The database does not answer."
     for answer in answers:
         refused(answer, 503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
@@ -78,6 +81,7 @@ def test_without_sweeps_the_service_is_not_ready(stack: Stack, client: httpx.Cli
         stack.supervisor.startProcess("sweeper")
     refused(answer, 503, "not_ready")
     assert {name for name in COMPONENTS if answer.json()[name] != "ok"} == {"sweeper"}
+    assert re.fullmatch(r"The last sweep was \d+ s ago\.", answer.json()["reasons"]["sweeper"])
     assert silence_s > 60
     eventually(stack.is_ready)
     assert metrics(client)["wav2mp3_seconds_since_sweep"][""] < 60
