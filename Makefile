@@ -39,7 +39,7 @@ define print_links
 	@echo "Flower  http://127.0.0.1:$(call value_of,FLOWER_PORT,5555)/ (user:password $(call value_of,FLOWER_BASIC_AUTH))"
 endef
 
-.PHONY: env help demo test test-fast check format migration run run-docker run-local down logs bench screenshots clean
+.PHONY: env help demo test test-fast check format migration run run-docker run-local down logs users bench screenshots clean
 
 help: ## list the targets
 	@echo "wav2mp3 converts WAV files to MP3. Try \`make demo\`."
@@ -104,6 +104,11 @@ logs: ## follow the logs
 	@if test -z "$(DATA_DIR)" && $(compose_runs); then docker compose logs --follow --tail 20; \
 	elif test -d "$(logs_dir)"; then tail -n 20 -F "$(logs_dir)"/*.log; \
 	else echo "No logs: the service was never started here."; fi
+
+users: ## list the ten users that store most
+	@if test -z "$(DATA_DIR)" && $(compose_runs); then docker compose exec -T api python -m api.largest_users; \
+	elif $(is_set_up); then $(run_python) local users; \
+	else echo "No users: the service was never started here."; fi
 
 screenshots: .venv/everything ## write pictures of the page into FOLDER=screenshots, and the one of the README
 	@$(run_python) tests.browser.screenshots "$(FOLDER)"

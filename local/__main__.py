@@ -1,10 +1,11 @@
-"""Controls the embedded stack: `python -m local start|stop|ready`.
+"""Controls the embedded stack: `python -m local start|stop|ready|users`.
 
 API_PORT, FLOWER_PORT and DATA_DIR come from the environment, else from `.env`. The other lines of
 `.env` are settings of the services.
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from local.stack import Stack
 def main() -> int:
     try:
         stack = configured_stack()
-        return {"start": _start, "stop": _stop, "ready": _ready}[sys.argv[1]](stack)
+        commands = {"start": _start, "stop": _stop, "ready": _ready, "users": _users}
+        return commands[sys.argv[1]](stack)
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
@@ -62,6 +64,13 @@ def _stop(stack: Stack) -> int:
 
 def _ready(stack: Stack) -> int:
     return 0 if stack.is_ready() else 1
+
+
+def _users(stack: Stack) -> int:
+    if not stack.is_running():
+        raise StackError("The service does not run. Start it with `make run-local`.")
+    listing = [sys.executable, "-m", "api.largest_users"]
+    return subprocess.run(listing, cwd=ROOT, env=stack.environment, check=False).returncode
 
 
 if __name__ == "__main__":

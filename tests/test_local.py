@@ -22,7 +22,7 @@ from local.machine import StackError, free_port
 from local.misspelt import describe_misspelt, known_names
 from local.stack import Stack
 from shared.settings import Settings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, User
 from tests.wavs import build, sine
 from tests.worker.mp3.mp3_material import decode
 
@@ -79,7 +79,7 @@ def test_make_completes_an_env_file_once(tmp_path: Path, begun: str) -> None:
     assert stat.S_IMODE(env.stat().st_mode) == stat.S_IRUSR | stat.S_IWUSR
 
 
-@pytest.mark.parametrize("target", ["down", "logs"])
+@pytest.mark.parametrize("target", ["down", "logs", "users"])
 def test_make_without_set_up_installs_nothing(tmp_path: Path, target: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     assert "never started here" in make(tmp_path, target)
@@ -197,6 +197,20 @@ def test_every_setting_is_known() -> None:
 def test_only_a_running_service_is_ready(stack: Stack, run: Run) -> None:
     assert run("local", "ready", API_PORT=str(stack.api_port)).returncode == 0
     assert run("local", "ready", API_PORT=str(free_port())).returncode == 1
+
+
+def test_the_users_that_store_most_are_listed(stack: Stack, user: User, run: Run) -> None:
+    user.convert(build(sine(44_100)))
+    done = run("local", "users", DATA_DIR=str(stack.data_dir))
+    head, first = done.stdout.splitlines()[:2]
+    assert head.split() == ["stored", "records", "user_id", "name"]
+    assert re.fullmatch(r" *[\d,.]+ MB +\d+  [0-9a-f-]{36}  '\w+'", first), first
+
+
+def test_a_stopped_service_lists_no_users(run: Run, tmp_path: Path) -> None:
+    done = run("local", "users", DATA_DIR=str(tmp_path / "data"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "make run-local" in done.stderr
 
 
 def test_stopping_a_stopped_stack_succeeds(run: Run, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ change, and then checks the sum. Uploads of different users wait for each other 
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from shared.db.locks import lock_user
-from shared.db.models import ACTIVE, GONE, PENDING, Record, RecordStatus
+from shared.db.models import ACTIVE, GONE, PENDING, Record, RecordStatus, User
 from shared.errors import (
     ServiceStorageFull,
     TooManyPending,
@@ -77,6 +77,27 @@ def usage(session: Session, user_id: UUID) -> Usage:
     return Usage(_stored_bytes(session, of_user), _pending_records(session, of_user))
 
 
+class StoringUser(NamedTuple):
+    user_id: UUID
+    name: str
+    records: int
+    stored_bytes: int
+
+
+def largest_users(session: Session, limit: int) -> list[StoringUser]:
+    """Return the users that store most, largest first."""
+    stored_bytes = cast(func.coalesce(func.sum(_file_bytes()), 0), BigInteger)
+    query = (
+        select(User.id, User.name, func.count(), stored_bytes)
+        .join(Record, Record.user_id == User.id)
+        .where(Record.status.not_in(GONE))
+        .group_by(User.id)
+        .order_by(stored_bytes.desc(), User.id)
+        .limit(limit)
+    )
+    return [StoringUser(*row) for row in session.execute(query)]
+
+
 def stored_bytes_in_all(session: Session) -> int:
     return _stored_bytes(session)
 
@@ -87,13 +108,17 @@ def _pending_records(session: Session, *of_records: ColumnElement[bool]) -> int:
 
 
 def _stored_bytes(session: Session, *of_records: ColumnElement[bool]) -> int:
+    total = select(func.coalesce(func.sum(_file_bytes()), 0))
+    return int(session.scalars(total.where(Record.status.not_in(GONE), *of_records)).one())
+
+
+def _file_bytes() -> ColumnElement[int]:
+    """Return the bytes that a record stores."""
     # An MP3 may be 40 times as large as its source, so it counts before it exists. The parts have the other half.
     expected_mp3_bytes = Record.reserved_bytes // 2 - PADDING_BYTES
-    file_bytes = case(
+    return case(
         (Record.status == RecordStatus.UPLOADING, Record.reserved_bytes),
         (Record.status == RecordStatus.DONE, Record.mp3_bytes),  # the source is deleted
         (Record.status.in_(ACTIVE), func.greatest(Record.source_bytes, expected_mp3_bytes)),
         else_=Record.source_bytes,
     )
-    total = select(func.coalesce(func.sum(file_bytes), 0))
-    return int(session.scalars(total.where(Record.status.not_in(GONE), *of_records)).one())

@@ -164,6 +164,20 @@ def test_a_failed_record_counts_its_source_until_deleted() -> None:
     db_call(db.quotas.check_stored, user_id, settings)
 
 
+def test_the_users_that_store_most_come_first() -> None:
+    small = rows.record(rows.add_done()).user_id
+    record_id, _ = rows.add_record()
+    large = rows.record(record_id).user_id
+    rows.add_user()
+    listed = db_call(db.quotas.largest_users, 10)
+    assert [(each.user_id, each.records, each.stored_bytes) for each in listed] == [
+        (large, 1, SOURCE_BYTES),
+        (small, 1, MP3_BYTES),
+    ]
+    assert db_call(db.quotas.largest_users, 1) == listed[:1]
+    assert db_call(db.quotas.stored_bytes_in_all) == SOURCE_BYTES + MP3_BYTES
+
+
 def test_unset_storage_limits_cost_no_query() -> None:
     user_id = rows.add_user()
     statements: list[str] = []
