@@ -1,5 +1,6 @@
 """The real service for the tests: one embedded stack for each process, or the service that SERVICE_URL names."""
 
+import gc
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import httpx
 import hypothesis
 import psutil
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, make_url, text
@@ -39,6 +41,23 @@ hypothesis.settings.register_profile(
     "any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any load")
+
+# By default structlog shows the variables of each function in a traceback, which takes up to a second.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.set_exc_info,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+# Collection makes a million objects that stay. Without this, the garbage collector visits them again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
