@@ -12,12 +12,12 @@ from shared.settings import get_settings
 
 GRACEFUL_SHUTDOWN_S = 5
 KEEP_ALIVE_S = 75
-"""Longer than most proxies and clients keep an idle connection (60 s). A request that meets its closing is lost.
+"""Longer than most proxies and clients keep an idle connection (60 s). A request that arrives while it closes is lost.
 
 `Connections` closes idle ones earlier if there is no room.
 """
 ACCEPTED_PER_ROUND = 128
-"""Connections that the event loop accepts in each round. Each makes a new connection about 3 µs dearer."""
+"""Connections that the event loop accepts in each round. Each adds about 3 µs to a new connection."""
 
 
 class Server(uvicorn.Server):

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 from starlette.datastructures import QueryParams
 
-from api.deps import authenticate_owner
+from api.authentication import authenticate_owner
 from shared import links
 from shared.errors import (
     BadCredentials,

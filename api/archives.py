@@ -1,4 +1,4 @@
-"""`GET /records.zip` sends many MP3s as one ZIP. They are stored, because MP3 does not compress further.
+"""`GET /records.zip` sends many MP3s as one ZIP. The ZIP does not compress them, because that saves nothing.
 
 The archive is made while it is sent, so memory use does not depend on its size. Its size is known in advance. If an MP3
 is deleted meanwhile, the connection closes before the promised Content-Length: clients see that the file is incomplete.
@@ -17,12 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from zipstream import ZipStream
 
-from api import views
-from api.deps import AppSettings, CurrentUser
+from api.authentication import CurrentUser
+from api.deps import AppSettings
 from api.described_errors import FAILURES, responses
 from api.filenames import mp3_filename
 from api.openapi import success
-from api.problems import problem, problem_response
+from api.problems import failure_response
 from api.schemas import RECORD_ID
 from api.volume import reading
 from shared import db, errors, media
@@ -69,7 +69,7 @@ def download_archive(
         records = _find(session, user_id, record_ids)
     for record in records:
         if record.status == RecordStatus.FAILED:
-            return problem_response(problem(record.error_code or "", record.error_detail or ""))
+            return failure_response(record.error_code, record.error_detail)
         if record.status != RecordStatus.DONE:
             raise errors.RecordNotReady
     archive = _archive(records, settings.media_dir)
@@ -83,7 +83,7 @@ def download_archive(
 
 def _find(session: Session, user_id: UUID, record_ids: Sequence[UUID]) -> Sequence[Record]:
     if record_ids:
-        return [views.find(session, each, user_id) for each in dict.fromkeys(record_ids)]
+        return [db.records.find(session, each, user_id) for each in dict.fromkeys(record_ids)]
     done = select(Record).where(Record.user_id == user_id, Record.status == RecordStatus.DONE)
     records = session.scalars(done.order_by(Record.created_at, Record.id)).all()
     if not records:

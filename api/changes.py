@@ -8,7 +8,6 @@ notification announces them. While the database is unreachable, clients keep wai
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 from uuid import UUID
 
 import psycopg2
@@ -165,11 +164,8 @@ class Changes:
         task.add_done_callback(self._refreshing.discard)
 
     def _connect(self) -> psycopg2.extensions.connection:
-        """Open a connection outside the pool, because the pool must not get a connection with LISTEN active."""
-        pooled = self._engine.raw_connection()
-        pooled.detach()
-        connection = cast("psycopg2.extensions.connection", pooled.dbapi_connection)
-        connection.autocommit = True
+        # The pool must not get a connection with LISTEN active.
+        connection = db.driver_connection(db.connect_outside_pool(self._engine))
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {db.records.CHANGES}")
         return connection

@@ -49,7 +49,7 @@ def plan(info: WavInfo, options: Options, settings: Settings) -> Plan:
         duration_s=info.duration_s,
         target=target,
         reserved_bytes=_reserved_bytes(info, target, settings),
-        warnings=[*info.warnings, *mp3_options.mix_warnings(info, target)],
+        warnings=[*info.warnings, *mp3_options.target_warnings(info, target)],
     )
     return Plan(columns, sample_ranges, sample_ranges[0].samples <= clip_samples)
 

@@ -10,13 +10,13 @@ from fastapi.responses import FileResponse
 from api.access import LINK_ERRORS, LINK_QUERY, OpenDownload
 from api.changes import MAX_WAIT_S, Changes
 from api.conditions import allows_range, is_known
-from api.deps import AppSettings, RecordChanges, RecordId
+from api.deps import AppSettings, PathRecordId, RecordChanges
 from api.described_errors import FAILURES, responses
 from api.filenames import content_disposition
 from api.http import parse_ranges
 from api.openapi import success
 from api.preferences import Prefer, applied, parse_wait_s
-from api.problems import problem, problem_response
+from api.problems import failure_response
 from api.schemas import RECORD_ID, USER_ID
 from api.snapshots import Snapshot
 from api.volume import reading
@@ -50,8 +50,14 @@ DOWNLOAD_RESPONSES = {
         *FAILURES,
     ),
     **success(200, "The MP3.", *MP3_HEADERS, media_type="audio/mpeg"),
-    **success(206, "The ranges of Range.", *MP3_HEADERS, "Content-Range", media_type="audio/mpeg"),
-    **success(304, "The client's copy is the newest.", "ETag"),
+    **success(
+        206,
+        "The ranges that Range requests.",
+        *MP3_HEADERS,
+        "Content-Range",
+        media_type="audio/mpeg",
+    ),
+    **success(304, "The client already has this MP3.", "ETag"),
 }
 
 
@@ -85,7 +91,7 @@ async def download_by_query(
     record = await changes.load(record_id)
     if record.user_id != owner:
         raise errors.RecordNotFound
-    return await _send_mp3(request, record_id, settings, changes, prefer)
+    return await _answer_when_ready(request, record_id, settings, changes, prefer)
 
 
 @router.get(
@@ -96,17 +102,17 @@ async def download_by_query(
 )
 async def download_mp3(
     request: Request,
-    record_id: RecordId,
+    record_id: PathRecordId,
     _: OpenDownload,
     settings: AppSettings,
     changes: RecordChanges,
     prefer: Prefer = None,
 ) -> Response:
     """Download the MP3. If it is not ready yet, the answer waits up to 30 s."""
-    return await _send_mp3(request, record_id, settings, changes, prefer)
+    return await _answer_when_ready(request, record_id, settings, changes, prefer)
 
 
-async def _send_mp3(
+async def _answer_when_ready(
     request: Request, record_id: UUID, settings: Settings, changes: Changes, prefer: Prefer
 ) -> Response:
     wait_s = parse_wait_s(prefer, MAX_WAIT_S)
@@ -116,16 +122,16 @@ async def _send_mp3(
     if record.is_gone:
         raise errors.RecordGone
     if record.status == RecordStatus.FAILED:
-        return problem_response(problem(record.error_code or "", record.error_detail or ""))
+        return failure_response(record.error_code, record.error_detail)
     if record.status != RecordStatus.DONE:
         raise errors.RecordNotReady
-    answer = await asyncio.to_thread(_mp3_response, request, record, settings)
+    answer = await asyncio.to_thread(_answer_conditionally, request, record, settings)
     answer.headers.update(applied(prefer))
     return answer
 
 
-def _mp3_response(request: Request, record: Snapshot, settings: Settings) -> Response:
-    answer = send_mp3(record, settings)
+def _answer_conditionally(request: Request, record: Snapshot, settings: Settings) -> Response:
+    answer = mp3_response(record, settings)
     if is_known(request.headers, answer.headers):
         return Response(status_code=304, headers=_validators(record))
     may_be_part = allows_range(request.headers, answer.headers)
@@ -133,7 +139,7 @@ def _mp3_response(request: Request, record: Snapshot, settings: Settings) -> Res
     return answer
 
 
-def send_mp3(record: Snapshot, settings: Settings) -> Mp3Response:
+def mp3_response(record: Snapshot, settings: Settings) -> Mp3Response:
     """Return the answer with the MP3 of a done record. Raises RecordGone, StorageUnavailable."""
     path = media.record_files(settings.media_dir, record.user_id, record.id).mp3
     with reading(settings.media_dir, path, errors.RecordGone):

@@ -16,7 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
-from api.deps import RecordChanges, RecordId
+from api.deps import PathRecordId, RecordChanges
 from api.described_errors import responses
 from api.openapi import success
 from api.snapshots import Snapshot
@@ -54,7 +54,7 @@ FINAL = (*db.FINISHED, *db.GONE)
 )
 async def follow_record(
     request: Request,
-    record_id: RecordId,
+    record_id: PathRecordId,
     _: OpenStatus,
     links: RecordLinks,
     changes: RecordChanges,

@@ -19,7 +19,7 @@ from api.openapi import success
 from api.schemas import Components, Liveness
 from api.volume import require_volume
 from shared import db, media, queue
-from shared.db import UNFINISHED_JOB, Job, JobKind, JobState, Record
+from shared.db import UNFINISHED_JOB, Job, JobState, Record
 from shared.errors import NotReady, StorageUnavailable
 from shared.settings import get_settings
 
@@ -113,13 +113,12 @@ class _Gauges(Collector):
         self._waiting_requests = waiting_requests
 
     def collect(self) -> Iterator[Metric]:
-        converts = Job.kind != JobKind.DELIVER
         waits = (Job.state == JobState.READY, Job.waiting_for == db.jobs.STORAGE)
         with db.transaction() as session:
             records = _counts(session, Record.status)
-            jobs = _counts(session, Job.state, converts, Job.state.in_(UNFINISHED_JOB))
+            jobs = _counts(session, Job.state, db.records.CONVERTS, Job.state.in_(UNFINISHED_JOB))
             waiting = _counts(session, Job.waiting_for, *waits) or {db.jobs.STORAGE: 0}
-            deliveries = _counts(session, Job.state, ~converts)
+            deliveries = _counts(session, Job.state, ~db.records.CONVERTS)
             alive = len(db.workers.alive(session, "main"))
             silence_s = db.workers.seconds_since_seen(session, "sweeper")
         yield _gauges("records", "Records by status", "status", records)

@@ -14,8 +14,8 @@ from uuid import UUID
 from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 
-from api.deps import CurrentUser
-from api.http import owner
+from api.authentication import CurrentUser
+from api.http import client_address, client_network
 from shared import db, errors
 from shared.db import IdempotencyKey
 
@@ -103,7 +103,7 @@ async def _key_of_user(request: Request, user_id: CurrentUser, sent: SentKey = N
 
 
 async def _key_of_address(request: Request, sent: SentKey = None) -> Key:
-    return _key(request, sent, owner(request.client.host if request.client else ""))
+    return _key(request, sent, client_network(client_address(request)))
 
 
 UserKey = Annotated[Key, Depends(_key_of_user)]

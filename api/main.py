@@ -72,8 +72,8 @@ def _started_threads() -> ThreadPoolExecutor:
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # The default executor has few threads. Uploads blocked on a slow disk could take them all and stall all requests.
     asyncio.get_running_loop().set_default_executor(_started_threads())
     to_thread.current_default_thread_limiter().total_tokens = ENDPOINT_THREADS
     keep_freed_memory()

@@ -8,15 +8,16 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse
 
 from api import uploads
+from api.authentication import CurrentUser
 from api.changes import MAX_WAIT_S, Changes
-from api.deps import AppSettings, CurrentUser, RecordChanges
+from api.deps import AppSettings, RecordChanges
 from api.described_errors import FAILURES, responses
-from api.downloads import Mp3Response, send_mp3
+from api.downloads import Mp3Response, mp3_response
 from api.idempotency import REPLAYED, UserKey
 from api.openapi import success
 from api.options import QueryOptions
 from api.preferences import Prefer, applied, parse_wait_s
-from api.problems import problem, problem_response
+from api.problems import failure_response
 from api.schemas import RecordAccepted
 from api.snapshots import Snapshot
 from api.uploads import Accepted
@@ -104,9 +105,9 @@ async def _answer(
     if record.is_gone:
         raise errors.RecordGone
     if record.status == RecordStatus.FAILED:
-        return problem_response(problem(record.error_code or "", record.error_detail or ""))
+        return failure_response(record.error_code, record.error_detail)
     if record.status == RecordStatus.DONE:
-        return await asyncio.to_thread(send_mp3, record, settings)
+        return await asyncio.to_thread(mp3_response, record, settings)
     status = RecordStatus(record.status)
     body = uploads.describe_accepted(accepted, record.user_id, links, status)
     return JSONResponse(

@@ -48,8 +48,16 @@ REF_TEMPLATE = "#/components/schemas/{model}"
 HEADER_DESCRIPTIONS = {
     "Accept-Ranges": ("`bytes`: the service answers Range.", "string", "bytes"),
     "Content-Disposition": ("Has the filename.", "string", 'attachment; filename="song.mp3"'),
-    "Content-Range": ("The sent part, and the size.", "string", "bytes 0-999/5064912"),
-    "ETag": ("Never changes. For If-None-Match and If-Range.", "string", f'"{RECORD_ID}"'),
+    "Content-Range": (
+        "The range that is sent, and the size of the MP3.",
+        "string",
+        "bytes 0-999/5064912",
+    ),
+    "ETag": (
+        "Identifies the MP3, which never changes. For If-None-Match and If-Range.",
+        "string",
+        f'"{RECORD_ID}"',
+    ),
     "Idempotency-Replayed": (
         "`true` if an earlier request with the same Idempotency-Key got this answer, else missing.",
         "string",

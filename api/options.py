@@ -1,4 +1,4 @@
-"""The options of an upload. Each is a query parameter and a form field; this is the place to add one."""
+"""The options of an upload. Each is a query parameter and a form field. CONTRIBUTING.md says how to add one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, ValidationEr
 
 from api.callbacks import MAX_URL_CHARS, check_url
 from shared.errors import BadOptions
-from shared.mp3_options import MAX_GAIN_DB, MIN_GAIN_DB, Options, bitrates_kbps, check_options
+from shared.mp3_options import BITRATES_KBPS, MAX_GAIN_DB, MIN_GAIN_DB, Options, check_options
 from shared.mpeg import SAMPLE_RATES_HZ
 
 
@@ -24,9 +24,6 @@ Tag = Annotated[
     Field(max_length=1000, examples=["Morning"], description="Overrides the WAV's own metadata."),
     AfterValidator(lambda text: text and _remove_nul(text)),
 ]
-
-
-BITRATES_KBPS = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)})
 
 
 def _enum(values: Sequence[int]) -> WithJsonSchema:

@@ -142,6 +142,11 @@ def answer(error: Wav2mp3Error) -> ASGIApp:
     return send_problem
 
 
+def failure_response(code: str | None, detail: str | None) -> JSONResponse:
+    """Return the answer for a failed record, from its row."""
+    return problem_response(problem(code or "", detail or ""))
+
+
 def problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(
         body.model_dump(mode="json"),

@@ -16,7 +16,7 @@ from redis import RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api.http import owner
+from api.http import client_address, client_network
 from shared import queue
 from shared.errors import TooManyBadCredentials, TooManyNewUsers
 from shared.settings import get_settings
@@ -71,4 +71,4 @@ def count_bad_credentials(request: Request) -> None:
 
 def _client(request: Request) -> str:
     """Return the client's address, or the network of an IPv6 address."""
-    return owner(request.client.host if request.client else "")
+    return client_network(client_address(request))

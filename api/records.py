@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from api import snapshots, uploads, views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
-from api.deps import AppSettings, CurrentUser, RecordChanges, RecordId
+from api.authentication import CurrentUser
+from api.deps import AppSettings, PathRecordId, RecordChanges
 from api.described_errors import responses
 from api.idempotency import UserKey
 from api.openapi import success
@@ -17,7 +18,7 @@ from api.options import QueryOptions
 from api.preferences import Prefer, applied, parse_wait_s
 from api.schemas import RECORD_ID, RecordAccepted, RecordPage, RecordView
 from api.snapshots import SNAPSHOTS
-from api.upload_stream import PART_NAME
+from api.upload_stream import FILE_FIELD
 from api.uploads import UPLOAD_ERRORS
 from api.views import RecordLinks
 from api.volume import delete_all
@@ -35,11 +36,11 @@ BODY = {
                 "schema": {
                     "title": "UploadForm",
                     "type": "object",
-                    "required": [PART_NAME],
+                    "required": [FILE_FIELD],
                     # Without the options, because generated clients send required fields first: the file, and then
                     # each default, which may contradict the query.
                     "properties": {
-                        PART_NAME: {
+                        FILE_FIELD: {
                             "type": "string",
                             "format": "binary",
                             "description": "The WAV, with its filename.",
@@ -120,7 +121,7 @@ async def create_record(
 )
 async def get_record(
     request: Request,
-    record_id: RecordId,
+    record_id: PathRecordId,
     _: OpenStatus,
     links: RecordLinks,
     changes: RecordChanges,
@@ -208,9 +209,9 @@ def _is_older(session: Session, before: UUID, user_id: UUID) -> ColumnElement[bo
         **success(204, "The record was deleted."),
     },
 )
-def delete_record(record_id: RecordId, user_id: CurrentUser, settings: AppSettings) -> None:
+def delete_record(record_id: PathRecordId, user_id: CurrentUser, settings: AppSettings) -> None:
     """Cancel or delete a record. Stops the conversion, deletes all its files and frees the filename."""
     with db.transaction() as session:
-        views.find(session, record_id, user_id)
+        db.records.find(session, record_id, user_id)
         db.records.mark_gone(session, record_id, RecordStatus.DELETED)
     delete_all(media.record_files(settings.media_dir, user_id, record_id))

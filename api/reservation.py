@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from api.filenames import number_filename, split_suffix
 from api.idempotency import Key
 from api.options import UploadOptions
-from api.threads import run_in_turn
+from api.threads import run_in_thread
 from api.volume import delete_all
 from shared import db, media
 from shared.db import Record
@@ -89,7 +89,7 @@ class Reservation:
         silent_since_s = time.monotonic()
         while True:
             try:
-                return await run_in_turn(insert)
+                return await run_in_thread(insert)
             except (StillUploading, RequestInProgress) as found:
                 lease = (found.record_id, found.renewals)
                 if lease not in seen:
@@ -99,7 +99,7 @@ class Reservation:
                 if len(seen) > 2 or lease[0] != seen[0][0]:
                     raise
             if time.monotonic() >= silent_since_s + SILENT_S:
-                await run_in_turn(self._remove_silent, *seen[-1])
+                await run_in_thread(self._remove_silent, *seen[-1])
             await asyncio.sleep(POLL_S)
 
     def _insert(self, filename: str, options: UploadOptions) -> None:
@@ -159,7 +159,7 @@ class Reservation:
             await asyncio.sleep(RENEW_S)
             if self._has_progress and self.record_id is not None:
                 self._has_progress = False
-                await run_in_turn(self._renew, self.record_id)
+                await run_in_thread(self._renew, self.record_id)
 
     def _renew(self, record_id: UUID) -> None:
         try:

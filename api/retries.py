@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from api import conversion, uploads, views
-from api.deps import AppSettings, CurrentUser, RecordId
+from api.authentication import CurrentUser
+from api.deps import AppSettings, PathRecordId
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, Key, UserKey
 from api.openapi import success
@@ -51,7 +52,7 @@ router = APIRouter(tags=["records"])
     },
 )
 def retry_record(
-    record_id: RecordId,
+    record_id: PathRecordId,
     response: Response,
     user_id: CurrentUser,
     sent: RetryOptions,
@@ -116,7 +117,7 @@ def _accepted_before(session: Session, record_id: UUID) -> Accepted:
 
 
 def _find_failed(session: Session, record_id: UUID, user_id: UUID) -> Record:
-    record = views.find(session, record_id, user_id)
+    record = db.records.find(session, record_id, user_id)
     if record.status == RecordStatus.DONE:
         raise errors.SourceGone
     if record.status != RecordStatus.FAILED:

@@ -238,6 +238,6 @@ class RecordPage(BaseModel):
     records: list[RecordView] = Field(description="Newest first.")
     next: str | None = Field(
         examples=[f"http://localhost:8000/records?limit=50&before={RECORD_ID}"],
-        description="Link to older records. Null on the last page. Has the token if the request had it in the query; "
-        "after a request with a token in a header, send the same header.",
+        description="Link to older records. Null on the last page. If you sent the token in the query, the link has "
+        "it. If you sent it in a header, send the header again.",
     )

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.problems import from_database_error
 from api.snapshots import SNAPSHOTS, Snapshot, read
+from shared import db
 from shared.db import Record
 from shared.errors import Unavailable, Wav2mp3Error
 
@@ -116,11 +117,8 @@ class SnapshotReader:
 
     def _read_once(self, ids: Sequence[UUID]) -> list[Snapshot]:
         if self._connection is None:
-            self._connection = self._engine.connect().execution_options(
-                isolation_level="AUTOCOMMIT"
-            )
-            # A separate connection, because others need the connections of the pool.
-            self._connection.detach()
+            # Others need the connections of the pool.
+            self._connection = db.connect_outside_pool(self._engine)
         with self._connection.begin():
             return read(self._connection, BY_ID, {"ids": ids})
 

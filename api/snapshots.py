@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Float, Select, bindparam, case, cast, func, select
+from sqlalchemy import Connection, Select, bindparam, case, func, select
 
 from shared import db
 from shared.db import (
     ACTIVE,
+    ENCODED_FRACTION,
     FINISHED,
     GONE,
     Delivery,
@@ -39,8 +40,8 @@ class Snapshot(NamedTuple):
     finished_at: datetime | None
     expires_at: datetime | None
     callback_url: str | None
-    encoded: float | None
-    """Encoded fraction of the audio. None before the conversion and after success."""
+    encoded_fraction: float | None
+    """Of the audio. None before the conversion and after success."""
     waits_for_storage: bool | None
     queue_position: int | None = None
     delivery: Mapping[str, Any] | None = None
@@ -55,10 +56,10 @@ class Snapshot(NamedTuple):
         return self.status in GONE
 
 
-def _encoded() -> Any:
-    fraction = select(
-        cast(func.sum(Job.encoded_samples) / func.nullif(func.sum(Job.samples), 0), Float)
-    ).where(Job.record_id == Record.id, Job.kind == JobKind.ENCODE)
+def _encoded_fraction() -> Any:
+    fraction = select(ENCODED_FRACTION).where(
+        Job.record_id == Record.id, Job.kind == JobKind.ENCODE
+    )
     has_begun = Record.status.in_((RecordStatus.CONVERTING, RecordStatus.FAILED))
     return case((has_begun, fraction.scalar_subquery()))
 
@@ -74,7 +75,7 @@ def _waits_for_storage() -> Any:
 
 SNAPSHOTS: Select[Any] = select(
     *(getattr(Record, name) for name in Snapshot._fields if hasattr(Record, name)),
-    _encoded(),
+    _encoded_fraction(),
     _waits_for_storage(),
 )
 """The query without its condition. Add one, then call `read`."""

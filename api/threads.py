@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 AT_A_TIME = 4
-_turn = asyncio.Semaphore(AT_A_TIME)
+_free_threads = asyncio.Semaphore(AT_A_TIME)
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def run_in_turn(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    async with _turn:
+async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async with _free_threads:
         return await asyncio.to_thread(function, *args, **kwargs)

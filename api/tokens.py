@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from api.deps import AppSettings, CurrentToken
+from api.authentication import CurrentToken
+from api.deps import AppSettings
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.json_body import read_json

@@ -27,9 +27,9 @@ from shared import db, media
 from shared.errors import BadUpload, UnknownParameter
 from shared.settings import Settings
 
-PART_NAME = "wav_file"
+FILE_FIELD = "wav_file"
 CREDENTIALS = ("user_id", "token")
-_EXAMPLE = f"curl -F '{PART_NAME}=@song.wav'"
+_EXAMPLE = f"curl -F '{FILE_FIELD}=@song.wav'"
 MAX_FORM_BYTES = 64 * 2**10
 """Maximum size of a form without its file."""
 FIRST_SLICE_BYTES = 64 * 2**10
@@ -78,21 +78,21 @@ class Upload:
         self._writer: SourceWriter | None = None
         self.reservation = Reservation(user_id, announced_bytes, settings, key)
 
-    async def receive(self, chunks: AsyncIterator[bytes], form: Multipart | RawBody) -> None:
+    async def receive(self, chunks: AsyncIterator[bytes], body: Multipart | RawBody) -> None:
         """Write the body's only file as it arrives. Raises every error that can refuse an upload."""
         try:
-            await self._receive(chunks, form)
+            await self._receive(chunks, body)
         finally:
             await self._end_write()
 
-    async def _receive(self, chunks: AsyncIterator[bytes], form: Multipart | RawBody) -> None:
+    async def _receive(self, chunks: AsyncIterator[bytes], body: Multipart | RawBody) -> None:
         body_bytes = file_bytes = 0
         content: bytearray | Buffer = bytearray()
         async for chunk in _after_empty_chunk(chunks):
             self.reservation.mark_progress()
             self.reservation.check()
             body_bytes += len(chunk)
-            for event in form.feed(chunk):
+            for event in body.feed(chunk):
                 if isinstance(event, PartHead):
                     content = await self._start_part(event)
                     continue
@@ -102,15 +102,15 @@ class Upload:
             if body_bytes - file_bytes > MAX_FORM_BYTES:
                 raise BadUpload(
                     f"The form is larger than {MAX_FORM_BYTES} bytes without its file. Send the file "
-                    f"`{PART_NAME}` and options only."
+                    f"`{FILE_FIELD}` and options only."
                 )
             if self._is_slice_full():
                 await self._begin_write()
-        form.check_complete()
+        body.check_complete()
 
     async def _start_part(self, head: PartHead) -> bytearray | Buffer:
         """Return the buffer for the part's content."""
-        if head.filename is not None or head.name == PART_NAME:
+        if head.filename is not None or head.name == FILE_FIELD:
             await self._start_file(head)
             return self._buffer
         if head.name in CREDENTIALS:
@@ -118,22 +118,22 @@ class Upload:
                 f"`{head.name}` cannot be a form field. Send it in the query, or the token in the header "
                 "`Authorization: Bearer TOKEN`."
             )
-        check_known(head.name, [*UploadOptions.model_fields, PART_NAME], "form field")
+        check_known(head.name, [*UploadOptions.model_fields, FILE_FIELD], "form field")
         if self._writer is not None:
             raise BadUpload(
-                f"The field `{head.name}` comes after the file. Put all fields before `{PART_NAME}`."
+                f"The field `{head.name}` comes after the file. Put all fields before `{FILE_FIELD}`."
             )
         self._fields.append((head, bytearray()))
         return self._fields[-1][1]
 
     async def _start_file(self, head: PartHead) -> None:
-        if head.name != PART_NAME:
+        if head.name != FILE_FIELD:
             raise BadUpload(
-                f"The file is in the form field `{head.name[:40]}`. Send the WAV as `{PART_NAME}`: {_EXAMPLE}."
+                f"The file is in the form field `{head.name[:40]}`. Send the WAV as `{FILE_FIELD}`: {_EXAMPLE}."
             )
         if head.filename is None:
             raise BadUpload(
-                f"The form field `{PART_NAME}` has no filename. Send the WAV as `{PART_NAME}`: {_EXAMPLE}."
+                f"The form field `{FILE_FIELD}` has no filename. Send the WAV as `{FILE_FIELD}`: {_EXAMPLE}."
             )
         if self._writer is not None:
             raise BadUpload("The upload contains two files. Send each in its own request.")
@@ -179,7 +179,7 @@ class Upload:
         """Finish the source, commit the record and queue its jobs. Raises the same errors as `receive`."""
         record_id = self.reservation.record_id
         if self._writer is None or record_id is None:
-            raise BadUpload(f"The body has no file `{PART_NAME}`. Send it: {_EXAMPLE}.")
+            raise BadUpload(f"The body has no file `{FILE_FIELD}`. Send it: {_EXAMPLE}.")
         self._writer.write(self._buffer.take())
         info = self._writer.finish()
         plan = conversion.plan(info, self._options.conversion(), self._settings)

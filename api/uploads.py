@@ -17,8 +17,8 @@ from api.idempotency import KEY_ERRORS, REPLAYED, Key
 from api.options import UploadOptions
 from api.reservation import AlreadyAccepted
 from api.schemas import RecordAccepted
-from api.threads import run_in_turn
-from api.upload_stream import MAX_FORM_BYTES, PART_NAME, Upload
+from api.threads import run_in_thread
+from api.upload_stream import FILE_FIELD, MAX_FORM_BYTES, Upload
 from api.views import Links
 from api.volume import translate_errors
 from shared import db, errors, media
@@ -102,7 +102,7 @@ def _raw_body(request: Request, filename: str) -> RawBody:
         raise errors.BadRequest(
             "The service does not continue uploads, so Content-Range is not allowed. Send the whole WAV."
         )
-    return RawBody(PartHead(PART_NAME, filename))
+    return RawBody(PartHead(FILE_FIELD, filename))
 
 
 def _media_type(content_type: str) -> str:
@@ -139,7 +139,7 @@ async def receive(
     except AlreadyAccepted as earlier:
         return Accepted(earlier.record_id, earlier.filename, is_replayed=True)
     except BaseException:
-        await run_in_turn(upload.abort)
+        await run_in_thread(upload.abort)
         raise
     finally:
         renewing.cancel()

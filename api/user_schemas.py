@@ -38,7 +38,7 @@ class UserCreated(BaseModel):
 
 
 class UserView(BaseModel):
-    """A user, the limits of the service, and the use of each. If there is no limit, it is null."""
+    """A user, the limits that apply, and how much of each is used. A limit is null if there is none."""
 
     id: UserId
     name: str = Field(examples=["alexander"], description="The name given to POST /users.")

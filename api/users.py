@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api import rate_limits
-from api.deps import AppSettings, CurrentUser, bearer_token
+from api.authentication import CurrentUser, bearer_token
+from api.deps import AppSettings
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, AddressKey
 from api.json_body import read_json
@@ -31,7 +32,7 @@ BODY = {
 def _admit(
     request: Request,
     settings: AppSettings,
-    # Described by the security scheme `admin_token`.
+    # Described by ADMIN_SCHEMES (`api/openapi.py`).
     admin_token: Annotated[
         str | None, Header(alias="X-Admin-Token", include_in_schema=False)
     ] = None,
@@ -116,7 +117,7 @@ def create_user(
     },
 )
 def get_user(user_id: CurrentUser, settings: AppSettings) -> UserView:
-    """Show the token's user, with the limits of the service and the use of each."""
+    """Show the token's user, the limits that apply, and how much of each is used."""
     with db.transaction() as session:
         user = session.get_one(User, user_id)
         usage = db.quotas.usage(session, user_id)

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Depends, Request
-from sqlalchemy.orm import Session
 
 from api.access import link_signer
 from api.callbacks import origin
@@ -14,8 +13,7 @@ from api.problems import problem
 from api.schemas import Problem, RecordView, WebhookView
 from api.snapshots import Snapshot
 from shared import db
-from shared.db import GONE, Record
-from shared.errors import RecordGone, RecordNotFound
+from shared.db import Record
 from shared.links import LinksToRecords
 from shared.public_record import describe
 from shared.settings import get_settings
@@ -37,19 +35,9 @@ async def _links(request: Request) -> Links:
 RecordLinks = Annotated[Links, Depends(_links)]
 
 
-def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Record:
-    """Return a record. If `user_id` is not None, that user must own it. Raises RecordNotFound, RecordGone."""
-    record = session.get(Record, record_id)
-    if record is None or user_id not in (None, record.user_id):
-        raise RecordNotFound
-    if record.status in GONE:
-        raise RecordGone
-    return record
-
-
 def view(snapshot: Snapshot, links: Links) -> RecordView:
     return RecordView(
-        **describe(snapshot._asdict(), snapshot.encoded, links),
+        **describe(snapshot._asdict(), snapshot.encoded_fraction, links),
         queue_position=snapshot.queue_position,
         waiting_for=db.jobs.STORAGE if snapshot.waits_for_storage else None,
         options=stored_options(snapshot),

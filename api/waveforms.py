@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
-from api import views
 from api.access import LINK_ERRORS, LINK_QUERY, OpenStatus
-from api.deps import AppSettings, RecordId
+from api.deps import AppSettings, PathRecordId
 from api.described_errors import responses
 from api.generators import binary_content
 from api.openapi import schema_ref
@@ -52,7 +51,7 @@ class WaveformFormat(StrEnum):
     },
 )
 def show_waveform(
-    record_id: RecordId,
+    record_id: PathRecordId,
     _: OpenStatus,
     settings: AppSettings,
     # OpenAPI ignores a parameter of this name: the media types of the answer describe it.
@@ -68,7 +67,7 @@ def show_waveform(
 ) -> Response:
     """Return the waveform in the format of BBC audiowaveform, version 2: JSON or binary."""
     with db.transaction() as session:
-        record = views.find(session, record_id)
+        record = db.records.find(session, record_id)
     if record.status != RecordStatus.DONE:
         raise errors.NoWaveform
     files = media.record_files(settings.media_dir, record.user_id, record.id)

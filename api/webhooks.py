@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from api.deps import CurrentUser
+from api.authentication import CurrentUser
 from api.described_errors import responses
 from api.idempotency import KEY_ERRORS, REPLAYED, UserKey
 from api.openapi import success
@@ -89,8 +89,8 @@ def _event(name: str, summary: str) -> None:
 
 DESCRIPTION = (
     "Posted to the record's `callback_url`, signed with your secret. Verify it with any library of "
-    "standardwebhooks.com. Answer 2xx within 15 s. Otherwise the service tries again, with growing pauses, for about a "
-    "day."
+    "standardwebhooks.com. Answer 2xx within `WEBHOOK_TIMEOUT_S` (by default 15 s). Otherwise the service tries again, "
+    "with growing pauses, for about a day."
 )
 
 _event("record.done", "The MP3 is ready")

@@ -11,8 +11,8 @@ Names come from ids alone, never from user input. A part or an MP3 with its fina
 written under a temporary name first and renamed (POSIX rename is atomic). The name of an MP3 is durable too. A part
 whose name a crash removed is encoded again. A source is complete once its record is queued. Errors are OSError.
 
-The volume may go away and return at any moment. Files are created, and believed to be missing, only on the volume that
-has the marker: the same descriptor of its folder serves for the marker and for the files.
+The volume may go away and return at any moment. Before a file is created or counted as missing, the marker is checked
+through the same descriptor of the folder.
 """
 
 import os
@@ -65,10 +65,10 @@ def record_files(media_dir: Path, user_id: UUID, record_id: UUID) -> RecordFiles
 
 
 @contextmanager
-def publishing(path: Path) -> Iterator[BinaryIO]:
+def completing_durably(path: Path) -> Iterator[BinaryIO]:
     """Yield a file to write. When the block ends without an error, rename it to `path`, durably.
 
-    The folder must exist: it would be created beside the volume while that is not mounted.
+    The folder must exist: while the volume is not mounted, a new folder would be created on another disk.
     """
     with completing(path) as file:
         yield file
@@ -104,7 +104,7 @@ def create_source(media_dir: Path, source: Path) -> BinaryIO:
 
 
 def open_source(media_dir: Path, source: Path) -> BinaryIO | None:
-    """Open a source to read it. Return None if it is missing, and raise OSError if its volume is."""
+    """Open a source to read it. Return None if the file is missing. Raise OSError if the volume is not mounted."""
     with open_folder(media_dir) as volume:
         try:
             return _open(volume, source.relative_to(media_dir), "rb")
@@ -156,7 +156,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def mark(volume: int) -> None:
-    """Mark the volume that this descriptor is of. An empty mount point has no mark, so it cannot be mistaken for it."""
+    """Write the marker. An empty mount point has none, so it cannot be mistaken for the volume."""
     with _open(volume, Path(MARKER), "ab") as marker:
         sync(marker)
     os.fsync(volume)
@@ -204,7 +204,7 @@ def free_bytes(media_dir: Path) -> int:
 
 
 def delete(path: Path) -> None:
-    """Remove a file or a folder, if it exists."""
+    """Remove a file or a folder, if it exists. If files of a folder cannot be removed, the file sweep does it later."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -70,6 +70,10 @@ def bitrates_kbps(sample_rate_hz: int) -> tuple[int, ...]:
     return tuple(bitrate for bitrate in allowed if bitrate <= _MAX_MPEG25_BITRATE_KBPS)
 
 
+BITRATES_KBPS = tuple(sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)}))
+"""The bitrates of CBR at any sample rate."""
+
+
 def best_sample_rate_hz(source_rate_hz: int) -> int:
     """Return the source's own rate or the next higher rate of MP3.
 
@@ -97,10 +101,8 @@ def check_options(options: Options) -> None:
         if options.sample_rate_hz not in SAMPLE_RATES_HZ:
             raise BadOptions(f"sample_rate_hz must be one of {_join_with_or(SAMPLE_RATES_HZ)}.")
         _check_bitrate(options.bitrate_kbps, options.sample_rate_hz)
-    elif options.bitrate_kbps is not None:
-        every = sorted({kbps for rate in SAMPLE_RATES_HZ for kbps in bitrates_kbps(rate)})
-        if options.bitrate_kbps not in every:
-            raise BadOptions(f"bitrate_kbps must be one of {_join_with_or(tuple(every))}.")
+    elif options.bitrate_kbps is not None and options.bitrate_kbps not in BITRATES_KBPS:
+        raise BadOptions(f"bitrate_kbps must be one of {_join_with_or(BITRATES_KBPS)}.")
 
 
 def choose_sample_rate_hz(options: Options, source_rate_hz: int) -> int:
@@ -131,14 +133,14 @@ def max_mp3_bytes(target: Target, duration_s: float) -> int:
     return round(125 * bitrate_kbps * duration_s)
 
 
-def mix_warnings(info: WavInfo, target: Target) -> list[str]:
+def target_warnings(info: WavInfo, target: Target) -> list[str]:
     """Return the sentences that tell the user how the channels were mixed and the sample rate changed."""
     fmt = info.fmt
     warnings = []
     if fmt.channels > target.channels:
         layout = "stereo" if target.channels == 2 else "mono"
         mixed = f"The {fmt.channels} channels were mixed to {layout}"
-        warnings.append(f"{mixed} and scaled so that nothing clips.{_left_out(info, target)}")
+        warnings.append(f"{mixed} and scaled so that nothing clips.{_describe_mix(info, target)}")
     if (
         fmt.channels == 2
         and fmt.channel_mask
@@ -155,7 +157,7 @@ def mix_warnings(info: WavInfo, target: Target) -> list[str]:
     return warnings
 
 
-def _left_out(info: WavInfo, target: Target) -> str:
+def _describe_mix(info: WavInfo, target: Target) -> str:
     fmt = info.fmt
     if fmt.ambisonic:
         used = "W and Y" if target.channels == 2 else "W"

@@ -65,6 +65,21 @@ class FrameFormat:
         return {(1, 1): 17, (1, 2): 32, (2, 1): 9, (2, 2): 17}[self.version, self.channels]
 
     @property
+    def main_data_begin_bits(self) -> int:
+        """The width of `main_data_begin`, the first field of layer III's side info."""
+        return 9 if self.version == 1 else 8
+
+    @property
+    def part2_3_length_shifts(self) -> Sequence[int]:
+        """The places of each `part2_3_length` (12 bits) in layer III's side info, counted from its last bit.
+
+        The side info ends in a block per granule and channel, which starts with this length.
+        """
+        block_bits = 59 if self.version == 1 else 63
+        blocks = 2 * self.channels // self.version
+        return [block_bits * (block + 1) - 12 for block in range(blocks)]
+
+    @property
     def bitrates_kbps(self) -> Sequence[int]:
         """The bitrates of the header's bitrate indices 1 to 14."""
         return _BITRATES_KBPS[self.version, self.layer]
@@ -101,6 +116,6 @@ def parse_header(data: bytes) -> MpegHeader | None:
     if rate_index == _RESERVED_RATE or bitrate_index in (_FREE_FORMAT, _BAD_BITRATE):
         return None
     channels = 1 if bits >> 6 & 3 == _MONO else 2
-    audio = FrameFormat(_RATES_HZ[version_field][rate_index], channels, layer)
-    bitrate_kbps = audio.bitrates_kbps[bitrate_index - 1]
-    return MpegHeader(audio, bitrate_kbps, bits >> 9 & 1, not bits & NO_CRC_BIT)
+    frame_format = FrameFormat(_RATES_HZ[version_field][rate_index], channels, layer)
+    bitrate_kbps = frame_format.bitrates_kbps[bitrate_index - 1]
+    return MpegHeader(frame_format, bitrate_kbps, bits >> 9 & 1, not bits & NO_CRC_BIT)

@@ -12,14 +12,14 @@ DONE = "done"
 
 
 def describe(
-    record: Mapping[str, Any], encoded: float | None, links: LinksToRecords
+    record: Mapping[str, Any], encoded_fraction: float | None, links: LinksToRecords
 ) -> dict[str, Any]:
     """Return the fields that answers and webhooks have in common. An older release may have written the row."""
     is_done = record["status"] == DONE
     record_id, user_id = record["id"], record["user_id"]
     return {
         **{name: record[name] for name in (*SAME, *TIMES)},
-        "progress": 1.0 if is_done else round(min(encoded or 0.0, 1.0), 4),
+        "progress": 1.0 if is_done else round(min(encoded_fraction or 0.0, 1.0), 4),
         "target": _target(record["target"]),
         "status_link": links.status(record_id),
         "events_link": links.events(record_id),

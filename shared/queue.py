@@ -4,8 +4,9 @@ Nothing here tries to make delivery reliable: a task may be lost or arrive twice
 the database prevents double work, and the sweeper publishes lost tasks again.
 
 Queues: `clips` for short records, so that they never wait for a long recording, and `segments` for long ones. Each has
-a retry queue for work that a dead worker left. `deliveries` is for webhooks: they and conversions never wait for each
-other. `python -m worker` says which process reads which queues.
+a retry queue for the jobs of a dead worker, which workers read first. Assemble jobs use the retry queue of `clips`, so
+that an encoded record is finished first. `deliveries` is for webhooks: they and conversions never wait for each other.
+`worker/__main__.py` says which process reads which queues.
 """
 
 from typing import Any

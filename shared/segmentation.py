@@ -1,6 +1,7 @@
 """Divides a record into segments on a grid of whole MP3 frames.
 
 The segments depend only on the source and the options, so the MP3 has the same bytes with any number of workers.
+docs/decisions/segment-length.md says why a segment has 150 s.
 """
 
 from dataclasses import dataclass

@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     max_mp3_bytes: int = Field(8 * 2**30, gt=0)
     """Maximum size of an MP3 in bytes, estimated before encoding. Larger ones are refused with 422."""
     min_free_bytes: int = Field(256 * 2**20, ge=0)
-    """Bytes that uploads must leave free on the media volume. Other uploads are refused with 507."""
+    """Bytes that uploads must leave free on the media volume. Uploads that would leave less are refused with 507."""
     max_pending_records: int = Field(1000, gt=0)
     """Maximum number of unfinished records per user. Further uploads are refused with 429."""
     max_pending_records_in_all: int | None = Field(None, gt=0)
@@ -145,13 +145,13 @@ class Settings(BaseSettings):
     upload_idle_timeout_s: float = Field(30, gt=0, le=MAX_TIMEOUT_S)
     """Abort an upload after this many seconds without data."""
     min_upload_bytes_per_s: int = Field(4096, ge=0)
-    """Abort an upload that sends fewer bytes per second on average. Short pauses are allowed."""
+    """Abort an upload that sends fewer bytes per second on average. Short pauses are allowed. 0: no minimum."""
     max_connections: int = Field(10_000, gt=0)
     """Maximum number of open connections per API process. The limit of open files, divided by 2, may lower it."""
     max_waiting: int = Field(4000, gt=0)
     """Maximum number of event streams and waiting requests per API process. Further ones get 429."""
     max_share_per_address: float = Field(0.5, gt=0, le=1)
-    """Share of `MAX_CONNECTIONS` and `MAX_WAITING` for one address. Use 1 if all clients come through one proxy."""
+    """Fraction of `MAX_CONNECTIONS` and `MAX_WAITING` for one address. Use 1 if all clients come through one proxy."""
     retention_h: float | None = Field(None, gt=0, le=MAX_RETENTION_H)
     """Hours after which a finished record expires. If unset, records are kept until they are deleted."""
 

@@ -17,8 +17,8 @@ QUEUES = {
     "deliveries": (DELIVERIES,),
 }
 MODULES = {
-    "main": ("worker.tasks",),
-    "clips": ("worker.tasks",),
+    "main": ("worker.tasks", "worker.heartbeat"),
+    "clips": ("worker.tasks", "worker.heartbeat"),
     "deliveries": ("worker.deliveries", "worker.heartbeat"),
 }
 """The modules that register a Celery worker's tasks and heartbeat. Others would only cost time and memory."""

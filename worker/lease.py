@@ -17,10 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 class Lease:
-    """Renews a lease every second, in a thread, while the `with` block runs. `check` raises LeaseLost once it is lost.
+    """Renews a lease every second, in a thread, while the `with` block runs.
 
-    `renew` returns whether the lease was kept. If the database does not answer, the thread tries again until the lease
-    of `lease_s` seconds must have expired.
+    `check` raises LeaseLost once the lease is lost. `renew` returns whether the lease was kept. If the database does
+    not answer, the thread tries again until the lease of `lease_s` seconds must have expired.
     """
 
     def __init__(self, renew: Callable[[], bool], lease_s: float) -> None:

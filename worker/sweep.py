@@ -15,9 +15,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from shared import db, media, queue
-from shared.db import GONE, PENDING, Record, RecordStatus
+from shared.db import GONE, Record
 from shared.errors import EncodeFailed
 from shared.settings import Settings
+from worker import unneeded_files
 from worker.unchanged import UnchangedWatch
 
 BATCH = 500
@@ -63,7 +64,7 @@ def sweep_rows(settings: Settings, watches: Watches) -> None:
         db.idempotency.remove_expired(session)
     # Last, because a volume may hang. The file sweep deletes the files that remain.
     for user_id, record_id in (*failed, *ended):
-        delete_unneeded(settings, user_id, record_id)
+        unneeded_files.delete_unneeded(settings, user_id, record_id)
 
 
 def _fail_exhausted(settings: Settings) -> list[RecordKey]:
@@ -136,26 +137,6 @@ def _publish_missing(name: str, due: Sequence[int]) -> None:
             return
 
 
-def delete_unneeded(settings: Settings, user_id: UUID, record_id: UUID) -> None:
-    """Delete the files that a record no longer needs. The file sweep finds those that cannot be deleted now."""
-    with db.transaction() as session:
-        status = session.scalar(select(Record.status).where(Record.id == record_id))
-    delete_files(media.record_files(settings.media_dir, user_id, record_id), status)
-
-
-def delete_files(files: media.RecordFiles, status: str | None) -> None:
-    """Delete the files that a record of this status does not need."""
-    try:
-        if status == RecordStatus.DONE:
-            media.delete_work(files)
-        elif status == RecordStatus.FAILED:
-            media.delete(files.parts)  # the source stays until its user deletes the record
-        elif status not in PENDING:
-            media.delete_all(files)
-    except OSError as error:
-        log.warning("files not deleted", record_id=str(files.record_id), error=str(error))
-
-
 def sweep_files(settings: Settings, watches: Watches) -> None:
     """Delete the files that no row needs and that did not change for a while, if their names are ours."""
     unneeded: dict[Path, FileState] = {}
@@ -178,7 +159,7 @@ def _unneeded_files(user_id: UUID, folder: Path) -> dict[Path, FileState]:
         statuses = dict(session.execute(select(Record.id, Record.status).where(*needing)).all())
     unneeded = {}
     for record_id, path in found:
-        if _is_unneeded(path, statuses.get(record_id)):
+        if unneeded_files.is_unneeded(path, statuses.get(record_id)):
             with suppress(FileNotFoundError):
                 stat = path.stat()
                 unneeded[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
@@ -191,16 +172,3 @@ def _files_named_by_id(folder: Path) -> Iterator[tuple[UUID, Path]]:
         with suppress(ValueError):
             if str(UUID(name)) == name:
                 yield UUID(name), path
-
-
-def _is_unneeded(path: Path, status: str | None) -> bool:
-    match path.suffix:
-        case media.UNFINISHED:
-            return True
-        case ".mp3" | ".peaks":
-            return status not in (*PENDING, RecordStatus.DONE)
-        case ".wav":
-            return status not in (*PENDING, RecordStatus.FAILED)
-        case ".parts":
-            return status not in PENDING
-    return False

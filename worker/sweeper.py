@@ -57,10 +57,8 @@ def run() -> NoReturn:
 
 @contextmanager
 def lock_connection() -> Iterator[Connection]:
-    with db.get_engine().connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        # Take the connection out of the pool, which would keep the lock.
-        connection.detach()
+    # The pool would keep the lock.
+    with db.connect_outside_pool(db.get_engine()) as connection:
         connection.exec_driver_sql(f"SET idle_session_timeout = '{LOCK_IDLE_S}s'")
         yield connection
 

@@ -28,7 +28,7 @@ from shared.errors import (
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep, waveforms
+from worker import unneeded_files, waveforms
 from worker.audio import (
     Encoded,
     Limits,
@@ -41,10 +41,9 @@ from worker.audio import (
     peak_warnings,
     write_part,
 )
+from worker.fair_claims import claim_fairly
 from worker.lease import Lease
 from worker.mp3 import write_mp3
-
-__all__ = ["app", "heartbeat"]
 
 Claim = db.claims.Claim
 EncodedSegment = db.claims.EncodedSegment
@@ -64,21 +63,9 @@ log = structlog.get_logger(__name__)
 @app.task(name=queue.RUN_JOB)
 def run_job(job_id: str) -> None:
     settings = get_settings()
-    claim = _claim_fairly(int(job_id), settings)
+    claim = claim_fairly(int(job_id), lambda session, job_id: _claim(session, job_id, settings))
     while claim is not None:
         claim = _run(claim, settings)
-
-
-def _claim_fairly(job_id: int, settings: Settings) -> Claim | None:
-    """Claim this job. If it is another user's turn, claim that user's job instead, and publish this one again."""
-    with db.transaction() as session:
-        fairer = db.turns.fairer_job(session, job_id)
-        claim = _claim(session, fairer, settings) if fairer else None
-        if claim is None:
-            return _claim(session, job_id, settings)
-        waiting = session.get_one(db.Job, job_id)
-    queue.publish(job_id, waiting.queue)
-    return claim
 
 
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
@@ -102,7 +89,7 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
         with db.transaction() as session:
             _requeue_or_fail(session, claim, error, settings)
     _publish_deliveries(claim)
-    sweep.delete_unneeded(settings, claim.user_id, claim.record_id)
+    unneeded_files.delete_unneeded(settings, claim.user_id, claim.record_id)
     return None
 
 
@@ -155,10 +142,10 @@ def _finish_encode(claim: Claim, encoded: Encoded, settings: Settings) -> Claim 
         if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
-        assembly = None if released else db.jobs.release_assembly(session, claim.record_id)
-        next_claim = _claim(session, assembly.id, settings) if assembly else None
+        is_last = released is not None and released.kind == JobKind.ASSEMBLE
+        next_claim = _claim(session, released.id, settings) if released and is_last else None
     log.info("segment encoded", **_log_fields(claim))
-    if released:
+    if released and not next_claim:
         queue.publish(released.id, released.queue)
     return next_claim
 
@@ -179,10 +166,10 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             return
         info, target = _read(source, claim)
         waveforms.write(settings.media_dir, files, claim.segments, info)
-        with media.publishing(files.mp3) as mp3:
+        with media.completing_durably(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
             joined = [*parts.values()]
-            notes = write_mp3(
+            tag_warnings = write_mp3(
                 *(source, info, target, samples, joined, claim.options, claim.tags, encoder, mp3),
                 lease.check,
             )
@@ -194,13 +181,13 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             mp3_bytes=mp3_bytes,
             duration_s=samples / info.fmt.sample_rate_hz,
             retention_h=settings.retention_h,
-            warnings=[*_audio_warnings(claim.segments, info, target, samples), *notes],
+            warnings=[*_audio_warnings(claim.segments, info, target, samples), *tag_warnings],
         )
     if not done:
         raise LeaseLost
     log.info("record done", mp3_bytes=mp3_bytes, **_log_fields(claim))
     _publish_deliveries(claim)
-    sweep.delete_files(files, RecordStatus.DONE)
+    unneeded_files.delete_files(files, RecordStatus.DONE)
 
 
 def _audio_warnings(

@@ -11,7 +11,7 @@ from api.http.ranges import parse_ranges
 from api.http.raw_body import RawBody
 from api.http.request_body import BodyLimits, DrainRefusedBodies, body_chunks
 from api.http.security_headers import SecurityHeaders
-from api.http.shares import Shares, owner
+from api.http.shares import Shares, client_address, client_network
 from api.http.stopping import AnswerUnfinished, Stopping
 from api.http.titles import status_title
 from api.http.turns import Turns
@@ -34,9 +34,10 @@ __all__ = [
     "Turns",
     "Waiting",
     "body_chunks",
+    "client_address",
+    "client_network",
     "keep_freed_memory",
     "limited",
-    "owner",
     "parse_disposition",
     "parse_ranges",
     "raise_descriptor_limit",

@@ -1,4 +1,4 @@
-"""The Content-Disposition of a form part, with the names of all common clients.
+"""Reads the Content-Disposition of a form part as all common clients write it.
 
 Clients send a name that is not ASCII in many ways: as UTF-8 (browsers, curl), as Latin-1, as `filename*` (RFC 8187:
 .NET, old urllib3), in sections (RFC 2231, 3: mail libraries), as encoded words (RFC 2047: .NET, PowerShell), or

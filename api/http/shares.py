@@ -4,6 +4,8 @@ from collections import Counter
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
+from starlette.requests import HTTPConnection
+
 IPV6_NETWORK_BITS = 64
 """A client usually owns a whole network of this prefix length."""
 
@@ -19,22 +21,27 @@ class Shares:
         return self.total >= self.limit
 
     def is_full_for(self, address: str) -> bool:
-        return self._taken[owner(address)] >= self.limit_per_address
+        return self._taken[client_network(address)] >= self.limit_per_address
 
     def take(self, address: str) -> None:
-        self._taken[owner(address)] += 1
+        self._taken[client_network(address)] += 1
         self.total += 1
 
     def give_back(self, address: str) -> None:
-        key = owner(address)
+        key = client_network(address)
         self._taken[key] -= 1
         self.total -= 1
         if not self._taken[key]:
             del self._taken[key]
 
 
+def client_address(request: HTTPConnection) -> str:
+    """Return the client's address, or "" for a Unix socket."""
+    return request.client.host if request.client else ""
+
+
 @lru_cache(4096)
-def owner(address: str) -> str:
+def client_network(address: str) -> str:
     """Return the address itself, or the network of an IPv6 address."""
     try:
         parsed = ip_address(address)

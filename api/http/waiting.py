@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import Receive
 
-from api.http.shares import Shares
+from api.http.shares import Shares, client_address
 from api.http.stopping import Stopping
 from api.http.turns import Turns
 from shared.errors import TooManyWaiting
@@ -26,7 +26,7 @@ class Waiting:
 
     def check(self, request: HTTPConnection) -> None:
         """Check that one more request may wait. Raises TooManyWaiting."""
-        if self._shares.is_full() or self._shares.is_full_for(_address(request)):
+        if self._shares.is_full() or self._shares.is_full_for(client_address(request)):
             raise TooManyWaiting
 
     @asynccontextmanager
@@ -46,7 +46,7 @@ class Waiting:
     @asynccontextmanager
     async def hold_stream(self, request: HTTPConnection) -> AsyncIterator[asyncio.Timeout]:
         """Hold a stream that has begun. Starlette itself notices if the client disconnects. Raises ShuttingDown."""
-        address = _address(request)
+        address = client_address(request)
         self._shares.take(address)
         try:
             async with self._stopping.limit() as block:
@@ -59,7 +59,3 @@ class Waiting:
             pass
         await self.turns.take()
         block.reschedule(0)
-
-
-def _address(request: HTTPConnection) -> str:
-    return request.client.host if request.client else ""

@@ -29,7 +29,7 @@ function sentences({ shown, active, batch, batchDone, done, failed, left_s }) {
   return [first, others.map((text) => ` · ${text}`).join("")];
 }
 
-// Files with which nothing is left to do.
+// Finished files, and failed files that cannot be tried again.
 const finished = ({ done, failed }) => [...done, ...failed.filter((entry) => !canRetry(entry))];
 
 function update() {

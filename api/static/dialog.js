@@ -13,7 +13,7 @@ export function ask({ title, content = [], buttons, className = "" }) {
   const form = element("form", { method: "dialog" }, heading, ...content, actions);
   const dialog = element("dialog", { className }, form);
   dialog.setAttribute("aria-labelledby", heading.id);
-  // The first field submits its form with the first button. Enter shall choose the main one.
+  // The first field submits its form with the first button. But Enter must choose the main one.
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("input")) return;
     event.preventDefault();

@@ -5,8 +5,8 @@ import { takeFiles } from "./intake.js";
 
 const overlay = find("#overlay");
 
-// Reads a dropped folder with all folders inside. Of a file or folder that cannot be read, it returns the name and the
-// problem, so that this one fails alone.
+// Reads a dropped folder with all folders inside. If a file or folder cannot be read, returns its name and the error, so
+// that only this one fails.
 async function filesOf(entry) {
   const problem = entry.isDirectory ? "unreadableFolder" : "unreadable";
   try {

@@ -13,7 +13,7 @@ export async function hasOption(name) {
   return parameters.some((parameter) => parameter.name === name);
 }
 
-// Whether only the operator creates users. The call has a security scheme then.
+// Returns true if only the operator creates users: the call then has a security scheme.
 export async function isRegistrationClosed() {
   return Boolean((await description)?.paths["/users"]?.post?.security);
 }

@@ -7,7 +7,7 @@ import { t } from "./i18n.js";
 import { shownEntries, showPlaying } from "./list.js";
 import { startMediaSession } from "./media_session.js";
 import { showNotice } from "./notices.js";
-import { drawPeaks, loadPeaks } from "./peaks.js";
+import { drawPeaks, loadPeaks } from "./waveform.js";
 import { titleOf } from "./row.js";
 import { showPosition } from "./row_waveforms.js";
 

@@ -1,7 +1,7 @@
 // Draws the waveforms of the rows that are on the screen, and frees the memory of the others.
 
 import { find } from "./dom.js";
-import { drawPeaks, loadPeaks } from "./peaks.js";
+import { drawPeaks, loadPeaks } from "./waveform.js";
 
 const watched = new WeakMap();
 const visible = new Set();

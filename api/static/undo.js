@@ -39,7 +39,7 @@ export function deleteWithUndo(deleted) {
   for (const entry of deleted) change(entry, { isHidden: true });
 }
 
-// A person who is about to press the button gets the time for it.
+// The countdown stops while the pointer or the focus is on the message.
 function holdWhileUsed(job) {
   const hold = () => clearTimeout(job.timer);
   const goOn = () => {

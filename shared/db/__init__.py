@@ -6,20 +6,21 @@ Other packages import only this door: `db.transaction()`, `db.claims.claim(...)`
 from shared.db import (
     claims,
     deliveries,
+    fairness,
     idempotency,
     jobs,
     quotas,
     records,
     sweeping,
     tokens,
-    turns,
     uploads,
     webhook_secrets,
     workers,
 )
-from shared.db.engine import get_engine, transaction
+from shared.db.engine import connect_outside_pool, driver_connection, get_engine, transaction
 from shared.db.models import (
     ACTIVE,
+    ENCODED_FRACTION,
     FINISHED,
     GONE,
     PENDING,
@@ -41,6 +42,7 @@ from shared.db.tokens import Identity
 
 __all__ = [
     "ACTIVE",
+    "ENCODED_FRACTION",
     "FINISHED",
     "GONE",
     "PENDING",
@@ -59,7 +61,10 @@ __all__ = [
     "User",
     "Worker",
     "claims",
+    "connect_outside_pool",
     "deliveries",
+    "driver_connection",
+    "fairness",
     "get_engine",
     "idempotency",
     "jobs",
@@ -68,7 +73,6 @@ __all__ = [
     "sweeping",
     "tokens",
     "transaction",
-    "turns",
     "uploads",
     "webhook_secrets",
     "workers",

@@ -92,11 +92,11 @@ def _claim(
     )
     if job is None:
         return None
-    if job.kind == JobKind.ENCODE and record.encoder != encoder:
-        record.encoder = encoder
-    if record.status == RecordStatus.QUEUED:
-        records.change(session, record.id, status=RecordStatus.CONVERTING)
-    return _describe(session, record, job, encoder)
+    record_encoder = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
+    if (record.status, record.encoder) != (RecordStatus.CONVERTING, record_encoder):
+        new = {"status": RecordStatus.CONVERTING, "encoder": record_encoder}
+        records.change(session, record.id, **new)
+    return _describe(session, record, job, record_encoder)
 
 
 def _describe(session: Session, record: Record, job: Job, encoder: str) -> Claim:
@@ -109,7 +109,7 @@ def _describe(session: Session, record: Record, job: Job, encoder: str) -> Claim
         user_id=record.user_id,
         source_bytes=record.source_bytes or 0,
         max_part_bytes=record.reserved_bytes or None,
-        encoder=record.encoder or encoder,
+        encoder=encoder,
         sample_range=SampleRange(job.start_sample, job.samples),
         options=from_stored(Options, record.options),
         target=None if record.target is None else from_stored(Target, record.target),

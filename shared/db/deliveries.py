@@ -72,24 +72,24 @@ def claim(session: Session, job_id: int) -> DeliveryClaim | None:
     )
 
 
-def renew(session: Session, held: DeliveryClaim) -> bool:
+def renew(session: Session, claimed: DeliveryClaim) -> bool:
     """Keep the lease. Return False when it was lost."""
     records.use_async_commit(session)
-    return jobs.change_held(session, held.job_id, held.attempt, renewals=Job.renewals + 1)
+    return jobs.change_claimed(session, claimed.job_id, claimed.attempt, renewals=Job.renewals + 1)
 
 
-def mark_delivered(session: Session, held: DeliveryClaim, *, status: int) -> bool:
+def mark_delivered(session: Session, claimed: DeliveryClaim, *, status: int) -> bool:
     """Record that the receiver accepted the event. Return False when the lease was lost."""
-    if not jobs.change_held(session, held.job_id, held.attempt, state=JobState.DONE):
+    if not jobs.change_claimed(session, claimed.job_id, claimed.attempt, state=JobState.DONE):
         return False
-    _note(session, held, last_status=status, last_error=None, delivered_at=func.now())
-    _delete_if_gone(session, held)
+    _note(session, claimed, last_status=status, last_error=None, delivered_at=func.now())
+    _delete_if_gone(session, claimed)
     return True
 
 
 def mark_failed(
     session: Session,
-    held: DeliveryClaim,
+    claimed: DeliveryClaim,
     *,
     status: int | None,
     error: str,
@@ -99,28 +99,28 @@ def mark_failed(
     values: dict[str, Any] = {"state": JobState.FAILED}
     if pause_s is not None:
         values = {"state": JobState.READY, "run_at": records.from_now(pause_s)}
-    if not jobs.change_held(session, held.job_id, held.attempt, **values):
+    if not jobs.change_claimed(session, claimed.job_id, claimed.attempt, **values):
         return False
-    _note(session, held, last_status=status, last_error=error)
+    _note(session, claimed, last_status=status, last_error=error)
     if pause_s is None:
-        _delete_if_gone(session, held)
+        _delete_if_gone(session, claimed)
     return True
 
 
-def _note(session: Session, held: DeliveryClaim, **values: Any) -> None:
+def _note(session: Session, claimed: DeliveryClaim, **values: Any) -> None:
     session.execute(
         update(Delivery)
-        .where(Delivery.job_id == held.job_id)
+        .where(Delivery.job_id == claimed.job_id)
         .values(values)
         .execution_options(synchronize_session=False)
     )
 
 
-def _delete_if_gone(session: Session, held: DeliveryClaim) -> None:
+def _delete_if_gone(session: Session, claimed: DeliveryClaim) -> None:
     """Delete a finished delivery that nobody can see any more."""
     gone = select(Record.id).where(Record.id == Job.record_id, Record.status.in_(GONE))
     session.execute(
         delete(Job)
-        .where(Job.id == held.job_id, gone.exists())
+        .where(Job.id == claimed.job_id, gone.exists())
         .execution_options(synchronize_session=False)
     )

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import cast
 
-from sqlalchemy import Engine, create_engine
+import psycopg2.extensions
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
 from shared.settings import get_settings
@@ -34,6 +36,21 @@ def get_engine() -> Engine:
             "tcp_user_timeout": limit_ms,
         },
     )
+
+
+def connect_outside_pool(engine: Engine) -> Connection:
+    """Open a connection that the pool neither counts nor keeps, in autocommit."""
+    connection = engine.connect()
+    connection.detach()
+    # Not by an execution option. The pool would reset that on the connection that replaces this one, and each of its
+    # transactions would then set an isolation level first.
+    driver_connection(connection).autocommit = True
+    return connection
+
+
+def driver_connection(connection: Connection) -> psycopg2.extensions.connection:
+    """Return psycopg2's connection."""
+    return cast("psycopg2.extensions.connection", connection.connection.dbapi_connection)
 
 
 @contextmanager

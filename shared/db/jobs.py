@@ -4,19 +4,19 @@
 
 A claim (`claims.py`) counts an attempt and gives a lease. That attempt guards each later change by the worker, so a
 worker that lost its lease, or whose record was deleted, changes nothing. A worker renews its lease by counting
-`renewals` up. The sweeper takes the lease back when that number does not change for a while, measured by its own
-monotonic clock, because the wall clocks of machines differ and jump.
+`renewals` up. The sweeper requeues the job when that number has not changed for a while, measured by its own monotonic
+clock, because the wall clocks of machines differ and jump.
 
 Functions take the session of a running transaction and do not commit. A function that changes a record and its jobs
 locks the record first, so that no two of them can deadlock.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from shared.db import records
 from shared.db.claims import Claim
@@ -25,9 +25,15 @@ from shared.segmentation import SampleRange
 
 STORAGE = "storage"
 MAX_PAUSE_S = 60
-"""The longest that `requeue` may pause a job."""
+"""The longest that `wait_for_storage` may pause a job."""
 MAX_DELIVERY_PAUSE_S = 9 * 3600
 """The longest that `deliveries.mark_failed` may pause a job."""
+
+
+class ReadyJob(NamedTuple):
+    id: int
+    kind: str
+    queue: str
 
 
 def create(
@@ -71,29 +77,29 @@ def create(
     return list(ids)[: min(in_flight, len(encode))]
 
 
-def renew(session: Session, held: Claim, *, encoded_samples: int | None = None) -> bool:
+def renew(session: Session, claimed: Claim, *, encoded_samples: int | None = None) -> bool:
     """Keep the lease, and report progress. Return False when the lease was lost."""
     records.use_async_commit(session)
     progress = {} if encoded_samples is None else {"encoded_samples": encoded_samples}
-    return _change(session, held, renewals=Job.renewals + 1, waiting_for=None, **progress)
+    return _change(session, claimed, renewals=Job.renewals + 1, waiting_for=None, **progress)
 
 
-def requeue(session: Session, held: Claim, *, pause_s: float = 0) -> bool:
+def requeue(session: Session, claimed: Claim, *, pause_s: float = 0) -> bool:
     """Make the job ready again, after a pause. Return False when the lease was lost."""
-    _lock_record(session, held)
+    _lock_record(session, claimed)
     run_at = records.from_now(pause_s)
-    return _change(session, held, state=JobState.READY, run_at=run_at, waiting_for=None)
+    return _change(session, claimed, state=JobState.READY, run_at=run_at, waiting_for=None)
 
 
-def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
+def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> bool:
     """Make the job ready again after a pause, without counting the attempt: the media volume failed, not the job.
 
     Return False when the lease was lost.
     """
-    _lock_record(session, held)
+    _lock_record(session, claimed)
     return _change(
         session,
-        held,
+        claimed,
         state=JobState.READY,
         run_at=records.from_now(pause_s),
         waiting_for=STORAGE,
@@ -103,7 +109,7 @@ def wait_for_storage(session: Session, held: Claim, *, pause_s: float) -> bool:
 
 def finish_encode(
     session: Session,
-    held: Claim,
+    claimed: Claim,
     *,
     samples: int,
     peak_db: float | None = None,
@@ -114,53 +120,40 @@ def finish_encode(
     Return False when the lease was lost.
     """
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
-    _lock_record(session, held)
+    _lock_record(session, claimed)
     done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, held, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
+    return _change(session, claimed, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
 
 
-def release_next(session: Session, record_id: UUID) -> Job | None:
-    """Make the first held encode job of a record ready."""
+def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
+    """Make the first held job of a record ready. The assemble job comes last, when all encode jobs are done."""
     first = (
         select(Job.id)
-        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.HELD)
-        .order_by(Job.index)
+        .where(Job.record_id == record_id, Job.state == JobState.HELD)
+        .order_by(Job.kind == JobKind.ASSEMBLE, Job.index)
         .limit(1)
     )
-    return _make_ready(session, Job.id == first.scalar_subquery())
-
-
-def release_assembly(session: Session, record_id: UUID) -> Job | None:
-    """Make a record's assemble job ready, if all its encode jobs are done."""
-    other = aliased(Job)
-    encoding = select(other.id).where(
-        other.record_id == record_id,
-        other.kind == JobKind.ENCODE,
-        other.state.in_(UNFINISHED_JOB),
-    )
-    return _make_ready(
-        session,
+    encoding = select(Job.id).where(
         Job.record_id == record_id,
-        Job.kind == JobKind.ASSEMBLE,
-        Job.state == JobState.HELD,
-        ~encoding.exists(),
+        Job.kind == JobKind.ENCODE,
+        Job.state.in_(UNFINISHED_JOB),
     )
-
-
-def _make_ready(session: Session, *which: ColumnElement[bool]) -> Job | None:
-    return session.scalar(
+    released = session.execute(
         update(Job)
-        .where(*which)
+        .where(
+            Job.id == first.scalar_subquery(),
+            or_(Job.kind == JobKind.ENCODE, ~encoding.exists()),
+        )
         .values(state=JobState.READY, run_at=func.now())
-        .returning(Job)
-        # The session may hold the row as it was before.
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
+        .returning(Job.id, Job.kind, Job.queue)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return ReadyJob(*released) if released else None
 
 
 def finish_assembly(
     session: Session,
-    held: Claim,
+    claimed: Claim,
     *,
     mp3_bytes: int,
     duration_s: float,
@@ -168,12 +161,12 @@ def finish_assembly(
     warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
-    _lock_record(session, held)
-    if not _change(session, held, state=JobState.DONE, waiting_for=None):
+    _lock_record(session, claimed)
+    if not _change(session, claimed, state=JobState.DONE, waiting_for=None):
         return False
     return records.finish(
         session,
-        held.record_id,
+        claimed.record_id,
         mp3_bytes=mp3_bytes,
         duration_s=duration_s,
         retention_h=retention_h,
@@ -181,13 +174,13 @@ def finish_assembly(
     )
 
 
-def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bool:
+def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) -> bool:
     """Run these encode jobs again, because their parts vanished. The assembly waits for them.
 
     Return False when the lease was lost.
     """
-    _lock_record(session, held)
-    if not _change(session, held, state=JobState.HELD):
+    _lock_record(session, claimed)
+    if not _change(session, claimed, state=JobState.HELD):
         return False
     session.execute(
         update(Job)
@@ -198,19 +191,19 @@ def repeat_encoding(session: Session, held: Claim, job_ids: Sequence[int]) -> bo
     return True
 
 
-def _lock_record(session: Session, held: Claim) -> None:
+def _lock_record(session: Session, claimed: Claim) -> None:
     session.execute(
         select(Record.id)
-        .where(Record.id == held.record_id)
+        .where(Record.id == claimed.record_id)
         .with_for_update(of=Record, key_share=True)
     )
 
 
-def _change(session: Session, held: Claim, **values: Any) -> bool:
-    return change_held(session, held.job_id, held.attempt, **values)
+def _change(session: Session, claimed: Claim, **values: Any) -> bool:
+    return change_claimed(session, claimed.job_id, claimed.attempt, **values)
 
 
-def change_held(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
+def change_claimed(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
     """Change a job that a worker holds. Return False when its lease was lost."""
     changed = session.execute(
         update(Job)

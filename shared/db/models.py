@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Float,
     ForeignKey,
     Identity,
     Index,
     MetaData,
     UniqueConstraint,
+    cast,
     func,
     text,
 )
@@ -53,9 +55,12 @@ class Event(StrEnum):
 
 
 PENDING = (RecordStatus.UPLOADING, RecordStatus.QUEUED, RecordStatus.CONVERTING)
+"""Not finished. MAX_PENDING_RECORDS limits these."""
 ACTIVE = (RecordStatus.QUEUED, RecordStatus.CONVERTING)
+"""Accepted and not finished: the record has jobs to run."""
 FINISHED = (RecordStatus.DONE, RecordStatus.FAILED)
 GONE = (RecordStatus.DELETED, RecordStatus.EXPIRED)
+"""The row stays, so that old links answer 410. The files are deleted."""
 HOLDS_FILENAME = text("status IN ('queued', 'converting', 'done')")
 UPLOADS_FILENAME = text("status = 'uploading'")
 UNFINISHED_JOB = (JobState.HELD, JobState.READY, JobState.RUNNING)
@@ -215,6 +220,12 @@ class Job(Base):
     """The peak of an encoded segment in dBFS. None if it cannot be above full scale."""
     flaws: Mapped[dict[str, Any] | None]
     """The counts of damaged samples in an encoded segment, by kind."""
+
+
+ENCODED_FRACTION = cast(
+    func.sum(Job.encoded_samples) / func.nullif(func.sum(Job.samples), 0), Float
+)
+"""The encoded fraction of the selected encode jobs."""
 
 
 class Delivery(Base):

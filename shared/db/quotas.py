@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.models import ACTIVE, GONE, PENDING, Record, RecordStatus, User
+from shared.db.locks import lock_user
+from shared.db.models import ACTIVE, GONE, PENDING, Record, RecordStatus
 from shared.errors import (
     ServiceStorageFull,
     TooManyPending,
@@ -43,8 +44,7 @@ def lock_stored(session: Session, user_id: UUID, settings: Settings) -> None:
 
 
 def _lock(session: Session, user_id: UUID, *, with_all: bool) -> None:
-    # FOR NO KEY UPDATE, because new records hold a FOR KEY SHARE lock on their user.
-    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    lock_user(session, user_id)
     if with_all:
         session.execute(select(func.pg_advisory_xact_lock(ALL_USERS)))
 

@@ -29,7 +29,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from shared.db.events import announce
 from shared.db.models import (
     ACTIVE,
     FINISHED,
@@ -43,7 +42,8 @@ from shared.db.models import (
     Record,
     RecordStatus,
 )
-from shared.errors import FilenameTaken, Wav2mp3Error
+from shared.db.webhook_events import announce
+from shared.errors import FilenameTaken, RecordGone, RecordNotFound, Wav2mp3Error
 from shared.mp3_options import Options, Target
 
 CHANGES = "record_changes"
@@ -52,6 +52,16 @@ CHANGES = "record_changes"
 
 CONVERTS = Job.kind != JobKind.DELIVER
 """The jobs that are part of a record's conversion."""
+
+
+def find(session: Session, record_id: UUID, user_id: UUID | None = None) -> Record:
+    """Return a record. If `user_id` is not None, that user must own it. Raises RecordNotFound, RecordGone."""
+    record = session.get(Record, record_id)
+    if record is None or user_id not in (None, record.user_id):
+        raise RecordNotFound
+    if record.status in GONE:
+        raise RecordGone
+    return record
 
 
 def from_now(seconds: float) -> ColumnElement[Any]:

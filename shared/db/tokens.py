@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Date, cast, func, select, update
 from sqlalchemy.orm import Session
 
-from shared.db.models import Token, User
+from shared.db.locks import lock_user
+from shared.db.models import Token
 from shared.errors import LastToken, TokenNotFound, TooManyTokens
 
 FIRST_NAME = "first"
@@ -81,6 +82,5 @@ def revoke(session: Session, user_id: UUID, token_id: UUID) -> None:
 
 def _lock_all(session: Session, user_id: UUID) -> Sequence[Token]:
     """Return the user's tokens. Until this transaction ends, no other one adds or revokes a token of the user."""
-    # FOR NO KEY UPDATE, because new records hold a FOR KEY SHARE lock on their user.
-    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    lock_user(session, user_id)
     return of_user(session, user_id)

@@ -38,7 +38,7 @@ def reserve(
     replaces: bool = False,
     callback: tuple[str, str] | None = None,
 ) -> UUID:
-    """Create the record of an upload. The user's other uploads cannot have its filename until it is accepted.
+    """Create the record of an upload. While it is uploading, no other upload of the user can have its filename.
 
     Another record may hold the filename only if `replaces`: `records.replace` deletes that record later. Until the
     upload is accepted, `announced_bytes` count as stored. `callback` is the callback URL, and the base of the links

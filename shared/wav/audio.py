@@ -66,7 +66,7 @@ def collect_audio(
         *_left_out(others),
         *_stray_warnings(source, headers, first, fmt),
     ]
-    return Audio(tuple(part for part in ranges if part.size), tuple(warnings))
+    return Audio(tuple(data_range for data_range in ranges if data_range.size), tuple(warnings))
 
 
 def _find_recordings(source: Source, headers: Sequence[ChunkHeader]) -> Iterator[_Recording]:

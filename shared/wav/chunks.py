@@ -147,10 +147,10 @@ class ChunkWalk:
     def _data_bytes(self, offset: int, declared: int, present: int) -> int:
         """Return the number of bytes of samples: 0 if the data is a WAV itself, which the walk enters next.
 
-        A declared size of 0 followed by chunks means empty data. A size that a streaming writer left unset, or one
-        beyond the end of the file, means all bytes to another WAV, to the file's last chunks, or to its end. A plain
-        RIFF declares data of 4 GiB or more modulo 2**32: if no chunk follows the declared end, every whole 4 GiB that
-        is left belongs to the data.
+        A declared size of 0 followed by chunks means empty data. If a streaming writer left the size unset, or if the
+        size goes beyond the end of the file, the data ends at the next WAV, at the file's last chunks, or at the end of
+        the file. A plain RIFF declares data of 4 GiB or more modulo 2**32: if no chunk follows the declared end, every
+        whole 4 GiB that is left belongs to the data.
         """
         if container_inside(self._source, offset, self._container):
             return 0

@@ -57,7 +57,7 @@ class WavInfo:
 
     @property
     def data_bytes(self) -> int:
-        return sum(part.size for part in self.data)
+        return sum(data_range.size for data_range in self.data)
 
     @property
     def duration_s(self) -> float | None:

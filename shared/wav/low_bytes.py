@@ -37,12 +37,12 @@ def detect_low_bytes(source: Source, data: ChunkHeader, fmt: FmtChunk) -> FmtChu
     return fmt
 
 
-_LOW = "The samples have 24 bits in the lower three of four bytes. They were read as such."
+_LOW = "The samples have 24 bits in the lower three of four bytes. Only these three were read."
 _QUIET = (
     "The header says 32 bits, but the samples use only the lower 24, so the audio is 48 dB below full scale. "
     "If it is too quiet, export it with 24 bits."
 )
-_PACKED = "The header says 4 bytes for 24 bits, but the samples have 3. They were read as such."
+_PACKED = "The header says 4 bytes for 24 bits, but the samples have 3. They were read as samples of 3 bytes."
 
 
 def declared_bits(fmt: FmtChunk) -> int:

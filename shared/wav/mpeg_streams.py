@@ -1,8 +1,8 @@
 """MPEG audio in a WAV: its first frame, and the padding that a Xing/LAME header in that frame declares.
 
 In: the first bytes of the data, about 16 KiB. Out: the first frame that another frame of the same kind follows, or
-None. Sources: "Mp3 Info Tag rev 1" for the Xing/LAME header; for the VBRI header, which Fraunhofer's encoders write
-and which has no sure delay, the "MPEG Audio Frame Header" article by Konrad Windszus.
+None. Sources: "Mp3 Info Tag rev 1" for the Xing/LAME header; the article "MPEG Audio Frame Header" by Konrad Windszus
+for the VBRI header. Fraunhofer's encoders write VBRI headers. Their delay is not reliable.
 """
 
 import re
@@ -39,7 +39,7 @@ _UNSURE = (
 
 
 def follow_frames(start: bytes, fmt: FmtChunk) -> FmtChunk:
-    """Take channels and rate from the frames: decoders do, and mixing and resampling must agree with them.
+    """Take channels and rate from the frames, as decoders do: mixing and resampling must use the same values.
 
     `start` is the first bytes of the data. The delay comes from a Xing/LAME header, otherwise from LAME's mark in the
     frames, otherwise from `fmt`.

@@ -81,7 +81,7 @@ def _are_right_justified(source: Source, data: ChunkHeader, fmt: FmtChunk, bits:
 
 
 def _has_other_sign(source: Source, data: ChunkHeader, fmt: FmtChunk, big_endian: bool) -> bool:
-    """Return True if the samples are at both ends of the range, and hardly ever between them."""
+    """Return True if the samples are at both ends of the range, and almost never between them."""
     width = fmt.bits_per_sample // 8
     top = 0 if big_endian else width - 1
     blocks = islice(spread_blocks(source, data, fmt.block_align), _CHECKED_BLOCKS)

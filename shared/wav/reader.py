@@ -53,7 +53,7 @@ def read_wav(file: BinaryIO, size_bytes: int) -> WavInfo:
     if not audio.data:
         is_cut_off = data.declared > data.size and not is_streaming_size(data.declared)
         raise BadWav(_CUT_OFF.format("inside its first sample") if is_cut_off else _NO_SAMPLES)
-    total = sum(part.size for part in audio.data)
+    total = sum(data_range.size for data_range in audio.data)
     chunks, chunk_warnings = collect_metadata(container, data, headers, fmt.tag_bytes)
     if headers[-1].is_plausible and next(walk, None) is not None:
         chunk_warnings.append(_TOO_MANY_CHUNKS)

@@ -1,9 +1,9 @@
 """Detects samples in another byte order, at another byte or of another width than the header says.
 
 In: a `FmtChunk` of PCM or floats, and the place of its samples. Out: the same `FmtChunk`, or a corrected copy with a
-warning. Programs on big-endian machines write such files, and those that write a header over their first samples, or
-floats under a header for integers. Read as declared, such samples are loud noise. So a layout counts only if the
-declared one gives noise and the other one a curve.
+warning. Such files come from programs on big-endian machines, from programs that write the header over the first
+samples, and from programs that write floats under a header for integers. Read as declared, such samples are loud noise.
+Another layout is used only if the declared one gives noise and the other one gives a curve.
 """
 
 import struct
@@ -31,7 +31,7 @@ _MIN_FLOAT64 = 2.0**-20
 """The mean level of 64-bit floats below which they may be pairs of 32-bit ones."""
 _MIN_RANGE = 64
 _FLOAT_BITS = {16: 32, 64: 64}
-"""The bits of floats under a header for integers of these bits. `detect_floats` finds those of 32 bits."""
+"""The bits of floats under a header for integers of these bits. `detect_wrong_codec` finds those of 32 bits."""
 _BENDS = 4
 """The order of the differences that tell curves apart: where one byte of a sample is wrong, they are far higher."""
 _MAX_BLOCKS = 8

@@ -1,7 +1,7 @@
-"""Finds samples after an old header that a program left at the start of the data, when it wrote a shorter one.
+"""Finds samples after an old header. Some programs write a shorter header and leave the end of the old one in the data.
 
-In: a complete file, and the place and size of its data. Out: the place and size of the samples: read as such, the old
-header is a click. Raises nothing.
+In: a complete file, and the place and size of its data. Out: the place and size of the samples. Played as samples, the
+old header would be a click. Raises nothing.
 """
 
 import re

@@ -126,7 +126,7 @@ def test_an_upload_to_a_flickering_volume_stays_there(volume: Volume) -> None:
 
 def test_an_mp3_creates_no_folder(volume: Volume) -> None:
     files = media.record_files(volume.media_dir / "unmounted", uuid4(), uuid4())
-    with pytest.raises(FileNotFoundError), media.publishing(files.mp3):
+    with pytest.raises(FileNotFoundError), media.completing_durably(files.mp3):
         pass
     assert not files.folder.parent.exists()
 

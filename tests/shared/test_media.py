@@ -31,7 +31,7 @@ def test_the_ids_name_every_file(tmp_path: Path) -> None:
 
 
 def test_a_file_gets_its_name_when_it_is_whole(files: RecordFiles) -> None:
-    with media.publishing(files.part(0, 1)) as part:
+    with media.completing_durably(files.part(0, 1)) as part:
         part.write(b"half")
         assert not files.part(0, 1).exists()
         part.write(b" and half")
@@ -40,9 +40,9 @@ def test_a_file_gets_its_name_when_it_is_whole(files: RecordFiles) -> None:
 
 
 def test_a_failed_write_keeps_the_old_file_alone(files: RecordFiles) -> None:
-    with media.publishing(files.mp3) as mp3:
+    with media.completing_durably(files.mp3) as mp3:
         mp3.write(b"first")
-    with pytest.raises(InterruptedError), media.publishing(files.mp3) as mp3:  # noqa: PT012
+    with pytest.raises(InterruptedError), media.completing_durably(files.mp3) as mp3:  # noqa: PT012
         mp3.write(b"second")
         mp3.flush()
         raise InterruptedError
@@ -51,7 +51,7 @@ def test_a_failed_write_keeps_the_old_file_alone(files: RecordFiles) -> None:
 
 
 def test_two_writers_of_one_file_do_not_collide(files: RecordFiles) -> None:
-    with media.publishing(files.mp3) as one, media.publishing(files.mp3) as other:
+    with media.completing_durably(files.mp3) as one, media.completing_durably(files.mp3) as other:
         one.write(b"same")
         other.write(b"same")
     assert files.mp3.read_bytes() == b"same"
@@ -62,7 +62,7 @@ def test_a_finished_record_keeps_only_its_mp3(files: RecordFiles) -> None:
     other = media.record_files(files.folder.parent, uuid4(), uuid4())
     other.folder.mkdir()
     for path in (files.source, files.part(0, 1), files.mp3, other.source):
-        with media.publishing(path) as file:
+        with media.completing_durably(path) as file:
             file.write(b"x")
     media.delete_work(files)
     assert _names(files.folder.parent) == {
@@ -72,7 +72,7 @@ def test_a_finished_record_keeps_only_its_mp3(files: RecordFiles) -> None:
 
 def test_a_deleted_record_leaves_no_file(files: RecordFiles) -> None:
     for path in (files.source, files.part(0, 1), files.mp3):
-        with media.publishing(path) as file:
+        with media.completing_durably(path) as file:
             file.write(b"x")
     files.mp3.with_name(f"{files.mp3.name}.{uuid4().hex}{media.UNFINISHED}").write_bytes(b"x")
     media.delete_all(files)

@@ -9,7 +9,7 @@ from shared.mp3_options import (
     check_options,
     choose_target,
     max_mp3_bytes,
-    mix_warnings,
+    target_warnings,
 )
 from shared.mpeg import SAMPLE_RATES_HZ
 from tests.shared.wav_infos import wav_info
@@ -48,7 +48,7 @@ def test_options_decide_the_target(options: Options, target: Target) -> None:
 def test_more_than_two_channels_become_two(channels: int, mp3_channels: int) -> None:
     source = wav_info(channels=channels)
     assert choose_target(source, Options()).channels == mp3_channels
-    told = mix_warnings(source, choose_target(source, Options()))
+    told = target_warnings(source, choose_target(source, Options()))
     assert len(told) == (channels > 2)
     assert all(f"The {channels} channels were mixed to stereo" in note for note in told)
 
@@ -65,13 +65,13 @@ def test_more_than_two_channels_become_two(channels: int, mp3_channels: int) -> 
 )
 def test_the_warning_names_the_channel_left_out(channels: int, mask: int, told: str) -> None:
     source = wav_info(channels=channels, channel_mask=mask)
-    (note,) = mix_warnings(source, choose_target(source, Options()))
+    (note,) = target_warnings(source, choose_target(source, Options()))
     assert told in note
 
 
 def test_a_mask_without_an_lfe_leaves_nothing_out() -> None:
     source = wav_info(channels=4, channel_mask=0x33)
-    (note,) = mix_warnings(source, choose_target(source, Options()))
+    (note,) = target_warnings(source, choose_target(source, Options()))
     assert "left out" not in note
 
 
@@ -89,26 +89,26 @@ def test_a_mask_without_an_lfe_leaves_nothing_out() -> None:
 )
 def test_two_channels_of_other_speakers_are_reported(mask: int, *, is_told: bool) -> None:
     source = wav_info(channels=2, channel_mask=mask)
-    told = mix_warnings(source, choose_target(source, Options()))
+    told = target_warnings(source, choose_target(source, Options()))
     assert ["other speakers than left and right" in note for note in told] == [True] * is_told
 
 
 def test_the_warning_names_the_b_format_channels() -> None:
     source = wav_info(channels=4, ambisonic=True)
-    (note,) = mix_warnings(source, choose_target(source, Options()))
+    (note,) = target_warnings(source, choose_target(source, Options()))
     assert "only W and Y" in note
 
 
 def test_another_sample_rate_is_reported() -> None:
     source = wav_info(rate_hz=96000)
-    (note,) = mix_warnings(source, choose_target(source, Options()))
+    (note,) = target_warnings(source, choose_target(source, Options()))
     assert "from 96000 to 48000 Hz" in note
 
 
 @pytest.mark.parametrize("channels", [2, 6])
 def test_mixing_to_mono_is_reported(channels: int) -> None:
     source = wav_info(channels=channels)
-    (note,) = mix_warnings(source, choose_target(source, Options(channels=1)))
+    (note,) = target_warnings(source, choose_target(source, Options(channels=1)))
     assert f"{channels} channels were mixed to mono" in note
 
 

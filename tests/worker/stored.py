@@ -40,7 +40,7 @@ def store(
         record_id = db.uploads.reserve(session, user_id, filename, options, {}, get_settings())
         files = media.record_files(get_settings().media_dir, user_id, record_id)
         files.folder.mkdir(exist_ok=True)
-        with media.publishing(files.source) as source:
+        with media.completing_durably(files.source) as source:
             source.write(wav)
         target = choose_target(info, options)
         db.records.accept(

@@ -2,8 +2,8 @@
 
 Samples above full scale ("overs") keep their level up to MAX_PEAK, because an MP3 can hold them: only players clip
 them, and a decoder with gain can restore them. A peak can only be above full scale in floats, after a positive gain, or
-after resampling, which overshoots. The peak is measured only in these cases: before the limit, and
-again after resampling.
+after resampling, which overshoots. The peak is measured only in these cases: before the limit, and again after
+resampling.
 """
 
 import math

@@ -1,9 +1,10 @@
 """The fingerprint of this worker's encoder: workers with the same fingerprint make the same bytes of a segment.
 
 The bytes depend on the ffmpeg binary, on the architecture and, on x86, on a few CPU features. ffmpeg's resampler and
-its AC-3 decoder have code for each of those, which rounds differently. LAME gives the same bytes with all of them.
+its AC-3 decoder have different code for each of these, with different rounding. LAME gives the same bytes with all of
+them.
 
-They also depend on our own filters and arguments, which REVISION counts.
+They also depend on our own filters and arguments. REVISION counts their changes.
 
 The environment variable IMAGEIO_FFMPEG_EXE sets the path of another ffmpeg.
 """
@@ -22,8 +23,10 @@ from worker.audio import ffmpeg
 
 REVISION = 3
 """Increase it with every change that may change the bytes of a segment: filters, gains, arguments of ffmpeg, the
-run-in, the packing of frames. So no MP3 has segments of two releases. 2: overs are kept, tracks without a mask are
-mixed alike. 3: infinite samples are limited before mixing, damaged ADPCM blocks are silent.
+run-in, the packing of frames. Otherwise an MP3 could have segments of two releases.
+
+2: overs are kept, tracks without a mask are mixed alike. 3: infinite samples are limited before mixing, damaged ADPCM
+blocks are silent.
 """
 _CPU_INFO = Path("/proc/cpuinfo")
 _CPU_FEATURES = ("avx", "avx2", "fma", "fma4")

@@ -18,7 +18,7 @@ _ANY_ERROR = re.compile(r"\[error\]")
 
 _CONTRADICTION = (
     "The compressed audio has another sample rate or other channels than the WAV's header says, or changes them in "
-    "between. All of it was converted to one format."
+    "the middle. All of it was converted to one format."
 )
 _STRAY = (
     "At least {} bytes of the compressed audio belong to no frame. They may be a tag after the audio or a damaged "

@@ -4,7 +4,8 @@ The gains follow ITU-R BS.775. A speaker between left and right goes to both at 
 back or above goes to its side at -3 dB. The LFE is left out. All gains are scaled so that the loudest possible sum is
 full scale, so nothing can clip. Speakers are the bits of WAVE_FORMAT_EXTENSIBLE's dwChannelMask, lowest first. Channels
 beyond the speakers in the mask go to both sides, and so does every channel of a file without a mask: its channels are
-tracks of unknown use, such as the tracks of a field recorder. `mp3_options.mix_warnings` tells users what was left out.
+tracks of unknown use, such as the tracks of a field recorder. `mp3_options.target_warnings` tells users how they were
+mixed.
 
 Ambisonic B-format is mixed as if recorded by two cardioids that point left and right: W + Y and W - Y.
 """

@@ -104,11 +104,7 @@ class FrameCheck:
 
 def _main_data(header: MpegHeader, side_info: bytes) -> tuple[int, int]:
     """Return `main_data_begin` and the bytes of the frame's main data."""
-    version, channels = header.format.version, header.format.channels
-    begin_bits, block_bits = (9, 59) if version == 1 else (8, 63)
-    bits, total_bits = int.from_bytes(side_info), 8 * len(side_info)
-    main_bits = 0
-    # The side info ends in a block per granule and channel, which starts with part2_3_length.
-    for block in range(2 * channels // version):
-        main_bits += bits >> block_bits * (block + 1) - 12 & 0xFFF
-    return bits >> total_bits - begin_bits, (main_bits + 7) // 8
+    bits = int.from_bytes(side_info)
+    main_bits = sum(bits >> shift & 0xFFF for shift in header.format.part2_3_length_shifts)
+    begin = bits >> 8 * len(side_info) - header.format.main_data_begin_bits
+    return begin, (main_bits + 7) // 8

@@ -158,15 +158,16 @@ def read_samples(
 
 def _read_data(file: BinaryIO, info: WavInfo, start: int, end: int, step: int) -> Iterator[bytes]:
     """Yield the bytes from `start` to `end`, counted over all ranges of the audio."""
-    for part in info.data:
-        position, part_end = part.offset + max(0, start), part.offset + min(end, part.size)
-        while position < part_end:
-            chunk = os.pread(file.fileno(), min(step, part_end - position), position)
+    for data_range in info.data:
+        position = data_range.offset + max(0, start)
+        end_position = data_range.offset + min(end, data_range.size)
+        while position < end_position:
+            chunk = os.pread(file.fileno(), min(step, end_position - position), position)
             if not chunk:
                 return
             position += len(chunk)
             yield chunk
-        start, end = start - part.size, end - part.size
+        start, end = start - data_range.size, end - data_range.size
 
 
 def _to_raw_format(chunk: bytes, info: WavInfo, flaws: Flaws) -> bytes:

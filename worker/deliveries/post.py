@@ -34,7 +34,7 @@ def post(
 ) -> int:
     """Post a message. Return the answer's status, which is 2xx. The answer's body is not read.
 
-    `timeout_s` limits the whole exchange, so that a receiver that sends a byte now and then times out too. Raises
+    `timeout_s` limits the whole exchange, so that a receiver that sends a byte from time to time also times out. Raises
     DeliveryFailed.
     """
     try:

@@ -14,6 +14,7 @@ from shared.queue import app
 from shared.settings import Settings, get_settings
 from worker.deliveries.message import body, headers
 from worker.deliveries.post import DeliveryFailed, post
+from worker.fair_claims import claim_fairly
 from worker.lease import Lease
 
 Claim = db.deliveries.DeliveryClaim
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 @app.task(name=queue.DELIVER)
 def deliver(job_id: str) -> None:
-    claim = _claim_fairly(int(job_id))
+    claim = claim_fairly(int(job_id), db.deliveries.claim)
     if claim is None:
         return
     settings = get_settings()
@@ -50,17 +51,6 @@ def deliver(job_id: str) -> None:
         with db.transaction() as session:
             db.deliveries.mark_delivered(session, claim, status=status)
         log.info("delivered", status=status, **_log_fields(claim))
-
-
-def _claim_fairly(job_id: int) -> Claim | None:
-    """Claim this job. If it is another user's turn, claim that user's job instead, and publish this one again."""
-    with db.transaction() as session:
-        fairer = db.turns.fairer_job(session, job_id)
-        claim = db.deliveries.claim(session, fairer) if fairer else None
-        if claim is None:
-            return db.deliveries.claim(session, job_id)
-    queue.publish(job_id, queue.DELIVERIES)
-    return claim
 
 
 def _renew(claim: Claim) -> bool:

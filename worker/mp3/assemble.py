@@ -9,7 +9,7 @@ from shared.mp3_options import DEFAULT_ID3_VERSION, Options, Target
 from shared.segmentation import resampled_length
 from shared.wav import WavInfo
 from worker.mp3 import lame_header
-from worker.tags import Audio, read_tags
+from worker.tags import Audio, build_tag
 
 COPY_BYTES = 1 << 20
 
@@ -34,7 +34,7 @@ def write_mp3(
     summary = lame_header.summarise(parts)
     audio = Audio(samples, info.fmt.sample_rate_hz, info.big_endian)
     charset, version = options.tag_charset or "", options.id3_version or DEFAULT_ID3_VERSION
-    tag = read_tags(
+    tag = build_tag(
         source, info.chunks, audio, overrides, encoder, charset=charset, version=version
     )
     mp3.write(tag.data)

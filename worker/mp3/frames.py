@@ -38,18 +38,18 @@ class Slot(NamedTuple):
 
 
 @cache
-def slots(audio: FrameFormat) -> list[Slot]:
+def slots(frame_format: FrameFormat) -> list[Slot]:
     """Return every slot of a format, smallest first."""
     return sorted(
-        _slot(audio, bitrate_kbps, index << 12 | padding << 9, padding)
-        for index, bitrate_kbps in enumerate(audio.bitrates_kbps, start=1)
+        _slot(frame_format, bitrate_kbps, index << 12 | padding << 9, padding)
+        for index, bitrate_kbps in enumerate(frame_format.bitrates_kbps, start=1)
         for padding in (0, 1)
     )
 
 
-def _slot(audio: FrameFormat, bitrate_kbps: int, header_bits: int, padding: int) -> Slot:
-    frame_bytes = audio.frame_bytes(bitrate_kbps, padding)
-    main_bytes = frame_bytes - HEADER_BYTES - audio.side_info_bytes
+def _slot(frame_format: FrameFormat, bitrate_kbps: int, header_bits: int, padding: int) -> Slot:
+    frame_bytes = frame_format.frame_bytes(bitrate_kbps, padding)
+    main_bytes = frame_bytes - HEADER_BYTES - frame_format.side_info_bytes
     return Slot(main_bytes, frame_bytes, bitrate_kbps, header_bits)
 
 

@@ -1,8 +1,8 @@
 """The Xing/LAME header: the first frame of an MP3, which tells players its length and its padding.
 
 It is a silent frame in the audio's format. After an empty side info it holds the number of frames (without itself) and
-of bytes (with itself), a table of contents (where each percent of the time starts, in 256ths of the bytes) and LAME's
-fields. From the encoder delay and the padding, in samples, decoders restore exactly the source's samples.
+of bytes (with itself), a table of contents and LAME's fields. The table says where each percent of the time starts, in
+256ths of the bytes. From the encoder delay and the padding, in samples, decoders restore exactly the source's samples.
 
 In CBR the header frame must have the audio's bitrate, or players report a wrong one. If such a frame is too small, the
 table is left out first (CBR does not need it), then the quality field.
@@ -111,10 +111,10 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encode
     `vbr_quality` is LAME's -V, 0 to 9, or None for CBR. `encoder` is LAME's name for itself, such as LAME4.1a.
     """
     header = layer3_header(summary.first_header)
-    audio, mode = header.format, _choose_mode(header, vbr_quality)
-    slot, fields = _choose_header_slot(audio, mode)
+    frame_format, mode = header.format, _choose_mode(header, vbr_quality)
+    slot, fields = _choose_header_slot(frame_format, mode)
     total_bytes = min(slot.frame_bytes + summary.audio_bytes, _UINT32_MAX)
-    frame = _silent_head(audio, summary.first_header, slot)
+    frame = _silent_head(frame_format, summary.first_header, slot)
     frame_count = min(summary.frames, _UINT32_MAX)
     frame += struct.pack(">4sIII", mode.name, fields, frame_count, total_bytes)
     if fields & _TABLE:
@@ -125,9 +125,9 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encode
     frame += struct.pack(">9sB", encoder.encode(), mode.method)
     frame += bytes(_LOWPASS_PEAK_AND_GAIN_BYTES)
     frame += bytes((_NSPSYTUNE_AND_ATH_TYPE, min(mode.min_slot.bitrate_kbps, 255)))
-    frame += _pack_delay_and_padding(summary.frames, samples, audio.samples_per_frame)
+    frame += _pack_delay_and_padding(summary.frames, samples, frame_format.samples_per_frame)
     frame += struct.pack(
-        ">BBHIH", _misc_byte(audio), 0, mode.preset, total_bytes, summary.audio_crc
+        ">BBHIH", _misc_byte(frame_format), 0, mode.preset, total_bytes, summary.audio_crc
     )
     frame += crc16.arc(frame).to_bytes(2)
     if len(frame) <= _CRC_AT_BYTES <= slot.frame_bytes - 2:
@@ -136,28 +136,32 @@ def header_frame(summary: Summary, samples: int, vbr_quality: int | None, encode
     return frame.ljust(slot.frame_bytes, b"\0")
 
 
-def _choose_header_slot(audio: FrameFormat, mode: _Mode) -> tuple[Slot, int]:
+def _choose_header_slot(frame_format: FrameFormat, mode: _Mode) -> tuple[Slot, int]:
     """Return the header's slot and fields. VBR has all fields, CBR those that fit into a frame of its bitrate."""
     if mode.name == b"Xing":
-        main_bytes = _CRC_AT_BYTES + 2 - (mpeg.HEADER_BYTES + audio.side_info_bytes)
-        return _smallest_slot(audio, mode, main_bytes), _ALL_FIELDS
-    choices = [(_smallest_slot(audio, mode, size), fields) for fields, size in _TAG_BYTES.items()]
+        main_bytes = _CRC_AT_BYTES + 2 - (mpeg.HEADER_BYTES + frame_format.side_info_bytes)
+        return _smallest_slot(frame_format, mode, main_bytes), _ALL_FIELDS
+    choices = [
+        (_smallest_slot(frame_format, mode, size), fields) for fields, size in _TAG_BYTES.items()
+    ]
     bitrate_kbps = mode.min_slot.bitrate_kbps
     same_bitrate = (choice for choice in choices if choice[0].bitrate_kbps == bitrate_kbps)
     return next(same_bitrate, choices[-1])
 
 
-def _smallest_slot(audio: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
+def _smallest_slot(frame_format: FrameFormat, mode: _Mode, main_bytes: int) -> Slot:
     return next(
-        slot for slot in slots(audio) if slot >= mode.min_slot and slot.main_bytes >= main_bytes
+        slot
+        for slot in slots(frame_format)
+        if slot >= mode.min_slot and slot.main_bytes >= main_bytes
     )
 
 
-def _silent_head(audio: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
+def _silent_head(frame_format: FrameFormat, first_header: bytes, slot: Slot) -> bytes:
     """Return header and side info of a silent frame in `slot`. The other bits are copied from the first frame."""
     bits = int.from_bytes(first_header) & ~mpeg.BITRATE_AND_PADDING_BITS
     header = (bits | slot.header_bits | mpeg.NO_CRC_BIT).to_bytes(mpeg.HEADER_BYTES)
-    return header + bytes(audio.side_info_bytes)
+    return header + bytes(frame_format.side_info_bytes)
 
 
 def _table_of_contents(summary: Summary, header_bytes: int) -> bytes:
@@ -178,7 +182,13 @@ def _pack_delay_and_padding(frames: int, samples: int, samples_per_frame: int) -
     return (delay << 12 | padding).to_bytes(3)
 
 
-def _misc_byte(audio: FrameFormat) -> int:
-    stereo_mode = _MONO if audio.channels == 1 else _JOINT_STEREO
-    rate = 0 if audio.sample_rate_hz <= 32000 else 1 if audio.sample_rate_hz == 44100 else 2
+def _misc_byte(frame_format: FrameFormat) -> int:
+    stereo_mode = _MONO if frame_format.channels == 1 else _JOINT_STEREO
+    rate = (
+        0
+        if frame_format.sample_rate_hz <= 32000
+        else 1
+        if frame_format.sample_rate_hz == 44100
+        else 2
+    )
     return rate << 6 | stereo_mode << 2 | _NOISE_SHAPING

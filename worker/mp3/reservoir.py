@@ -22,16 +22,13 @@ _DECODER_BUFFER_BYTES = 1441
 class _Packer:
     """The arithmetic of `pack` for one format. A head is header and side info as one number."""
 
-    def __init__(self, audio: FrameFormat) -> None:
-        begin_bits, block_bits = (9, 59) if audio.version == 1 else (8, 63)
-        blocks = 2 * audio.channels // audio.version
-        self._slots = slots(audio)
-        self._head_bytes = HEADER_BYTES + audio.side_info_bytes
-        self._side_bits = 8 * audio.side_info_bytes
-        self._begin_shift = self._side_bits - begin_bits
-        self._begin_max = (1 << begin_bits) - 1
-        # The side info ends in a block per granule and channel, which starts with part2_3_length.
-        self._length_shifts = [block_bits * (block + 1) - 12 for block in range(blocks)]
+    def __init__(self, frame_format: FrameFormat) -> None:
+        self._slots = slots(frame_format)
+        self._head_bytes = HEADER_BYTES + frame_format.side_info_bytes
+        self._side_bits = 8 * frame_format.side_info_bytes
+        self._begin_shift = self._side_bits - frame_format.main_data_begin_bits
+        self._begin_max = (1 << frame_format.main_data_begin_bits) - 1
+        self._length_shifts = frame_format.part2_3_length_shifts
 
     def split(self, frame: bytes) -> tuple[int, bytes]:
         """Return the head without bitrate, padding and CRC, and the main data."""

@@ -1,7 +1,7 @@
 """Chooses the charset of a WAV's text, for all its fields together.
 
 RIFF declares none, except in CSET, which few programs write. The order is: UTF-16 by its form, the charset that the
-user named, UTF-8 if valid, the code page in CSET, a guess from all fields of the file that are none of those,
+user named, UTF-8 if valid, the code page in CSET, a guess from all other fields of the file,
 Windows-1252. ID3 declares Latin-1, but many programs write their code page there. For such text the guess is used only
 if the script is not Latin. Raises nothing. Time and memory are linear in the text.
 """
@@ -139,13 +139,13 @@ class FileText:
         warnings = []
         if self._guessed:
             warnings.append(
-                f"The WAV does not name the charset of its text, which was read as {self._guessed}. "
+                f"The WAV does not name the charset of its text. The text was read as {self._guessed}. "
                 "If it is wrong, upload the file again with tag_charset."
             )
         if self._doubtful:
             warnings.append(
-                "The ID3 tag in the WAV declares its text as Latin-1, and it was read as such. It may be "
-                f"{self._doubtful}: if it is wrong, upload the file again with tag_charset."
+                "The ID3 tag in the WAV declares its text as Latin-1. It was read as Latin-1, but it may be "
+                f"{self._doubtful}. If it is wrong, upload the file again with tag_charset."
             )
         warnings += [sentence.format(count) for sentence, count in self._losses.items() if count]
         return warnings

@@ -21,7 +21,7 @@ from mutagen.id3 import COMM, ID3, TXXX, Frame, Frames
 from mutagen.id3 import Encoding as Charset
 
 from shared.wav import Chunk
-from worker.tags import id3, left_out
+from worker.tags import id3_chunk, left_out
 from worker.tags.chapters import chapters
 from worker.tags.charset import FileText
 from worker.tags.genres import drop_unknown_genres
@@ -73,7 +73,7 @@ class Audio:
     """The byte order of the container (RIFX)."""
 
 
-def read_tags(
+def build_tag(
     file: BinaryIO,
     chunks: Sequence[Chunk],
     audio: Audio,
@@ -117,7 +117,7 @@ def _collect(
 ) -> tuple[ID3, list[str]]:
     tag, warnings = ID3(), []
     for payload in payloads[b"ID3"]:
-        warnings += id3.add_frames(tag, payload, texts)
+        warnings += id3_chunk.add_frames(tag, payload, texts)
     ixmls = [decode_xml(payload, texts) for payload in payloads[b"IXML"]]
     pairs = _pairs(payloads, ixmls, order, texts)
     lost: list[Pair] = []
@@ -133,7 +133,7 @@ def _collect(
     warnings += left_out.describe_ixml(payloads[b"IXML"], ixmls)
     if tag.getall("CHAP"):
         return tag, warnings + left_out.describe_cues(payloads[b"CUE"])
-    frames, notes = chapters(
+    frames, chapter_warnings = chapters(
         payloads[b"CUE"],
         payloads[b"LISTADTL"],
         order,
@@ -143,7 +143,7 @@ def _collect(
     )
     for frame in frames:
         tag.add(frame)
-    return tag, warnings + notes
+    return tag, warnings + chapter_warnings
 
 
 def _payloads(file: BinaryIO, chunks: Sequence[Chunk], warnings: list[str]) -> Payloads:

@@ -49,7 +49,7 @@ def clean(text: str) -> str:
 
 
 def decode(raw: bytes, *charsets: str) -> str:
-    """Decode UTF-8 if it is valid (other text hardly ever is), else the first charset that fits, else Windows-1252."""
+    """Decode UTF-8 if it is valid (other text almost never is), else the first charset that fits, else Windows-1252."""
     raw = raw[:MAX_TEXT_BYTES]
     for charset in ("utf-8", *charsets, "cp1252"):
         try:

@@ -107,8 +107,8 @@ def expire_leases() -> list[int]:
 def finish(session: Session, held: Claim) -> bool:
     """Finish an encode job, and release the job that follows, as a worker does."""
     finished = db.jobs.finish_encode(session, held, samples=SAMPLES)
-    if finished and not db.jobs.release_next(session, held.record_id):
-        db.jobs.release_assembly(session, held.record_id)
+    if finished:
+        db.jobs.release_next(session, held.record_id)
     return finished
 
 

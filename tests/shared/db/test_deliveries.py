@@ -177,15 +177,15 @@ def test_an_encoder_cannot_claim_a_delivery() -> None:
 def test_users_take_turns_in_deliveries_apart_from_conversions() -> None:
     busy, other = _add_done(), _add_done()
     first, second = db_call(db.deliveries.due, busy), db_call(db.deliveries.due, other)
-    assert db_call(db.turns.fairer_job, first[0]) is None
+    assert db_call(db.fairness.fairer_job, first[0]) is None
     assert db_call(db.deliveries.claim, first[0])
     user_id = rows.record(busy).user_id
     record_id, (job_id,) = rows.add_record(user_id=user_id, filename="b.wav")
-    assert db_call(db.turns.fairer_job, job_id) is None
+    assert db_call(db.fairness.fairer_job, job_id) is None
     rows.set_callback(record_id, URL)
     db_call(rows.fail, record_id)
     (third,) = db_call(db.deliveries.due, record_id)
-    assert db_call(db.turns.fairer_job, third) == second[0]
+    assert db_call(db.fairness.fairer_job, third) == second[0]
 
 
 def test_the_old_secret_signs_for_a_day() -> None:

@@ -260,7 +260,6 @@ def test_a_finished_segment_releases_the_next() -> None:
         assert released is not None
         assert (released.id, released.queue) == (job_ids[IN_FLIGHT + 1 - index], SEGMENTS)
     assert db_call(db.jobs.release_next, record_id) is None
-    assert db_call(db.jobs.release_assembly, record_id) is None
 
 
 def test_a_record_is_assembled_after_all_its_segments() -> None:
@@ -472,15 +471,15 @@ def _jobs_of(user_id: UUID, count: int, *, is_long: bool = False) -> list[int]:
 def test_users_take_turns() -> None:
     crowd = _jobs_of(rows.add_user(), 4)
     (single,) = _jobs_of(rows.add_user(), 1)
-    assert db_call(db.turns.fairer_job, crowd[0]) is None
+    assert db_call(db.fairness.fairer_job, crowd[0]) is None
     rows.claim(crowd[0])
-    assert db_call(db.turns.fairer_job, crowd[1]) == single
+    assert db_call(db.fairness.fairer_job, crowd[1]) == single
     rows.claim(single)
-    assert db_call(db.turns.fairer_job, crowd[1]) is None
+    assert db_call(db.fairness.fairer_job, crowd[1]) is None
 
 
 def test_unknown_jobs_have_no_fairer_job() -> None:
-    assert db_call(db.turns.fairer_job, 10**9) is None
+    assert db_call(db.fairness.fairer_job, 10**9) is None
 
 
 def test_a_user_runs_one_long_job_while_others_wait() -> None:
@@ -488,8 +487,8 @@ def test_a_user_runs_one_long_job_while_others_wait() -> None:
     long = _jobs_of(user_id, 3, is_long=True)
     (other,) = _jobs_of(rows.add_user(), 1)
     rows.claim(long[0])
-    assert db_call(db.turns.fairer_job, long[1]) == other
+    assert db_call(db.fairness.fairer_job, long[1]) == other
     held = rows.claim(other)
-    assert db_call(db.turns.fairer_job, long[1]) is None
+    assert db_call(db.fairness.fairer_job, long[1]) is None
     assert db_call(db.jobs.requeue, held)
-    assert db_call(db.turns.fairer_job, long[1]) == other
+    assert db_call(db.fairness.fairer_job, long[1]) == other

@@ -83,7 +83,7 @@ def test_24_bits_in_the_lower_bytes_are_found(silent: int, *, masked: bool) -> N
     info = read(padded_24(samples & 0xFFFFFF if masked else samples))
     assert (info.fmt.low_24_bits, info.samples) == (True, silent + 30_000)
     assert info.warnings == (
-        "The samples have 24 bits in the lower three of four bytes. They were read as such.",
+        "The samples have 24 bits in the lower three of four bytes. Only these three were read.",
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.mp3_options import mix_warnings
+from shared.mp3_options import target_warnings
 from tests.worker.conversion import Voices, convert
 from tests.worker.mp3.mp3_material import FFMPEG
 
@@ -53,6 +53,6 @@ def test_each_channel_is_mixed_by_its_speaker(
     converted = convert(tmp_path, encoded(tmp_path / "a.wav", codec, layout, len(left)))
     found = levels(converted.by_ffmpeg(), len(left))
     assert np.allclose(found, [left, right], atol=0.11)
-    told = mix_warnings(converted.info, converted.target)
+    told = target_warnings(converted.info, converted.target)
     assert ["LFE" in text for text in told] == ["LFE" in layout]
     assert converted.warnings == []

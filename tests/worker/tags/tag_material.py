@@ -7,7 +7,7 @@ from io import BytesIO
 from mutagen.id3 import ID3, Frame
 
 from shared.wav import Chunk
-from worker.tags.tag import Audio, Tag, read_tags
+from worker.tags.tag import Audio, Tag, build_tag
 
 RATE_HZ = 44_100
 SAMPLES = 10 * RATE_HZ
@@ -30,7 +30,7 @@ def made_tag(
         found.append(Chunk(chunk_id, file.tell(), len(payload)))
         file.write(payload)
     audio = Audio(samples, RATE_HZ, big_endian)
-    return read_tags(
+    return build_tag(
         file, found, audio, overrides or {}, "LAME4.1a", charset=charset, version=version
     )
 

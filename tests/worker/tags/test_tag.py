@@ -27,7 +27,7 @@ from tests.worker.tags.tag_material import (
     riff_list,
     tag_bytes,
 )
-from worker.tags.tag import MAX_METADATA_BYTES, Audio, read_tags
+from worker.tags.tag import MAX_METADATA_BYTES, Audio, build_tag
 
 SHARED_WAVS = Path(__file__).parents[4] / "shared" / "wavs"
 
@@ -373,7 +373,7 @@ def test_the_largest_picture_takes_under_64_mb() -> None:
     chunk_id, payload = id3(APIC(mime="image/jpeg", data=picture))
     file = BytesIO(payload)
     tracemalloc.start()
-    tag = read_tags(
+    tag = build_tag(
         file,
         [Chunk(chunk_id, 0, len(payload))],
         Audio(SAMPLES, 44_100, big_endian=False),
@@ -486,7 +486,7 @@ def test_metadata_of_real_recorders_is_kept() -> None:
     def wild(name: str, chunk_id: bytes, offset: int, size: int) -> ID3:
         with (SHARED_WAVS / name).open("rb") as file:
             return parsed(
-                read_tags(
+                build_tag(
                     file,
                     [Chunk(chunk_id, offset + 8, size)],
                     Audio(SAMPLES, 48_000, big_endian=False),

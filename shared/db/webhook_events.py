@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import Float, cast, func, literal_column, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from shared.db.models import Delivery, Event, Job, JobKind, JobState, Record
+from shared.db.models import ENCODED_FRACTION, Delivery, Event, Job, JobKind, JobState, Record
 from shared.queue import DELIVERIES
 
 
@@ -38,10 +38,7 @@ def announce(session: Session, record_id: UUID, event: Event) -> None:
 
 def _encoded(session: Session, record_id: UUID) -> float:
     """Return the encoded fraction of the audio."""
-    total = func.nullif(func.sum(Job.samples), 0)
-    encoded = select(cast(func.sum(Job.encoded_samples) / total, Float)).where(
-        Job.record_id == record_id, Job.kind == JobKind.ENCODE
-    )
+    encoded = select(ENCODED_FRACTION).where(Job.record_id == record_id, Job.kind == JobKind.ENCODE)
     return session.scalar(encoded) or 0.0
 
 
