@@ -5,8 +5,11 @@ process that takes short recordings only, so that they never wait, even while lo
 of `main`. `deliveries` sends webhooks, in threads, because they wait for receivers.
 """
 
+import socket
+import sys
 from argparse import ArgumentParser
 from importlib import import_module
+from typing import NoReturn
 
 from shared.queue import BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE, app
 from shared.settings import get_settings
@@ -36,7 +39,7 @@ def main() -> None:
         case "clips":
             _start_worker("clips", options.name, "1")
         case "deliveries":
-            _start_worker("deliveries", options.name, str(DELIVERY_THREADS), "--pool=threads")
+            _start_worker("deliveries", options.name, str(DELIVERY_THREADS), "threads")
         case "sweeper":
             from worker import sweeper  # noqa: PLC0415 -- the other roles do not need it
 
@@ -62,20 +65,20 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _start_worker(role: str, name: str, concurrency: str, *more: str) -> None:
+def _start_worker(role: str, name: str, concurrency: str, pool: str = "prefork") -> NoReturn:
     for module in MODULES[role]:
         import_module(module)
-    app.worker_main(
-        [
-            "worker",
-            f"--queues={','.join(QUEUES[role])}",
-            f"--hostname={name}@%h",
-            f"--concurrency={concurrency}",
-            "--without-gossip",
-            "--without-mingle",
-            *more,
-        ]
+    # not `app.worker_main`, which imports every command of Celery, and Flower
+    worker = app.Worker(
+        queues=QUEUES[role],
+        hostname=f"{name}@{socket.gethostname()}",
+        concurrency=concurrency,
+        pool=pool,
+        without_gossip=True,
+        without_mingle=True,
     )
+    worker.start()
+    sys.exit(worker.exitcode)
 
 
 def _start_flower(host: str, port: int) -> None:
