@@ -11,7 +11,6 @@ from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, queue
-from worker.audio import encoder_fingerprint
 
 ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
 """For the health check of a container, which must be cheap. Not written if the folder does not exist."""
@@ -70,6 +69,15 @@ def _report_forever(name: str, role: str) -> None:
 def _report(name: str, role: str) -> None:
     try:
         with db.transaction() as session:
-            db.workers.report_alive(session, name, role, encoder_fingerprint())
+            db.workers.report_alive(session, name, role, _encoder(role))
     except SQLAlchemyError as error:
         log.warning("heartbeat not reported", error=type(error).__name__)
+
+
+def _encoder(role: str) -> str | None:
+    if role == "deliveries":
+        return None
+    # not at the top: deliveries and the sweeper encode nothing, and this imports numpy
+    from worker.audio import encoder_fingerprint  # noqa: PLC0415
+
+    return encoder_fingerprint()
