@@ -1,5 +1,6 @@
 """The real service for the tests: one embedded stack for each process, or the service that SERVICE_URL names."""
 
+import gc
 import os
 import shutil
 import signal
@@ -51,6 +52,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure() -> None:
     # a run that is terminated must stop its stack, as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Garbage collection would visit the objects of the modules and tests again and again. All of them stay.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
