@@ -24,7 +24,18 @@ from local.stack import Stack
 from shared import db
 from shared.db import Base
 from shared.settings import Settings, get_settings
+from tests.distribution import (
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tests.waiting import is_running, until
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
@@ -32,21 +43,12 @@ SLOTS = 2
 """Jobs that the worker of the embedded stack runs at a time."""
 SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
-LONGEST_FIRST = ("faults", "browser", "generated_clients")
-"""The folders with the longest files."""
 
 
 hypothesis.settings.register_profile(
     "any load", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any load")
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run more processes than there are cores. Tests with a stack wait most of the time. Six stacks need 6 GB."""
-    cores = os.cpu_count() or 1
-    has_stack = "not stack" not in config.option.markexpr
-    return min(6, 1 + cores * (2 if has_stack else 1))
 
 
 def pytest_configure() -> None:
@@ -59,22 +61,6 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a running service. Run the longest files first, so that all processes end together."""
-    stack_files = set()
-    for item in items:
-        assert isinstance(item, pytest.Function)
-        if {"stack", "service_url"} & set(item.fixturenames):
-            item.add_marker("stack")
-            stack_files.add(item.path)
-    items.sort(key=lambda item: (item.path not in stack_files, _place(item.path)))
-
-
-def _place(path: Path) -> int:
-    folder = path.relative_to(ROOT / "tests").parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
