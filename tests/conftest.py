@@ -185,8 +185,15 @@ def user(client: httpx.Client) -> User:
 
 @pytest.fixture(scope="session")
 def database_url(stack: Stack) -> str:
-    """An empty database beside the service's, whose workers and sweeper know nothing of it."""
-    return new_database(stack)
+    """A migrated database beside the service's, whose workers and sweeper know nothing of it."""
+    url = new_database(stack)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("REDIS_URL", "MEDIA_DIR"):
+            environment.setenv(name, stack.environment[name])
+        environment.setenv("DATABASE_URL", url)
+        with fresh_settings():
+            migrate()
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -210,12 +217,11 @@ def database(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
-    """Settings and sessions of this process, for a migrated database without rows, an empty Redis and volume."""
+    """Settings and sessions of this process, for a database without rows, an empty Redis and volume."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", f"redis+socket://{stack.runtime_dir}/test.sock")
     monkeypatch.setenv("MEDIA_DIR", str(tmp_path))
     with fresh_settings():
-        migrate()
         with db.transaction() as session:
             tables = ", ".join(Base.metadata.tables)
             session.execute(text(f"TRUNCATE {tables}"))
