@@ -25,7 +25,18 @@ from local.stack import Stack
 from shared import db
 from shared.db import Base
 from shared.settings import Settings, get_settings
+from tests.distribution import (
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tests.waiting import is_running, until
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
@@ -33,8 +44,6 @@ SLOTS = 2
 """Jobs that the worker of the embedded stack runs at a time."""
 SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
-LONGEST_FIRST = ("faults", "browser", "generated_clients")
-"""The folders with the longest files."""
 
 
 hypothesis.settings.register_profile(
@@ -55,37 +64,14 @@ structlog.configure(
 gc.disable()
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run more processes than there are cores. Tests with a stack wait most of the time. Six stacks need 6 GB."""
-    cores = os.cpu_count() or 1
-    has_stack = "not stack" not in config.option.markexpr
-    return min(6, 1 + cores * (2 if has_stack else 1))
-
-
 def pytest_configure() -> None:
     # a run that is terminated must stop its stack, as after Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a running service. Run the longest files first, so that all processes end together."""
-    stack_files = set()
-    for item in items:
-        assert isinstance(item, pytest.Function)
-        if {"stack", "service_url"} & set(item.fixturenames):
-            item.add_marker("stack")
-            stack_files.add(item.path)
-    items.sort(key=lambda item: (item.path not in stack_files, _place(item.path)))
-
-
-def _place(path: Path) -> int:
-    folder = path.relative_to(ROOT / "tests").parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -210,8 +196,15 @@ def user(client: httpx.Client) -> User:
 
 @pytest.fixture(scope="session")
 def database_url(stack: Stack) -> str:
-    """An empty database beside the service's, whose workers and sweeper know nothing of it."""
-    return new_database(stack)
+    """A migrated database beside the service's, whose workers and sweeper know nothing of it."""
+    url = new_database(stack)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("REDIS_URL", "MEDIA_DIR"):
+            environment.setenv(name, stack.environment[name])
+        environment.setenv("DATABASE_URL", url)
+        with fresh_settings():
+            migrate()
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -235,12 +228,11 @@ def database(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
-    """Settings and sessions of this process, for a migrated database without rows, an empty Redis and volume."""
+    """Settings and sessions of this process, for a database without rows, an empty Redis and volume."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", f"redis+socket://{stack.runtime_dir}/test.sock")
     monkeypatch.setenv("MEDIA_DIR", str(tmp_path))
     with fresh_settings():
-        migrate()
         with db.transaction() as session:
             tables = ", ".join(Base.metadata.tables)
             session.execute(text(f"TRUNCATE {tables}"))

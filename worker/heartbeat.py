@@ -11,7 +11,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, queue
 from worker import alive
-from worker.audio import encoder_fingerprint
 
 SILENT_AFTER_S = 20
 """Celery sends a heartbeat every 2 s."""
@@ -62,6 +61,15 @@ def _report_forever(name: str, role: str) -> None:
 def _report(name: str, role: str) -> None:
     try:
         with db.transaction() as session:
-            db.workers.report_alive(session, name, role, encoder_fingerprint())
+            db.workers.report_alive(session, name, role, _encoder(role))
     except SQLAlchemyError as error:
         log.warning("heartbeat not reported", error=type(error).__name__)
+
+
+def _encoder(role: str) -> str | None:
+    if role == "deliveries":
+        return None
+    # not at the top: deliveries and the sweeper encode nothing, and this imports numpy
+    from worker.audio import encoder_fingerprint  # noqa: PLC0415
+
+    return encoder_fingerprint()
