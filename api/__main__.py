@@ -2,7 +2,7 @@
 
 import gc
 
-# The imports below make many objects and hardly any garbage. Collecting it would take a fifth of a start.
+# The imports below make many objects and almost no garbage. Collecting it would take a fifth of a start.
 gc.disable()
 
 import socket

@@ -7,7 +7,7 @@ of `main`. `deliveries` sends webhooks, in threads, because they wait for receiv
 
 import gc
 
-# The imports below make many objects and hardly any garbage. Collecting it would take an eighth of a start.
+# The imports below make many objects and almost no garbage. Collecting it would take an eighth of a start.
 gc.disable()
 
 import socket
