@@ -62,7 +62,9 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.TooManyPendingInAll: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TooManyNewUsers: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TooManyBadCredentials: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UserStorageBusy: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.UserStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.ServiceStorageBusy: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.ServiceStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -84,6 +86,8 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
     errors.NoSpace: {"Retry-After": "60"},
+    errors.UserStorageBusy: {"Retry-After": "5"},
+    errors.ServiceStorageBusy: {"Retry-After": "5"},
     errors.ServiceStorageFull: {"Retry-After": "60"},
 }
 DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {

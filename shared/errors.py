@@ -7,6 +7,13 @@ paths and without the output of other programs. Code that raises an error may pa
 from uuid import UUID
 
 
+def format_bytes(size_bytes: int) -> str:
+    for unit_bytes, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size_bytes >= unit_bytes:
+            return f"{size_bytes / unit_bytes:.1f} {unit}"
+    return f"{size_bytes} bytes"
+
+
 class Wav2mp3Error(Exception):
     """Base class. Raised directly for an unexpected error."""
 
@@ -242,6 +249,19 @@ class UserStorageFull(Wav2mp3Error):
     code = "user_storage_full"
     message = "Your records leave no room for this file. Delete records that you no longer need, then try again."
 
+    def __init__(self, used_bytes: int, max_bytes: int) -> None:
+        used = f"Your records use {format_bytes(used_bytes)} of {format_bytes(max_bytes)}."
+        super().__init__(f"{self.message} {used}")
+
+
+class UserStorageBusy(UserStorageFull):
+    """There would be room without the user's unfinished records, which need less once they are finished."""
+
+    message = (
+        "Your other records leave no room for this file until they are converted. "
+        "Try again after the number of seconds in Retry-After."
+    )
+
 
 class ServiceStorageFull(Wav2mp3Error):
     """With this upload, all users together would store more than MAX_STORED_BYTES_IN_ALL."""
@@ -250,6 +270,15 @@ class ServiceStorageFull(Wav2mp3Error):
     message = (
         "All users together have used the space that the operator allows. "
         "Delete records that you no longer need, or ask the operator to raise MAX_STORED_BYTES_IN_ALL."
+    )
+
+
+class ServiceStorageBusy(ServiceStorageFull):
+    """There would be room without the unfinished records of all users."""
+
+    message = (
+        "The service has no room for this file until other records are converted. "
+        "Try again after the number of seconds in Retry-After."
     )
 
 

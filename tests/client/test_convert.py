@@ -11,6 +11,7 @@ import pytest
 from wav2mp3.record import Options
 
 from api.options import RecordOptions
+from tests.api.conftest import StartApi, start_api  # noqa: F401 -- a fixture
 from tests.client.conftest import RATE_HZ, Command
 from tests.conftest import User
 from tests.wavs import build, sine
@@ -161,3 +162,20 @@ def test_a_terminal_shows_bars(command: Command) -> None:
     assert re.search(r"a\.wav +(uploading|in the queue|converting|downloading) +[━╸╺]+ +\d+%", text)
     assert "0 of 1 files finished" in text
     assert "a.wav: uploading" not in text
+
+
+def test_a_batch_waits_for_room(
+    command: Command,
+    start_api: StartApi,  # noqa: F811
+) -> None:
+    """Each WAV takes most of the quota until it is converted."""
+    api = start_api({"MAX_STORED_BYTES": "200000"})
+    owner = api.user()
+    names = [f"{number}.wav" for number in range(3)]
+    for name in names:
+        command.wav(name)
+    login = {"WAV2MP3_USER_ID": owner.id, "WAV2MP3_TOKEN": owner.token}
+    ended = command.run("convert", *names, "--keep", WAV2MP3_URL=api.url, **login)
+    assert ended.status == 0, ended.errors
+    assert "waiting for the service" in ended.errors
+    assert command.files() == {"0.mp3", "1.mp3", "2.mp3"}
