@@ -154,7 +154,7 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: Settings, key: Ke
     if key.is_taken():  # A repeated upload needs no room.
         return
     if announced_bytes > settings.max_upload_bytes:
-        raise errors.UploadTooLarge
+        raise errors.UploadTooLarge.than(settings.max_upload_bytes)
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
     with translate_errors():
         free_bytes = media.free_bytes(settings.media_dir)

@@ -4,6 +4,7 @@
 paths and without the output of other programs. Code that raises an error may pass a more precise message as `detail`.
 """
 
+from typing import Self
 from uuid import UUID
 
 
@@ -225,6 +226,11 @@ class TooManyBadCredentials(TooManyRequests):
 class UploadTooLarge(Wav2mp3Error):
     code = "upload_too_large"
     message = "The file is larger than this service accepts. Split it, or ask the operator to raise MAX_UPLOAD_BYTES."
+
+    @classmethod
+    def than(cls, max_bytes: int) -> Self:
+        """Return the error with the limit in its detail."""
+        return cls(f"{cls.message} It accepts {format_bytes(max_bytes)} ({max_bytes} bytes).")
 
 
 class TooManyWaiting(Wav2mp3Error):
