@@ -126,7 +126,10 @@ class FilenameTaken(Wav2mp3Error):
     """`record_id` is the record with this filename, or None if it was deleted in the meantime."""
 
     code = "filename_taken"
-    message = "You already have a record with this filename. Delete that record or rename the file."
+    message = (
+        "You already have a record with this filename. "
+        "Upload with if_exists=replace or if_exists=rename, or delete that record."
+    )
 
     def __init__(self, detail: str | None = None, record_id: UUID | None = None) -> None:
         super().__init__(detail)
