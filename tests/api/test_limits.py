@@ -167,6 +167,7 @@ def stingy(start_api: StartApi) -> AnotherApi:
 def test_a_deleted_record_makes_room(stingy: AnotherApi) -> None:
     user = stingy.user()
     first = user.upload(SHORT_WAV, "first.wav").json()["id"]
+    user.wait(first)
     detail = refused(user.upload(SHORT_WAV, "second.wav"), 507, "user_storage_full")
     assert "Delete records" in detail
     assert ids(user) == [first]
