@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import status_title
+from api.invalid_requests import explain
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
@@ -189,8 +190,7 @@ def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
 
 def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return _handle_error(request, errors.BadRequest(f"Correct the request: {wrong}. See /docs."))
+    return _handle_error(request, errors.BadRequest(f"{explain(error.errors())} See /docs."))
 
 
 def from_database_error(error: BaseException | None) -> Wav2mp3Error:
