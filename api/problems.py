@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http import status_title
+from api.http import allowed_methods, status_title
 from api.invalid_requests import explain
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
@@ -176,16 +176,26 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
     return problem_response(body, headers)
 
 
-def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
+def _handle_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    sentence, headers = f"{status.description or status.phrase}.", error.headers
+    if status == HTTPStatus.NOT_FOUND:
+        sentence = "There is no such path."
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A mount has changed the root path.
+        scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}
+        allowed = allowed_methods(request.app.router, scope)
+        headers = {"Allow": ", ".join(allowed)}
+        named = [method for method in allowed if method not in ("HEAD", "OPTIONS")]
+        sentence = f"This path has {' and '.join(named)}."
     body = Problem(
         title=status_title(status),
         status=status,
         code=status.name.lower(),
-        detail=f"{status.description or status.phrase}. The calls of this service are described at /docs.",
+        detail=f"{sentence} The calls of this service are described at /docs.",
     )
-    return problem_response(body, error.headers)
+    return problem_response(body, headers)
 
 
 def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
