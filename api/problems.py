@@ -8,7 +8,6 @@ import sqlalchemy.exc
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import allowed_methods, status_title
 from api.invalid_requests import explain
+from api.problem_answers import ProblemResponse
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
@@ -147,21 +147,12 @@ def answer(error: Wav2mp3Error) -> ASGIApp:
     return send_problem
 
 
-def failure_response(code: str | None, detail: str | None) -> JSONResponse:
+def failure_response(code: str | None, detail: str | None) -> ProblemResponse:
     """Return the answer for a failed record, from its row."""
-    return problem_response(problem(code or "", detail or ""))
+    return ProblemResponse(problem(code or "", detail or ""))
 
 
-def problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(
-        body.model_dump(mode="json"),
-        body.status,
-        headers,
-        media_type="application/problem+json",
-    )
-
-
-def _handle_error(_: Request, error: Exception) -> JSONResponse:
+def _handle_error(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, Wav2mp3Error)
     body = problem(error.code, error.detail)
     if isinstance(error, errors.FilenameTaken):
@@ -173,10 +164,10 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
-    return problem_response(body, headers)
+    return ProblemResponse(body, headers)
 
 
-def _handle_http_exception(request: Request, error: Exception) -> JSONResponse:
+def _handle_http_exception(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     sentence, headers = f"{status.description or status.phrase}.", error.headers
@@ -195,10 +186,10 @@ def _handle_http_exception(request: Request, error: Exception) -> JSONResponse:
         code=status.name.lower(),
         detail=f"{sentence} The calls of this service are described at /docs.",
     )
-    return problem_response(body, headers)
+    return ProblemResponse(body, headers)
 
 
-def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
+def _handle_invalid_request(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
     return _handle_error(request, errors.BadRequest(f"{explain(error.errors())} See /docs."))
 
@@ -215,7 +206,7 @@ def from_database_error(error: BaseException | None) -> Wav2mp3Error:
     return found()
 
 
-def _handle_database_error(request: Request, error: Exception) -> JSONResponse:
+def _handle_database_error(request: Request, error: Exception) -> ProblemResponse:
     answer = from_database_error(error)
     log.error("database error", code=answer.code, path=request.url.path, exc_info=error)
     return _handle_error(request, answer)
@@ -226,6 +217,6 @@ def _handle_disconnect(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-def _handle_unexpected(request: Request, error: Exception) -> JSONResponse:
+def _handle_unexpected(request: Request, error: Exception) -> ProblemResponse:
     log.error("unexpected error", path=request.url.path, exc_info=error)
     return _handle_error(request, Wav2mp3Error())
