@@ -52,8 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _hint(code: str) -> str:
-    if code == "registration_closed":
-        return " Then run: wav2mp3 login --user-id USER_ID"
     if code == "bad_credentials" and os.environ.get("WAV2MP3_TOKEN"):
         return " Check WAV2MP3_USER_ID and WAV2MP3_TOKEN."
     return " Run: wav2mp3 login" if code == "bad_credentials" else ""
@@ -69,14 +67,22 @@ def _login(parsed: argparse.Namespace) -> int:
         token = parsed.token or os.environ.get("WAV2MP3_TOKEN") or getpass.getpass("Token: ")
         kept = Login(url, parsed.user_id, token)
     elif parsed.name or kept is None or kept.url != url:
-        user = Service(url, patience_s=0).call(
-            "POST", "/users", json={"name": parsed.name or getpass.getuser()}
-        )
-        kept = Login(url, user["id"], user["token"])
+        kept = _create(url, parsed.name or getpass.getuser())
     _check(kept, "Check both." if parsed.user_id else "For a new user: wav2mp3 login --name NAME")
     login.store(kept)
     print(f"Logged in at {url} as user {kept.user_id}. The token is in {login.path()}.")
     return OK
+
+
+def _create(url: str, name: str) -> Login:
+    try:
+        user = Service(url, patience_s=0).call("POST", "/users", json={"name": name})
+    except Wav2mp3Error as error:
+        if error.code != "registration_closed":
+            raise
+        hint = f"Then run: wav2mp3 login {url} --user-id USER_ID"
+        raise Wav2mp3Error(f"{error} {hint}", error.code) from None
+    return Login(url, user["id"], user["token"])
 
 
 def _check(kept: Login, next_step: str) -> None:
