@@ -95,6 +95,25 @@ def test_equal_names_of_several_folders_do_not_collide(command: Command) -> None
     assert command.frames("two/a.wave.mp3") == 33333
 
 
+def test_names_that_differ_in_case_are_numbered(command: Command) -> None:
+    """On many file systems both would have the same MP3."""
+    command.wav("in/y.WAV", 11111)
+    command.wav("in/y.wav", 22222)
+    command.wav("in/z.wav")
+    ended = command.run("convert", "in", "--out", "mp3")
+    assert ended.status == 0, ended.errors
+    assert command.frames("mp3/y.WAV.mp3") == 11111
+    assert command.frames("mp3/y.wav (2).mp3") == 22222
+    assert "in/y.wav -> mp3/y.wav (2).mp3" in ended.output
+    assert command.frames("mp3/z.mp3") == RATE_HZ
+
+
+def test_one_mp3_of_two_wavs_is_refused(command: Command) -> None:
+    ended = command.run("convert", "a.wav", "b.wav", "--out", "one.mp3")
+    assert ended.status == 2
+    assert ended.errors == "a.wav and b.wav would become one.mp3. Name a folder with --out.\n"
+
+
 def test_a_record_of_another_file_is_never_used(command: Command, user: User) -> None:
     """Two takes may have the same name, size and length."""
     mine = build(sine(RATE_HZ), sample_rate_hz=RATE_HZ)
