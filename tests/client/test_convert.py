@@ -108,6 +108,18 @@ def test_names_that_differ_in_case_are_numbered(command: Command) -> None:
     assert command.frames("mp3/z.mp3") == RATE_HZ
 
 
+def test_control_characters_are_escaped(command: Command, user: User) -> None:
+    command.wav("red\x1b[31m\n2.wav")
+    (command.folder / "bad\x9b.wav").write_text("no WAV")
+    ended = command.run("convert", ".", "--keep")
+    assert "red\\x1b[31m\\n2.wav -> red\\x1b[31m\\n2.mp3 (" in ended.output
+    assert "  bad\\x9b.wav  " in ended.errors
+    user.upload(build(sine(RATE_HZ), sample_rate_hz=RATE_HZ), "green\x1b[32m.wav")
+    listed = command.run("list").output
+    shown = ended.output + ended.errors + listed
+    assert all(char.isprintable() or char == "\n" for char in shown)
+
+
 def test_one_mp3_of_two_wavs_is_refused(command: Command) -> None:
     ended = command.run("convert", "a.wav", "b.wav", "--out", "one.mp3")
     assert ended.status == 2
