@@ -37,6 +37,8 @@ class Result:
     status: Literal["done", "skipped", "failed"]
     record: Record | None = None
     error: str | None = None
+    code: str | None = None
+    """The code of the error: the service's, or the client's own."""
 
 
 def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Conversion]:
@@ -124,10 +126,10 @@ def convert(
     try:
         record = client.convert(conversion.wav, conversion.mp3, keep=keep, watch=watch, **options)
     except Wav2mp3Error as error:
-        return Result(conversion, "failed", error=str(error))
+        return Result(conversion, "failed", error=str(error), code=error.code)
     except OSError as error:
         sentence = f"{error.filename or conversion.mp3} cannot be used: {error.strerror}."
-        return Result(conversion, "failed", error=sentence)
+        return Result(conversion, "failed", error=sentence, code="file_unusable")
     return Result(conversion, "done", record)
 
 

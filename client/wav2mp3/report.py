@@ -20,7 +20,7 @@ class Report:
             self.failed.append(result)
         if self._is_json:
             paths = {"wav": str(conversion.wav), "mp3": str(conversion.mp3)}
-            outcome = {"status": result.status, "error": result.error}
+            outcome = {"status": result.status, "error": result.error, "code": result.code}
             say_json(paths | outcome | {"record": record and asdict(record)})
         elif not self._is_quiet:
             say(_line(result))

@@ -141,9 +141,10 @@ def test_a_record_of_another_file_is_never_used(command: Command, user: User) ->
 def test_json_has_an_object_for_each_file(command: Command) -> None:
     command.wav("a.wav")
     (command.folder / "b.wav").write_text("no WAV")
-    ended = command.run("convert", "a.wav", "b.wav", "--json")
-    a, b = sorted(map(json.loads, ended.output.splitlines()), key=lambda result: result["wav"])
+    ended = command.run("convert", "a.wav", "b.wav", "c.wav", "--json")
+    a, b, c = sorted(map(json.loads, ended.output.splitlines()), key=lambda result: result["wav"])
     assert (a["wav"], a["mp3"], a["status"], a["error"]) == ("a.wav", "a.mp3", "done", None)
+    assert [each["code"] for each in (a, b, c)] == [None, "not_a_wav", "file_unusable"]
     assert a["record"]["duration_s"] == pytest.approx(1)
     assert (b["status"], b["record"]) == ("failed", None)
     assert b["error"]
