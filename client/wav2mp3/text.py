@@ -31,6 +31,8 @@ def printable(text: str) -> str:
 def length(duration_s: float | None) -> str:
     if duration_s is None:
         return ""
+    if duration_s < 1:
+        return f"{duration_s:.1f} s" if duration_s >= 0.05 else "< 0.1 s"
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -32,7 +32,7 @@ def test_a_folder_becomes_mp3s_of_the_same_tree(command: Command, user: User) ->
     assert command.files() == {"mp3/a.mp3", "mp3/deep/b [take 1].mp3"}
     assert command.frames("mp3/a.mp3") == 12345
     assert command.frames("mp3/deep/b [take 1].mp3") == 23456
-    assert "in/a.wav -> mp3/a.mp3 (0:00, " in ended.output
+    assert "in/a.wav -> mp3/a.mp3 (0.3 s, " in ended.output
     assert "in/a.wav: uploading" in ended.errors
     assert names(user) == []
 
