@@ -120,7 +120,7 @@ def _convert(parsed: argparse.Namespace) -> int:
         report.add(Result(conversion, "skipped"))
     with display.progress:
         batch.run(todo, work, finish, parallel=parsed.parallel, stop=client.service.stop)
-    report.list_failures(len(conversions))
+    report.finish()
     return FAILED if report.failed else OK
 
 

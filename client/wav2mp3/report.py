@@ -1,21 +1,26 @@
-"""Prints the result of each file, and at the end the failures."""
+"""Prints the result of each file, and at the end the failures and the counts."""
 
+from collections import Counter
 from dataclasses import asdict
 
 from wav2mp3.batch import Result
 from wav2mp3.text import complain, length, printable, say, say_json, size
 
+LABELS = {"done": "converted", "skipped": "skipped", "failed": "failed"}
+
 
 class Report:
-    """Prints the result of each file, and at the end the failures."""
+    """Call `add` for each file, then `finish`."""
 
     def __init__(self, *, is_json: bool, is_quiet: bool) -> None:
         self._is_json = is_json
         self._is_quiet = is_quiet
+        self._counts: Counter[str] = Counter()
         self.failed: list[Result] = []
 
     def add(self, result: Result) -> None:
         conversion, record = result.conversion, result.record
+        self._counts[result.status] += 1
         if result.status == "failed":
             self.failed.append(result)
         if self._is_json:
@@ -27,10 +32,16 @@ class Report:
         for warning in record.warnings if record else ():
             complain(f"{conversion.wav}: warning: {warning}")
 
-    def list_failures(self, count: int) -> None:
-        if not self.failed:
-            return
-        complain(f"{len(self.failed)} of {count} files failed:")
+    def finish(self) -> None:
+        if self.failed:
+            self._list_failures()
+        # The line of a single file says as much.
+        if self._counts.total() > 1 and not self._is_quiet:
+            found = [(self._counts[status], label) for status, label in LABELS.items()]
+            complain(", ".join(f"{count} {label}" for count, label in found if count))
+
+    def _list_failures(self) -> None:
+        complain("Failed:")
         names = [printable(str(result.conversion.wav)) for result in self.failed]
         width = max(map(len, names))
         for name, result in zip(names, self.failed, strict=True):

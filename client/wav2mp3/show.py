@@ -81,7 +81,8 @@ class Display:
         self._show_count()
 
     def _show_count(self) -> None:
-        count = f"{self._finished} of {len(self._sizes)} files finished"
+        files = "file" if len(self._sizes) == 1 else "files"
+        count = f"{self._finished} of {len(self._sizes)} {files} finished"
         self.progress.update(self._total, description=count)
 
 

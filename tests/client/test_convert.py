@@ -73,11 +73,14 @@ def test_finished_files_are_skipped(command: Command, user: User) -> None:
 def test_a_failure_does_not_stop_the_others(command: Command, user: User) -> None:
     command.wav("good.wav")
     (command.folder / "notes.wav").write_text("This is a text. " * 100)
-    ended = command.run("convert", "notes.wav", "missing.wav", "good.wav")
+    command.wav("old.wav")
+    assert command.run("convert", "old.wav").status == 0
+    ended = command.run("convert", "notes.wav", "missing.wav", "good.wav", "old.wav")
     assert ended.status == 1
-    assert command.files() == {"good.mp3"}
+    assert command.files() == {"good.mp3", "old.mp3"}
     reason = user.upload(b"This is a text. " * 100, "notes.wav").json()["detail"]
-    assert "2 of 3 files failed:\n" in ended.errors
+    assert "\nFailed:\n" in ended.errors
+    assert ended.errors.endswith("\n1 converted, 1 skipped, 2 failed\n")
     assert f"  notes.wav    {reason}\n" in ended.errors
     assert "  missing.wav  missing.wav cannot be used: No such file or directory.\n" in ended.errors
 
@@ -153,7 +156,8 @@ def test_json_has_an_object_for_each_file(command: Command) -> None:
 def test_quiet_prints_only_warnings(command: Command, user: User) -> None:
     short = build(sine(RATE_HZ), sample_rate_hz=RATE_HZ, declared=3 * RATE_HZ)
     (command.folder / "a.wav").write_bytes(short)
-    ended = command.run("convert", "a.wav", "--quiet")
+    command.wav("c.wav")
+    ended = command.run("convert", "a.wav", "c.wav", "--quiet")
     assert ended.output == ""
     warnings = user.wait(user.upload(short, "b.wav").json()["id"])["warnings"]
     assert isinstance(warnings, list)
@@ -192,7 +196,7 @@ def test_a_terminal_shows_bars(command: Command) -> None:
     os.close(ours)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     assert re.search(r"a\.wav +(uploading|in the queue|converting|downloading) +[━╸╺]+ +\d+%", text)
-    assert "0 of 1 files finished" in text
+    assert "0 of 1 file finished" in text
     assert "a.wav: uploading" not in text
 
 
