@@ -33,6 +33,7 @@ class ProblemResponse(JSONResponse):
         self._problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["code"] = self._problem.code  # for the access log
         if _opens_a_link(scope):
             await self._page()(scope, receive, send)
         else:

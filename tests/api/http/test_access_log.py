@@ -32,12 +32,13 @@ def test_a_refusal_is_logged_with_its_reason(start_api: StartApi) -> None:
     api = start_api({})
     user = api.user()
     assert user.upload(b"OggS" + bytes(100)).status_code == 415
-    assert user.client.get("/records", params={"token": "wrong"}).status_code == 401
-    found = {line["status"]: line for line in _requests(api, 415, 401)}
+    assert user.client.head("/records", params={"token": "wrong"}).status_code == 401
+    assert user.client.get("/nothing", headers={"Accept": "text/html"}).status_code == 404
+    found = {line["status"]: line for line in _requests(api, 415, 401, 404)}
     refused, unknown = found[415], found[401]
     assert (refused["code"], refused["user_id"]) == ("not_a_wav", user.id)
     assert (refused["client"], unknown["client"]) == ("127.0.0.1", "127.0.0.1")
-    assert unknown["code"] == "bad_credentials"
+    assert (unknown["code"], found[404]["code"]) == ("bad_credentials", "not_found")
     assert "user_id" not in unknown
 
 
