@@ -277,7 +277,7 @@ LAST_CHUNKS = [
 
 @pytest.mark.parametrize("last", LAST_CHUNKS)
 @pytest.mark.parametrize("declared", [0, wavs.STREAMING, 0x7FFFF000, 10**6])
-def test_chunks_after_an_unknown_size_are_no_audio(last: list[wavs.Piece], declared: int) -> None:
+def test_chunks_after_an_unknown_size_are_not_audio(last: list[wavs.Piece], declared: int) -> None:
     samples = wavs.sine(1000)
     wav = wavs.build(samples, after=last, declared=declared)
     info = read(wav)
