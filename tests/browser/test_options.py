@@ -108,6 +108,19 @@ def test_a_failed_file_can_be_converted_with_other_options(tab: Page, status: in
         expect(tab.locator("#records li")).to_have_class("queued")
 
 
+def test_a_lost_source_leaves_only_deletion(tab: Page) -> None:
+    lost = failed(0, "The WAV is gone.", filename="one.wav")
+    lost["error"]["code"] = "source_lost"
+    stage(tab, lambda: [lost])
+    become_staged(tab)
+    row = tab.locator("#records li.failed")
+    expect(row.get_by_role("button", name="Delete one.wav")).to_be_visible()
+    expect(row.locator(".retry")).to_be_hidden()
+    expect(tab.locator("#retry-failed")).to_be_hidden()
+    row.locator(".more").click()
+    expect(tab.get_by_role("menuitem")).to_have_text(["Details…", "Delete"])
+
+
 def test_the_menu_says_when_the_source_is_gone(tab: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
     become(tab, user)
