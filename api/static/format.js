@@ -14,6 +14,7 @@ const STEPS = [
 ];
 const UNIT_BYTES = [1e9, 1e6, 1e3];
 const SECONDS = unit("second");
+const SHORT_SECONDS = new Intl.NumberFormat(language, { style: "unit", unit: "second", maximumSignificantDigits: 1 });
 const MINUTES = unit("minute");
 const HOURS = unit("hour", 1);
 const PERCENT = new Intl.NumberFormat(language, { style: "percent" });
@@ -30,7 +31,11 @@ function inUnits(bytes, column) {
   return STEPS[index][column].format(bytes && Math.max(bytes / UNIT_BYTES[index], index === 2 ? 1 : 0));
 }
 
-export function formatLength(seconds) {
+// Less than a second would be shown as "00:00".
+export const formatLength = (seconds) =>
+  seconds > 0 && seconds < 0.95 ? SHORT_SECONDS.format(seconds) : formatPosition(seconds);
+
+export function formatPosition(seconds) {
   const whole = Math.round(seconds);
   const fields = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   return (fields[0] ? fields : fields.slice(1)).map((field) => String(field).padStart(2, "0")).join(":");

@@ -107,6 +107,14 @@ def test_sizes_are_aligned_by_their_digits(tab: Page) -> None:
     expect(tab.locator("#records .size")).to_have_text(["26.0 MB", "16.9 MB"])
 
 
+def test_lengths_under_a_second_are_not_zero(tab: Page) -> None:
+    lengths_s = [0, 0.0227, 0.4, 0.96, 75.2]
+    stage(tab, lambda: [record(number, duration_s=s) for number, s in enumerate(lengths_s)])
+    become_staged(tab)
+    expected = ["00:00", "0.02 sec", "0.4 sec", "00:01", "01:15"]
+    expect(tab.locator("#records .length")).to_have_text(expected)
+
+
 def test_a_wide_screen_is_used(tab: Page) -> None:
     tab.set_viewport_size({"width": 2000, "height": 900})
     stage(tab, every_state)
