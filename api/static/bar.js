@@ -32,6 +32,13 @@ function sentences({ shown, active, batch, batchDone, done, failed, left_s }) {
 // Finished files, and failed files that cannot be tried again.
 const finished = ({ done, failed }) => [...done, ...failed.filter((entry) => !canRetry(entry))];
 
+// The MP3 of a finished file, else the WAV. A file that the service refused is not stored.
+function storedBytes({ status, id, file, record }) {
+  if (status === "done") return record.mp3_bytes ?? 0;
+  if (status === "failed" && !id) return 0;
+  return record?.source_bytes ?? file?.size ?? 0;
+}
+
 function update() {
   current = countBatch();
   const { shown, active, done, failed, fraction } = current;
@@ -39,7 +46,7 @@ function update() {
   if (summary.textContent !== first + others) {
     summary.replaceChildren(element("strong", { textContent: first }), others);
   }
-  const bytes = shown.reduce((sum, { file, record }) => sum + (record?.source_bytes ?? file?.size ?? 0), 0);
+  const bytes = shown.reduce((sum, entry) => sum + storedBytes(entry), 0);
   setText(find("#totals"), shown.length ? t("totals", { count: shown.length, size: formatSize(bytes) }) : t("promise"));
   find("#total").value = active.length ? fraction : 0;
   find("#total").classList.toggle("idle", !active.length);

@@ -166,10 +166,19 @@ def test_the_bar_counts_the_batch(page: Page) -> None:
     page.evaluate("localStorage.setItem('wav2mp3.batch', '0')")
     become_staged(page)
     expect(page.locator("#summary")).to_have_text("13 of 16 done · 1 failed")
-    expect(page.locator("#totals")).to_have_text("16 files · 3.1 GB")
+    expect(page.locator("#totals")).to_have_text("16 files · 470.0 MB")
     records[:] = [record(number) for number in range(3)]
     expect(page.locator("#summary")).to_have_text("3 files done")
     expect(page.locator("#retry-failed")).to_be_hidden()
+
+
+def test_the_size_of_all_files_is_the_stored_one(tab: Page) -> None:
+    sizes = {"source_bytes": 40_000_000, "mp3_bytes": 5_000_000}
+    queued = record(1, "queued", source_bytes=30_000_000)
+    stage(tab, lambda: [record(0, **sizes), queued, failed(2, source_bytes=20_000_000)])
+    become_staged(tab)
+    tab.set_input_files("#files", {"name": "x.wav", "mimeType": "", "buffer": b"fLaC" * 2**20})
+    expect(tab.locator("#totals")).to_have_text("4 files · 55.0 MB")
 
 
 def test_the_drop_zone_shrinks_once_there_are_files(page: Page) -> None:
