@@ -56,7 +56,7 @@ function entryFields(accepted) {
   const error = element("p", { className: "text error", role: "alert" });
   return [
     element("label", { className: "field" }, t("userId"), fields.id),
-    element("label", { className: "field" }, t("token"), fields.token),
+    element("label", { className: "field" }, t("userToken"), fields.token),
     error,
     element("p", { className: "text" }, useButton(fields, error, accepted)),
   ];

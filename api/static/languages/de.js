@@ -135,6 +135,7 @@ export default {
   noToken: "Dieser Browser hat noch kein Token. Er bekommt eines beim ersten Hochladen.",
   otherToken: "Ein anderes Token verwenden",
   userId: "Benutzer-ID",
+  userToken: "Token",
   useToken: "Dieses Token verwenden",
   wrongToken: "Benutzer-ID und Token gehören nicht zusammen. Prüfe beide.",
   registrationClosed: "Ein Token ist nötig",

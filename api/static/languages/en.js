@@ -146,6 +146,7 @@ export default {
   noToken: "This browser has no token yet. It gets one with the first upload.",
   otherToken: "Use another token",
   userId: "User id",
+  userToken: "Token",
   useToken: "Use this token",
   wrongToken: "The user id and the token do not belong together. Check both.",
   registrationClosed: "A token is needed",

@@ -135,6 +135,7 @@ export default {
   noToken: "Este navegador aún no tiene token. Lo recibe con la primera subida.",
   otherToken: "Usar otro token",
   userId: "Id. de usuario",
+  userToken: "Token",
   useToken: "Usar este token",
   wrongToken: "El id. de usuario y el token no se corresponden. Revisa los dos.",
   registrationClosed: "Se necesita un token",

@@ -135,6 +135,7 @@ export default {
   noToken: "Ce navigateur n’a pas encore de jeton. Il en reçoit un au premier envoi.",
   otherToken: "Utiliser un autre jeton",
   userId: "Identifiant",
+  userToken: "Jeton",
   useToken: "Utiliser ce jeton",
   wrongToken: "L’identifiant et le jeton ne vont pas ensemble. Vérifiez les deux.",
   registrationClosed: "Un jeton est nécessaire",

@@ -135,6 +135,7 @@ export default {
   noToken: "このブラウザーにはまだトークンがありません。最初のアップロードで作られます。",
   otherToken: "別のトークンを使う",
   userId: "ユーザー ID",
+  userToken: "トークン",
   useToken: "このトークンを使う",
   wrongToken: "ユーザー ID とトークンが一致しません。両方を確認してください。",
   registrationClosed: "トークンが必要です",

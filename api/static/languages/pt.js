@@ -135,6 +135,7 @@ export default {
   noToken: "Este navegador ainda não tem token. Recebe um no primeiro envio.",
   otherToken: "Usar outro token",
   userId: "Id de usuário",
+  userToken: "Token",
   useToken: "Usar este token",
   wrongToken: "O id de usuário e o token não correspondem. Verifique os dois.",
   registrationClosed: "É preciso um token",

@@ -135,6 +135,7 @@ export default {
   noToken: "此浏览器还没有令牌。首次上传时会获得一个。",
   otherToken: "使用另一个令牌",
   userId: "用户 ID",
+  userToken: "令牌",
   useToken: "使用此令牌",
   wrongToken: "用户 ID 与令牌不匹配。请检查两者。",
   registrationClosed: "需要令牌",
