@@ -19,13 +19,15 @@ const older = find("#older");
 let current = countBatch();
 let hasZip = false;
 
-function sentences({ shown, active, batch, batchDone, done, failed, left_s }) {
+// While files are converted, all counts are those of the batch.
+function sentences({ active, batch, batchDone, batchFailed, done, failed, left_s }) {
   const first = active.length
     ? t("doneOf", { done: batchDone.length, count: batch.length })
     : t("filesDone", { count: done.length });
   const others = [];
   if (left_s !== null) others.push(formatLeft(left_s));
-  if (failed.length && shown.length) others.push(t("failedFiles", { count: failed.length }));
+  const { length: count } = active.length ? batchFailed : failed;
+  if (count) others.push(t("failedFiles", { count }));
   return [first, others.map((text) => ` · ${text}`).join("")];
 }
 

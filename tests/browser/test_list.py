@@ -172,6 +172,22 @@ def test_the_bar_counts_the_batch(page: Page) -> None:
     expect(page.locator("#retry-failed")).to_be_hidden()
 
 
+def test_failures_before_the_batch_are_not_counted(tab: Page) -> None:
+    earlier = [record(3), failed(4), failed(5)]
+    records = list(earlier)
+    stage(tab, lambda: records)
+    become_staged(tab)
+    summary = tab.locator("#summary")
+    expect(summary).to_have_text("1 file done · 2 failed")
+    records[:] = [record(0, "queued"), record(1, "queued"), *earlier]
+    tab.evaluate(POLL)
+    expect(summary).to_have_text("0 of 2 done")
+    records[:2] = [record(0, "queued"), failed(1)]
+    expect(summary).to_have_text("0 of 2 done · 1 failed")
+    records[:1] = [record(0)]
+    expect(summary).to_have_text("2 files done · 3 failed")
+
+
 def test_the_size_of_all_files_is_the_stored_one(tab: Page) -> None:
     sizes = {"source_bytes": 40_000_000, "mp3_bytes": 5_000_000}
     queued = record(1, "queued", source_bytes=30_000_000)
