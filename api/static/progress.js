@@ -12,7 +12,7 @@ const notify = find("#notify");
 let wasActive = false;
 let shownPercent = null;
 
-export function showProgress({ active, batch, batchDone, batchFailed, fraction }) {
+export function showProgress({ active, batchDone, batchFailed, fraction }) {
   const isBusy = active.length > 0;
   const percent = formatPercent(fraction);
   document.title = isBusy ? `${percent} · ${NAME}` : NAME;
