@@ -23,6 +23,7 @@ find("#loading").remove();
 document.documentElement.classList.remove("starting");
 find("#presets").onclick = showPresets;
 find("#token").onclick = showToken;
+find("#enter-token").onclick = askIfClosed;
 startOptions();
 startDropping();
 startMenu();

@@ -140,6 +140,7 @@ export default {
   wrongToken: "Benutzer-ID und Token gehören nicht zusammen. Prüfe beide.",
   registrationClosed: "Ein Token ist nötig",
   registrationClosedText: "Dieser Dienst legt keine Benutzer von selbst an. Bitte den Betreiber um Benutzer-ID und Token und gib beide hier ein.",
+  enterToken: "Token eingeben…",
   show: "Zeigen",
   hide: "Verbergen",
   copy: "Kopieren",

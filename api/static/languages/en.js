@@ -151,6 +151,7 @@ export default {
   wrongToken: "The user id and the token do not belong together. Check both.",
   registrationClosed: "A token is needed",
   registrationClosedText: "Only the operator of this service creates users. Ask the operator for a user id and a token, and enter them here.",
+  enterToken: "Enter a token…",
   show: "Show",
   hide: "Hide",
   copy: "Copy",

@@ -140,6 +140,7 @@ export default {
   wrongToken: "El id. de usuario y el token no se corresponden. Revisa los dos.",
   registrationClosed: "Se necesita un token",
   registrationClosedText: "Este servicio no crea usuarios por sí mismo. Pide a su operador un id. de usuario y un token e introdúcelos aquí.",
+  enterToken: "Introducir un token…",
   show: "Mostrar",
   hide: "Ocultar",
   copy: "Copiar",

@@ -140,6 +140,7 @@ export default {
   wrongToken: "L’identifiant et le jeton ne vont pas ensemble. Vérifiez les deux.",
   registrationClosed: "Un jeton est nécessaire",
   registrationClosedText: "Ce service ne crée pas d’utilisateurs lui-même. Demandez à son exploitant un identifiant et un jeton, et saisissez-les ici.",
+  enterToken: "Saisir un jeton…",
   show: "Afficher",
   hide: "Masquer",
   copy: "Copier",

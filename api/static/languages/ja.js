@@ -140,6 +140,7 @@ export default {
   wrongToken: "ユーザー ID とトークンが一致しません。両方を確認してください。",
   registrationClosed: "トークンが必要です",
   registrationClosedText: "このサービスはユーザーを自動では作りません。運営者からユーザー ID とトークンを受け取り、ここに入力してください。",
+  enterToken: "トークンを入力…",
   show: "表示",
   hide: "隠す",
   copy: "コピー",

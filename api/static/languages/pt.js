@@ -140,6 +140,7 @@ export default {
   wrongToken: "O id de usuário e o token não correspondem. Verifique os dois.",
   registrationClosed: "É preciso um token",
   registrationClosedText: "Este serviço não cria usuários por si. Peça ao operador um id de usuário e um token e digite-os aqui.",
+  enterToken: "Inserir um token…",
   show: "Mostrar",
   hide: "Ocultar",
   copy: "Copiar",

@@ -140,6 +140,7 @@ export default {
   wrongToken: "用户 ID 与令牌不匹配。请检查两者。",
   registrationClosed: "需要令牌",
   registrationClosedText: "此服务不会自动创建用户。请向其运营者索取用户 ID 和令牌，并在此输入。",
+  enterToken: "输入令牌…",
   show: "显示",
   hide: "隐藏",
   copy: "复制",
