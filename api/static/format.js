@@ -8,9 +8,9 @@ const unit = (name, maximumFractionDigits = 0, minimumFractionDigits = 0) =>
 const tenths = (name) => unit(name, 1, 1);
 
 const STEPS = [
-  [1e9, tenths("gigabyte"), tenths("gigabyte-per-second")],
-  [1e6, tenths("megabyte"), tenths("megabyte-per-second")],
-  [0, unit("kilobyte"), unit("kilobyte-per-second")],
+  [1e9, tenths("gigabyte"), tenths("gigabyte-per-second"), unit("gigabyte", 1)],
+  [1e6, tenths("megabyte"), tenths("megabyte-per-second"), unit("megabyte", 1)],
+  [0, unit("kilobyte"), unit("kilobyte-per-second"), unit("kilobyte")],
 ];
 const UNIT_BYTES = [1e9, 1e6, 1e3];
 const SECONDS = unit("second");
@@ -22,6 +22,8 @@ const DATE = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle:
 
 export const formatDate = (text) => DATE.format(new Date(text));
 export const formatSize = (bytes) => inUnits(bytes, 1);
+// A limit is often a whole number of units.
+export const formatLimit = (bytes) => inUnits(bytes, 3);
 export const formatSpeed = (bytesPerSecond) => inUnits(bytesPerSecond, 2);
 export const formatPercent = (fraction) => PERCENT.format(Math.floor(100 * fraction) / 100);
 export const formatKilohertz = (rate_hz) => t("kilohertz", { value: rate_hz / 1000 });

@@ -134,6 +134,7 @@ def test_a_too_large_file_is_not_uploaded(tab: Page, user: User, wav: Path) -> N
     tab.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 1500}))
     with tab.expect_response("**/users/me"):
         become(tab, user)
+    expect(tab.locator("#accepted")).to_have_text("any WAV, RF64, W64 · up to 2 kB each")
     tab.set_input_files("#files", wav)
     state = tab.locator("#records li.failed .state")
     expect(state).to_have_text(

@@ -12,6 +12,7 @@ export default {
 
   drop: "WAV-Dateien oder Ordner hier ablegen",
   accepted: "jedes WAV, RF64, W64",
+  upTo: "je bis {size}",
   explanation: "Sie werden umgewandelt, sobald sie da sind. Wähle vorher unten die Optionen; die Seite merkt sie sich.",
   chooseFiles: "Dateien wählen",
   chooseFolder: "Ordner wählen",

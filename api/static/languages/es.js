@@ -12,6 +12,7 @@ export default {
 
   drop: "Suelta aquí archivos WAV o carpetas",
   accepted: "cualquier WAV, RF64, W64",
+  upTo: "hasta {size} cada uno",
   explanation: "Se convierten en cuanto llegan. Elige antes las opciones de abajo; la página las recuerda.",
   chooseFiles: "Elegir archivos",
   chooseFolder: "Elegir una carpeta",

@@ -12,6 +12,7 @@ export default {
 
   drop: "Déposez ici des fichiers WAV ou des dossiers",
   accepted: "tout WAV, RF64, W64",
+  upTo: "jusqu’à {size} chacun",
   explanation: "Ils sont convertis dès leur arrivée. Choisissez d’abord les options ci-dessous ; la page les retient.",
   chooseFiles: "Choisir des fichiers",
   chooseFolder: "Choisir un dossier",

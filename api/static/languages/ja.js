@@ -12,6 +12,7 @@ export default {
 
   drop: "WAV ファイルまたはフォルダーをここにドロップ",
   accepted: "すべての WAV、RF64、W64",
+  upTo: "1 ファイル {size} まで",
   explanation: "届いたファイルはすぐに変換されます。先に下のオプションを選んでください。ページが記憶します。",
   chooseFiles: "ファイルを選択",
   chooseFolder: "フォルダーを選択",

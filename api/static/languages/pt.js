@@ -12,6 +12,7 @@ export default {
 
   drop: "Solte aqui arquivos WAV ou pastas",
   accepted: "qualquer WAV, RF64, W64",
+  upTo: "até {size} cada",
   explanation: "São convertidos assim que chegam. Escolha antes as opções abaixo; a página guarda a escolha.",
   chooseFiles: "Escolher arquivos",
   chooseFolder: "Escolher uma pasta",

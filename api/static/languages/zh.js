@@ -12,6 +12,7 @@ export default {
 
   drop: "将 WAV 文件或文件夹拖到这里",
   accepted: "任何 WAV、RF64、W64",
+  upTo: "每个最大 {size}",
   explanation: "文件到达后立即转换。请先在下方选择选项，本页会记住它们。",
   chooseFiles: "选择文件",
   chooseFolder: "选择文件夹",
