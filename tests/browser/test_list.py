@@ -101,6 +101,20 @@ def test_a_narrow_row_shows_its_warning(tab: Page) -> None:
     expect(tab.get_by_role("dialog")).to_contain_text(MIXED)
 
 
+def test_a_warning_uses_the_place_of_unseen_buttons(tab: Page) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 700})
+    stage(tab, lambda: [record(0, warnings=[MIXED])])
+    become_staged(tab)
+    row, width = tab.locator("#records li"), "warning => warning.getBoundingClientRect().width"
+    at_rest = row.locator(".warning").evaluate(width)
+    row.hover()
+    assert row.locator(".warning").evaluate(width) < at_rest - 70
+    warning, copy = row.locator(".warning").bounding_box(), row.locator(".copy").bounding_box()
+    assert warning
+    assert copy
+    assert warning["x"] + warning["width"] <= copy["x"]
+
+
 def test_sizes_are_aligned_by_their_digits(tab: Page) -> None:
     stage(tab, lambda: [record(0, mp3_bytes=26_000_000), record(1, mp3_bytes=16_940_000)])
     become_staged(tab)
