@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import POLL, become_staged
-from tests.browser.staged import MIXED, every_state, failed, record, stage
+from tests.browser.staged import MIXED, Record, every_state, failed, record, stage
 from tests.waiting import until
 
 WIDTHS = [320, 360, 1024, 2000]
@@ -209,6 +209,23 @@ def test_the_size_of_all_files_is_the_stored_one(tab: Page) -> None:
     become_staged(tab)
     tab.set_input_files("#files", {"name": "x.wav", "mimeType": "", "buffer": b"fLaC" * 2**20})
     expect(tab.locator("#totals")).to_have_text("4 files · 55.0 MB")
+
+
+def test_a_finger_chooses_files_and_folders(tab: Page) -> None:
+    touch = tab.context.new_cdp_session(tab)
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    tab.set_viewport_size({"width": 360, "height": 700})
+    records: list[Record] = []
+    stage(tab, lambda: records)
+    become_staged(tab)
+    expect(tab.locator("#drop-title")).to_have_text("Choose WAV files")
+    records.append(record(0))
+    tab.evaluate(POLL)
+    expect(tab.locator("#records li")).to_be_visible()
+    for name in ("Choose a folder", "Choose files"):
+        with tab.expect_file_chooser():
+            tab.get_by_role("button", name=name).click()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_the_drop_zone_shrinks_once_there_are_files(page: Page) -> None:

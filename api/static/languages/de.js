@@ -11,6 +11,7 @@ export default {
   token: "Zugang",
 
   drop: "WAV-Dateien oder Ordner hier ablegen",
+  chooseWavs: "WAV-Dateien wählen",
   accepted: "jedes WAV, RF64, W64",
   upTo: "je bis {size}",
   explanation: "Sie werden umgewandelt, sobald sie da sind. Wähle vorher unten die Optionen; die Seite merkt sie sich.",

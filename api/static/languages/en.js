@@ -16,6 +16,7 @@ export default {
 
   // The drop zone
   drop: "Drop WAV files or folders here",
+  chooseWavs: "Choose WAV files",
   accepted: "any WAV, RF64, W64",
   upTo: "up to {size} each",
   explanation: "Files are converted as soon as they arrive. Choose the options below first. The page remembers them.",

@@ -11,6 +11,7 @@ export default {
   token: "Token",
 
   drop: "Suelta aquí archivos WAV o carpetas",
+  chooseWavs: "Elige archivos WAV",
   accepted: "cualquier WAV, RF64, W64",
   upTo: "hasta {size} cada uno",
   explanation: "Se convierten en cuanto llegan. Elige antes las opciones de abajo; la página las recuerda.",

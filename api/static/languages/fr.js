@@ -11,6 +11,7 @@ export default {
   token: "Jeton",
 
   drop: "Déposez ici des fichiers WAV ou des dossiers",
+  chooseWavs: "Choisissez des fichiers WAV",
   accepted: "tout WAV, RF64, W64",
   upTo: "jusqu’à {size} chacun",
   explanation: "Ils sont convertis dès leur arrivée. Choisissez d’abord les options ci-dessous ; la page les retient.",

@@ -11,6 +11,7 @@ export default {
   token: "トークン",
 
   drop: "WAV ファイルまたはフォルダーをここにドロップ",
+  chooseWavs: "WAV ファイルを選択",
   accepted: "すべての WAV、RF64、W64",
   upTo: "1 ファイル {size} まで",
   explanation: "届いたファイルはすぐに変換されます。先に下のオプションを選んでください。ページが記憶します。",

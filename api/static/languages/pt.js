@@ -11,6 +11,7 @@ export default {
   token: "Token",
 
   drop: "Solte aqui arquivos WAV ou pastas",
+  chooseWavs: "Escolha arquivos WAV",
   accepted: "qualquer WAV, RF64, W64",
   upTo: "até {size} cada",
   explanation: "São convertidos assim que chegam. Escolha antes as opções abaixo; a página guarda a escolha.",

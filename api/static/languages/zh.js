@@ -11,6 +11,7 @@ export default {
   token: "令牌",
 
   drop: "将 WAV 文件或文件夹拖到这里",
+  chooseWavs: "选择 WAV 文件",
   accepted: "任何 WAV、RF64、W64",
   upTo: "每个最大 {size}",
   explanation: "文件到达后立即转换。请先在下方选择选项，本页会记住它们。",
