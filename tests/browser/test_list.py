@@ -203,9 +203,9 @@ def test_failures_before_the_batch_are_not_counted(tab: Page) -> None:
 
 
 def test_the_size_of_all_files_is_the_stored_one(tab: Page) -> None:
-    sizes = {"source_bytes": 40_000_000, "mp3_bytes": 5_000_000}
+    done = record(0, source_bytes=40_000_000, mp3_bytes=5_000_000)
     queued = record(1, "queued", source_bytes=30_000_000)
-    stage(tab, lambda: [record(0, **sizes), queued, failed(2, source_bytes=20_000_000)])
+    stage(tab, lambda: [done, queued, failed(2, source_bytes=20_000_000)])
     become_staged(tab)
     tab.set_input_files("#files", {"name": "x.wav", "mimeType": "", "buffer": b"fLaC" * 2**20})
     expect(tab.locator("#totals")).to_have_text("4 files · 55.0 MB")
