@@ -13,6 +13,7 @@ import { startOptions } from "./options.js";
 import { startPlayer } from "./player.js";
 import { showPresets } from "./presets.js";
 import { startProgress } from "./progress.js";
+import { startRefused } from "./refused.js";
 import { askIfClosed, showToken } from "./token.js";
 import { startUploading } from "./uploads.js";
 
@@ -32,6 +33,7 @@ startPlayer();
 startKeys();
 startProgress();
 startBar();
+startRefused();
 startUploading();
 startFollowing();
 learnLimits();
