@@ -6,16 +6,12 @@ import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
-from starlette.responses import Response
-from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
@@ -47,6 +43,7 @@ from api.http import (
     keep_freed_memory,
 )
 from api.openapi import TAGS, complete_description
+from api.page import PageRoute
 from api.parameters import check_query
 from api.snapshot_reader import SnapshotReader
 from shared import db, log
@@ -122,30 +119,8 @@ def create_app() -> FastAPI:
     ):
         app.include_router(resource.router)
     complete_description(app, get_settings(), described_errors.examples())
-    app.router.routes.append(_PageRoute())
+    app.router.routes.append(PageRoute())
     return app
-
-
-class _Page(StaticFiles):
-    """Makes browsers revalidate each file, so that they never mix files of two releases."""
-
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        response = super().file_response(*arguments, **options)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
-class _PageRoute(Mount):
-    """Matches the files of the web page alone. A mount at "/" would hide the 405 answers of other routes."""
-
-    def __init__(self) -> None:
-        folder = Path(__file__).parent / "static"
-        super().__init__("/", _Page(directory=folder, html=True))
-        files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-        self._paths = {"/", *(f"/{file.as_posix()}" for file in files)}
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(scope) if scope["path"] in self._paths else (Match.NONE, {})
 
 
 def _ignore_ranges_except_mp3(app: ASGIApp) -> ASGIApp:

@@ -8,7 +8,6 @@ import sqlalchemy.exc
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -16,7 +15,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http import status_title
+from api.http import allowed_methods, status_title
+from api.invalid_requests import explain
+from api.problem_answers import ProblemResponse
 from api.schemas import FilenameTakenProblem, NotReadyProblem, Problem
 from shared import errors
 from shared.errors import Wav2mp3Error
@@ -62,7 +63,9 @@ STATUS: dict[type[Wav2mp3Error], HTTPStatus] = {
     errors.TooManyPendingInAll: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TooManyNewUsers: HTTPStatus.TOO_MANY_REQUESTS,
     errors.TooManyBadCredentials: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UserStorageBusy: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.UserStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.ServiceStorageBusy: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.ServiceStorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.NoSpace: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -84,6 +87,8 @@ HEADERS: dict[type[Wav2mp3Error], Mapping[str, str]] = {
     errors.StorageUnavailable: {"Retry-After": "30"},
     errors.NotReady: {"Retry-After": "5"},
     errors.NoSpace: {"Retry-After": "60"},
+    errors.UserStorageBusy: {"Retry-After": "5"},
+    errors.ServiceStorageBusy: {"Retry-After": "5"},
     errors.ServiceStorageFull: {"Retry-After": "60"},
 }
 DATABASE_ERRORS: dict[str, type[Wav2mp3Error]] = {
@@ -142,21 +147,12 @@ def answer(error: Wav2mp3Error) -> ASGIApp:
     return send_problem
 
 
-def failure_response(code: str | None, detail: str | None) -> JSONResponse:
+def failure_response(code: str | None, detail: str | None) -> ProblemResponse:
     """Return the answer for a failed record, from its row."""
-    return problem_response(problem(code or "", detail or ""))
+    return ProblemResponse(problem(code or "", detail or ""))
 
 
-def problem_response(body: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(
-        body.model_dump(mode="json"),
-        body.status,
-        headers,
-        media_type="application/problem+json",
-    )
-
-
-def _handle_error(_: Request, error: Exception) -> JSONResponse:
+def _handle_error(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, Wav2mp3Error)
     body = problem(error.code, error.detail)
     if isinstance(error, errors.FilenameTaken):
@@ -168,25 +164,34 @@ def _handle_error(_: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.BadRange):
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
-    return problem_response(body, headers)
+    return ProblemResponse(body, headers)
 
 
-def _handle_http_exception(_: Request, error: Exception) -> JSONResponse:
+def _handle_http_exception(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    sentence, headers = f"{status.description or status.phrase}.", error.headers
+    if status == HTTPStatus.NOT_FOUND:
+        sentence = "There is no such path."
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # A mount has changed the root path.
+        scope = {**request.scope, "root_path": request.scope.get("app_root_path", "")}
+        allowed = allowed_methods(request.app.router, scope)
+        headers = {"Allow": ", ".join(allowed)}
+        named = [method for method in allowed if method not in ("HEAD", "OPTIONS")]
+        sentence = f"This path has {' and '.join(named)}."
     body = Problem(
         title=status_title(status),
         status=status,
         code=status.name.lower(),
-        detail=f"{status.description or status.phrase}. The calls of this service are described at /docs.",
+        detail=f"{sentence} The calls of this service are described at /docs.",
     )
-    return problem_response(body, error.headers)
+    return ProblemResponse(body, headers)
 
 
-def _handle_invalid_request(request: Request, error: Exception) -> JSONResponse:
+def _handle_invalid_request(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
-    wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-    return _handle_error(request, errors.BadRequest(f"Correct the request: {wrong}. See /docs."))
+    return _handle_error(request, errors.BadRequest(f"{explain(error.errors())} See /docs."))
 
 
 def from_database_error(error: BaseException | None) -> Wav2mp3Error:
@@ -201,7 +206,7 @@ def from_database_error(error: BaseException | None) -> Wav2mp3Error:
     return found()
 
 
-def _handle_database_error(request: Request, error: Exception) -> JSONResponse:
+def _handle_database_error(request: Request, error: Exception) -> ProblemResponse:
     answer = from_database_error(error)
     log.error("database error", code=answer.code, path=request.url.path, exc_info=error)
     return _handle_error(request, answer)
@@ -212,6 +217,6 @@ def _handle_disconnect(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-def _handle_unexpected(request: Request, error: Exception) -> JSONResponse:
+def _handle_unexpected(request: Request, error: Exception) -> ProblemResponse:
     log.error("unexpected error", path=request.url.path, exc_info=error)
     return _handle_error(request, Wav2mp3Error())

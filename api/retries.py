@@ -100,7 +100,7 @@ def _retry(
             raise errors.RecordUnfinished
         db.quotas.check_pending(session, user_id, settings)
         # Other options may make a larger MP3.
-        db.quotas.check_stored(session, user_id, settings)
+        db.quotas.check_stored(session, user_id, settings, record_id=record_id)
         ready = conversion.create_jobs(session, record_id, user_id, planned, settings)
         key.store(session, record_id=record_id)
     conversion.publish(ready, planned)

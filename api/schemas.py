@@ -51,7 +51,8 @@ class Problem(BaseModel):
     )
     detail: str = Field(
         examples=[
-            "You already have a record with this filename. Delete that record or rename the file."
+            "You already have a record with this filename. "
+            "Upload with if_exists=replace or if_exists=rename, or delete that record."
         ],
         description="One sentence for a person, with the next step.",
     )

@@ -46,7 +46,7 @@ class SourceWriter:
         """Append a slice. Raises UploadTooLarge, NoSpace, StorageUnavailable, NotAWav, BadWav, BadOptions."""
         self.size_bytes += sum(map(len, chunks))
         if self.size_bytes > self._settings.max_upload_bytes:
-            raise UploadTooLarge
+            raise UploadTooLarge.than(self._settings.max_upload_bytes)
         with translate_errors():
             if media.free_bytes(self._path.parent) < self._settings.min_free_bytes:
                 raise NoSpace

@@ -191,7 +191,7 @@ class Upload:
             )
             if not accepted:
                 raise self.reservation.explain_loss(session)
-            db.quotas.check_stored(session, self._user_id, self._settings)
+            db.quotas.check_stored(session, self._user_id, self._settings, record_id=record_id)
             ready = conversion.create_jobs(session, record_id, self._user_id, plan, self._settings)
         conversion.publish(ready, plan)
         if replaced is not None:

@@ -28,6 +28,8 @@ from shared.settings import Settings
 POLL_AFTER_S = 1
 OCTET_STREAM = "application/octet-stream"
 RAW_TYPES = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", OCTET_STREAM)
+CURL_TYPE = "application/x-www-form-urlencoded"
+"""curl --data-binary sends a file with this type, unless it is told another."""
 PLAIN_NAMES = re.compile(
     "curl/|Mozilla/|wav2mp3-client|python-requests/|python-httpx/|python-urllib3/|node|undici|Go-http-client|libwww-perl"
 )
@@ -89,7 +91,7 @@ def form_or_raw_body(request: Request, filename: str | None) -> Multipart | RawB
 def raw_body(request: Request, filename: str) -> RawBody:
     """Return the reader of a body that must be the WAV itself. Raises NotMultipart, BadRequest."""
     content_type = request.headers.get("content-type") or OCTET_STREAM
-    if _media_type(content_type) not in RAW_TYPES:
+    if _media_type(content_type) not in (*RAW_TYPES, CURL_TYPE):
         raise errors.NotMultipart(
             "Send the WAV itself as the body, as curl -T song.wav does, with one of these as Content-Type: "
             f"{', '.join(RAW_TYPES)}."
@@ -154,7 +156,7 @@ def _check_room(user_id: UUID, announced_bytes: int, settings: Settings, key: Ke
     if key.is_taken():  # A repeated upload needs no room.
         return
     if announced_bytes > settings.max_upload_bytes:
-        raise errors.UploadTooLarge
+        raise errors.UploadTooLarge.than(settings.max_upload_bytes)
     # Twice the size, because during assembly the volume holds the source, the parts and the MP3.
     with translate_errors():
         free_bytes = media.free_bytes(settings.media_dir)

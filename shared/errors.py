@@ -4,7 +4,15 @@
 paths and without the output of other programs. Code that raises an error may pass a more precise message as `detail`.
 """
 
+from typing import Self
 from uuid import UUID
+
+
+def format_bytes(size_bytes: int) -> str:
+    for unit_bytes, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size_bytes >= unit_bytes:
+            return f"{size_bytes / unit_bytes:.1f} {unit}"
+    return f"{size_bytes} bytes"
 
 
 class Wav2mp3Error(Exception):
@@ -118,7 +126,10 @@ class FilenameTaken(Wav2mp3Error):
     """`record_id` is the record with this filename, or None if it was deleted in the meantime."""
 
     code = "filename_taken"
-    message = "You already have a record with this filename. Delete that record or rename the file."
+    message = (
+        "You already have a record with this filename. "
+        "Upload with if_exists=replace or if_exists=rename, or delete that record."
+    )
 
     def __init__(self, detail: str | None = None, record_id: UUID | None = None) -> None:
         super().__init__(detail)
@@ -219,6 +230,11 @@ class UploadTooLarge(Wav2mp3Error):
     code = "upload_too_large"
     message = "The file is larger than this service accepts. Split it, or ask the operator to raise MAX_UPLOAD_BYTES."
 
+    @classmethod
+    def than(cls, max_bytes: int) -> Self:
+        """Return the error with the limit in its detail."""
+        return cls(f"{cls.message} It accepts {format_bytes(max_bytes)} ({max_bytes} bytes).")
+
 
 class TooManyWaiting(Wav2mp3Error):
     """The client's address, or all clients together, have too many requests that wait for a record."""
@@ -242,6 +258,19 @@ class UserStorageFull(Wav2mp3Error):
     code = "user_storage_full"
     message = "Your records leave no room for this file. Delete records that you no longer need, then try again."
 
+    def __init__(self, used_bytes: int, max_bytes: int) -> None:
+        used = f"Your records use {format_bytes(used_bytes)} of {format_bytes(max_bytes)}."
+        super().__init__(f"{self.message} {used}")
+
+
+class UserStorageBusy(UserStorageFull):
+    """There would be room without the user's unfinished records, which need less once they are finished."""
+
+    message = (
+        "Your other records leave no room for this file until they are converted. "
+        "Try again after the number of seconds in Retry-After."
+    )
+
 
 class ServiceStorageFull(Wav2mp3Error):
     """With this upload, all users together would store more than MAX_STORED_BYTES_IN_ALL."""
@@ -250,6 +279,15 @@ class ServiceStorageFull(Wav2mp3Error):
     message = (
         "All users together have used the space that the operator allows. "
         "Delete records that you no longer need, or ask the operator to raise MAX_STORED_BYTES_IN_ALL."
+    )
+
+
+class ServiceStorageBusy(ServiceStorageFull):
+    """There would be room without the unfinished records of all users."""
+
+    message = (
+        "The service has no room for this file until other records are converted. "
+        "Try again after the number of seconds in Retry-After."
     )
 
 

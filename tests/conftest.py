@@ -1,5 +1,6 @@
 """The real service for the tests: one embedded stack for each process, or the service that SERVICE_URL names."""
 
+import gc
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import httpx
 import hypothesis
 import psutil
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, make_url, text
@@ -23,7 +25,18 @@ from local.stack import Stack
 from shared import db
 from shared.db import Base
 from shared.settings import Settings, get_settings
+from tests.distribution import (
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tests.waiting import is_running, until
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60
@@ -31,8 +44,6 @@ SLOTS = 2
 """Jobs that the worker of the embedded stack runs at a time."""
 SEGMENT_S = 90
 """of the embedded stack; one that SERVICE_URL names has the default"""
-LONGEST_FIRST = ("faults", "browser", "generated_clients")
-"""The folders with the longest files."""
 
 
 hypothesis.settings.register_profile(
@@ -40,12 +51,17 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any load")
 
+# By default structlog shows the variables of each function in a traceback, which takes up to a second.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.set_exc_info,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run more processes than there are cores. Tests with a stack wait most of the time. Six stacks need 6 GB."""
-    cores = os.cpu_count() or 1
-    has_stack = "not stack" not in config.option.markexpr
-    return min(6, 1 + cores * (2 if has_stack else 1))
+# Collection makes a million objects that stay. Without this, the garbage collector visits them again and again.
+gc.disable()
 
 
 def pytest_configure() -> None:
@@ -53,20 +69,9 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a running service. Run the longest files first, so that all processes end together."""
-    stack_files = set()
-    for item in items:
-        assert isinstance(item, pytest.Function)
-        if {"stack", "service_url"} & set(item.fixturenames):
-            item.add_marker("stack")
-            stack_files.add(item.path)
-    items.sort(key=lambda item: (item.path not in stack_files, _place(item.path)))
-
-
-def _place(path: Path) -> int:
-    folder = path.relative_to(ROOT / "tests").parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -191,8 +196,15 @@ def user(client: httpx.Client) -> User:
 
 @pytest.fixture(scope="session")
 def database_url(stack: Stack) -> str:
-    """An empty database beside the service's, whose workers and sweeper know nothing of it."""
-    return new_database(stack)
+    """A migrated database beside the service's, whose workers and sweeper know nothing of it."""
+    url = new_database(stack)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("REDIS_URL", "MEDIA_DIR"):
+            environment.setenv(name, stack.environment[name])
+        environment.setenv("DATABASE_URL", url)
+        with fresh_settings():
+            migrate()
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -216,12 +228,11 @@ def database(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
-    """Settings and sessions of this process, for a migrated database without rows, an empty Redis and volume."""
+    """Settings and sessions of this process, for a database without rows, an empty Redis and volume."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", f"redis+socket://{stack.runtime_dir}/test.sock")
     monkeypatch.setenv("MEDIA_DIR", str(tmp_path))
     with fresh_settings():
-        migrate()
         with db.transaction() as session:
             tables = ", ".join(Base.metadata.tables)
             session.execute(text(f"TRUNCATE {tables}"))

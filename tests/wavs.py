@@ -50,10 +50,14 @@ def encode(
     """Return sample bytes. Floats have a full scale of 1.0; integers have `valid_bits`, left-justified."""
     if codec in ("alaw", "mulaw"):
         return _through_libsndfile(samples, {"alaw": "ALAW", "mulaw": "ULAW"}[codec])
+    order = ">" if big_endian else "<"
     if codec == "float":
-        return samples.astype(f"{'>' if big_endian else '<'}f{bits // 8}").tobytes()
+        return samples.astype(f"{order}f{bits // 8}").tobytes()
     valid_bits = valid_bits or bits
     whole = samples if samples.dtype.kind == "i" else _quantise(samples, valid_bits)
+    if bits == valid_bits and bits in (8, 16, 32, 64):  # faster than octet by octet
+        low = whole.astype(f"{order}i{bits // 8}")
+        return (low ^ -128 if bits == 8 else low).tobytes()
     whole = whole.astype(np.int64) << (bits - valid_bits)
     if bits == 8:
         whole = whole + 128

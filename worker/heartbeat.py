@@ -2,7 +2,6 @@
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -11,21 +10,13 @@ from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import db, queue
-from worker.audio import encoder_fingerprint
-
-ALIVE_FILE = Path("/run/wav2mp3/heartbeat")
-"""For the health check of a container, which must be cheap. Not written if the folder does not exist."""
+from worker import alive
 
 SILENT_AFTER_S = 20
 """Celery sends a heartbeat every 2 s."""
 
 log = structlog.get_logger(__name__)
 _last_heartbeat_s = time.monotonic()
-
-
-def touch() -> None:
-    with suppress(OSError):
-        ALIVE_FILE.touch()
 
 
 @signals.worker_ready.connect
@@ -51,7 +42,7 @@ def _note_heartbeat(**_: object) -> None:
     # Celery sends heartbeats from the loop that takes tasks. If the loop hangs or has lost Redis, it sends none.
     global _last_heartbeat_s  # noqa: PLW0603 -- a signal handler has no other place for it
     _last_heartbeat_s = time.monotonic()
-    touch()
+    alive.touch()
 
 
 @signals.worker_process_init.connect
@@ -70,6 +61,15 @@ def _report_forever(name: str, role: str) -> None:
 def _report(name: str, role: str) -> None:
     try:
         with db.transaction() as session:
-            db.workers.report_alive(session, name, role, encoder_fingerprint())
+            db.workers.report_alive(session, name, role, _encoder(role))
     except SQLAlchemyError as error:
         log.warning("heartbeat not reported", error=type(error).__name__)
+
+
+def _encoder(role: str) -> str | None:
+    if role == "deliveries":
+        return None
+    # not at the top: deliveries and the sweeper encode nothing, and this imports numpy
+    from worker.audio import encoder_fingerprint  # noqa: PLC0415
+
+    return encoder_fingerprint()

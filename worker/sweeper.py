@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import db
 from shared import log as logs
 from shared.settings import Settings, get_settings
-from worker import heartbeat, sweep
+from worker import alive, sweep
 
 LOCK_KEY = 0x7761763273776570
 """An arbitrary number. No other advisory lock of this database may have it as its key."""
@@ -136,5 +136,5 @@ class _Timer:
 
 
 def _pause(settings: Settings) -> None:
-    heartbeat.touch()
+    alive.touch()
     time.sleep(min(TICK_S, settings.sweep_interval_s))

@@ -5,7 +5,7 @@ from api.http.connections import Connections, limited, raise_descriptor_limit
 from api.http.cross_origin import CrossOrigin, refusal_headers
 from api.http.disposition import parse_disposition
 from api.http.large_reads import keep_freed_memory
-from api.http.methods import HeadAndOptions
+from api.http.methods import HeadAndOptions, allowed_methods
 from api.http.multipart import Multipart, PartHead
 from api.http.ranges import parse_ranges
 from api.http.raw_body import RawBody
@@ -33,6 +33,7 @@ __all__ = [
     "Stopping",
     "Turns",
     "Waiting",
+    "allowed_methods",
     "body_chunks",
     "client_address",
     "client_network",

@@ -1,13 +1,11 @@
-"""Answers HEAD and OPTIONS on every path, and names the allowed methods of a path in each 405.
+"""Answers HEAD and OPTIONS on every path, and names the methods of a path for each 405.
 
 A HEAD request runs the endpoint of GET up to the head of the answer. It never waits, because `wait=0` is set.
 """
 
 import asyncio
 from contextlib import suppress
-from http import HTTPStatus
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.routing import Match, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 ROUTED = ("DELETE", "GET", "PATCH", "POST", "PUT")
 SERVER = "*"
 """The target of a request about the whole server (RFC 9110, 9.3.7)."""
-ALLOWED_ON_SERVER = "DELETE, GET, HEAD, OPTIONS, POST, PUT"
+ALLOWED_ON_SERVER = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]
 NOT_FOR_HEAD = (b"range", b"prefer")
 """A range is only for GET (RFC 9110, 14.2)."""
 
@@ -29,11 +27,12 @@ class HeadAndOptions:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
-            await self._answer_head(scope, receive, self._naming_methods(scope, send))
-        elif scope["method"] == "OPTIONS" and (allowed := self._allowed(scope)):
-            await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
+            await self._answer_head(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and (allowed := allowed_methods(self._router, scope)):
+            headers = {"Allow": ", ".join(allowed)}
+            await Response(status_code=204, headers=headers)(scope, receive, send)
         else:
-            await self._app(scope, receive, self._naming_methods(scope, send))
+            await self._app(scope, receive, send)
 
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [pair for pair in scope["headers"] if pair[0] not in NOT_FOR_HEAD]
@@ -50,24 +49,18 @@ class HeadAndOptions:
 
                 await self._app(scope, receive, send_head)
 
-    def _naming_methods(self, scope: Scope, send: Send) -> Send:
-        async def send_with_allow(message: Message) -> None:
-            if message.get("status") == HTTPStatus.METHOD_NOT_ALLOWED:
-                MutableHeaders(scope=message)["Allow"] = self._allowed(scope)
-            await send(message)
 
-        return send_with_allow
+def allowed_methods(router: Router, scope: Scope) -> list[str]:
+    """Return the methods of a path. There are none if there is no such path."""
+    if scope["path"] == SERVER:
+        return ALLOWED_ON_SERVER
+    found = {method for method in ROUTED if _is_routed(router, {**scope, "method": method})}
+    if not found:
+        return []
+    return sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set()))
 
-    def _allowed(self, scope: Scope) -> str:
-        """Return the methods of a path, or "" if there is no such path."""
-        if scope["path"] == SERVER:
-            return ALLOWED_ON_SERVER
-        found = {method for method in ROUTED if self._is_routed({**scope, "method": method})}
-        if not found:
-            return ""
-        return ", ".join(sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())))
 
-    def _is_routed(self, scope: Scope) -> bool:
-        routes = (route for route in self._router.routes if route.matches(scope)[0] == Match.FULL)
-        # Mounts hold static files. They match every method, and refuse the others themselves.
-        return any(scope["method"] == "GET" or not isinstance(route, Mount) for route in routes)
+def _is_routed(router: Router, scope: Scope) -> bool:
+    routes = (route for route in router.routes if route.matches(scope)[0] == Match.FULL)
+    # Mounts hold static files. They match every method, and refuse the others themselves.
+    return any(scope["method"] == "GET" or not isinstance(route, Mount) for route in routes)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -36,6 +37,8 @@ class Result:
     status: Literal["done", "skipped", "failed"]
     record: Record | None = None
     error: str | None = None
+    code: str | None = None
+    """The code of the error: the service's, or the client's own."""
 
 
 def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[Conversion]:
@@ -50,13 +53,13 @@ def plan(inputs: Iterable[Path], out: Path | None, *, recursive: bool) -> list[C
             conversions.setdefault(wav.absolute(), Conversion(wav, mp3))
     if not conversions:
         raise Wav2mp3Error("There is no WAV. Use --recursive to include subfolders.", "usage")
-    groups = _by_mp3(conversions.values())
-    if not is_one:
-        groups = _by_mp3(conversion for same in groups for conversion in _separate(same))
-    for first, *others in groups:
-        if others:
-            raise Wav2mp3Error(f"Several files would become {first.mp3}. Change --out.", "usage")
-    return [conversion for (conversion,) in groups]
+    if is_one:
+        if len(conversions) > 1:
+            wavs = " and ".join(str(conversion.wav) for conversion in conversions.values())
+            raise Wav2mp3Error(f"{wavs} would become {out}. Name a folder with --out.", "usage")
+        return list(conversions.values())
+    same_names = _by_mp3(conversions.values()).values()
+    return _number(conversion for same in same_names for conversion in _separate(same))
 
 
 def _expand(given: Path, *, recursive: bool) -> Iterator[Path]:
@@ -79,12 +82,16 @@ def mp3_name(wav: Path) -> str:
     return f"{wav.stem if wav.suffix.lower() in WAV_SUFFIXES else wav.name}.mp3"
 
 
-def _by_mp3(conversions: Iterable[Conversion]) -> list[list[Conversion]]:
+def _by_mp3(conversions: Iterable[Conversion]) -> dict[str, list[Conversion]]:
     groups = defaultdict(list)
     for conversion in conversions:
-        # Some file systems do not distinguish upper and lower case.
-        groups[str(conversion.mp3).casefold()].append(conversion)
-    return list(groups.values())
+        groups[_folded(conversion.mp3)].append(conversion)
+    return groups
+
+
+def _folded(path: Path) -> str:
+    # Some file systems do not distinguish upper and lower case.
+    return str(path).casefold()
 
 
 def _separate(conversions: list[Conversion]) -> Iterator[Conversion]:
@@ -96,6 +103,22 @@ def _separate(conversions: list[Conversion]) -> Iterator[Conversion]:
         yield Conversion(wav, mp3.parent / folder.relative_to(os.path.commonpath(folders)) / name)
 
 
+def _number(conversions: Iterable[Conversion]) -> list[Conversion]:
+    """Add a number to each MP3 that another conversion has, such as those of song.wav and song.WAV in one folder."""
+    groups = _by_mp3(conversions)
+    taken = set(groups)
+    numbered = []
+    # Sorted, so that another order of the arguments gives the same names.
+    for first, *others in map(sorted, groups.values()):
+        numbered.append(first)
+        for wav, mp3 in others:
+            names = (mp3.with_name(f"{mp3.stem} ({number}).mp3") for number in count(2))
+            free = next(name for name in names if _folded(name) not in taken)
+            taken.add(_folded(free))
+            numbered.append(Conversion(wav, free))
+    return numbered
+
+
 def convert(
     client: Client, conversion: Conversion, options: Options, *, keep: bool, watch: Watch
 ) -> Result:
@@ -103,10 +126,10 @@ def convert(
     try:
         record = client.convert(conversion.wav, conversion.mp3, keep=keep, watch=watch, **options)
     except Wav2mp3Error as error:
-        return Result(conversion, "failed", error=str(error))
+        return Result(conversion, "failed", error=str(error), code=error.code)
     except OSError as error:
         sentence = f"{error.filename or conversion.mp3} cannot be used: {error.strerror}."
-        return Result(conversion, "failed", error=sentence)
+        return Result(conversion, "failed", error=sentence, code="file_unusable")
     return Result(conversion, "done", record)
 
 

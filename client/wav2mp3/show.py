@@ -10,6 +10,7 @@ from rich.table import Column
 
 from wav2mp3.batch import Conversion
 from wav2mp3.service import Watch
+from wav2mp3.text import complain, printable
 
 STAGES = {
     "uploading": (0.0, 0.5),
@@ -49,7 +50,7 @@ class Display:
     @contextmanager
     def watch(self, conversion: Conversion) -> Iterator[Watch]:
         """Show one file while it is converted."""
-        task = self.progress.add_task(conversion.wav.name, total=1.0, stage="")
+        task = self.progress.add_task(printable(conversion.wav.name), total=1.0, stage="")
         done, announced = 0.0, ""
 
         def advance(share: float) -> None:
@@ -62,7 +63,7 @@ class Display:
             nonlocal announced
             label = LABELS.get(stage, stage)
             if self._has_lines and stage in ANNOUNCED and stage != announced:
-                print(f"{conversion.wav}: {label}", file=sys.stderr, flush=True)
+                complain(f"{conversion.wav}: {label}")
                 announced = stage
             self.progress.update(task, stage=label)
             if stage in STAGES:
@@ -80,7 +81,8 @@ class Display:
         self._show_count()
 
     def _show_count(self) -> None:
-        count = f"{self._finished} of {len(self._sizes)} files finished"
+        files = "file" if len(self._sizes) == 1 else "files"
+        count = f"{self._finished} of {len(self._sizes)} {files} finished"
         self.progress.update(self._total, description=count)
 
 

@@ -92,10 +92,11 @@ def _claim(
     )
     if job is None:
         return None
-    used = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
-    if (record.status, record.encoder) != (RecordStatus.CONVERTING, used):
-        records.change(session, record.id, status=RecordStatus.CONVERTING, encoder=used)
-    return _describe(session, record, job, used)
+    record_encoder = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
+    if (record.status, record.encoder) != (RecordStatus.CONVERTING, record_encoder):
+        new = {"status": RecordStatus.CONVERTING, "encoder": record_encoder}
+        records.change(session, record.id, **new)
+    return _describe(session, record, job, record_encoder)
 
 
 def _describe(session: Session, record: Record, job: Job, encoder: str) -> Claim:

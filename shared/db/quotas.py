@@ -7,15 +7,17 @@ change, and then checks the sum. Uploads of different users wait for each other 
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.db.locks import lock_user
 from shared.db.models import ACTIVE, GONE, PENDING, Record, RecordStatus
 from shared.errors import (
+    ServiceStorageBusy,
     ServiceStorageFull,
     TooManyPending,
     TooManyPendingInAll,
+    UserStorageBusy,
     UserStorageFull,
 )
 from shared.mp3_options import PADDING_BYTES
@@ -58,17 +60,29 @@ def check_pending(session: Session, user_id: UUID, settings: Settings) -> None:
         raise TooManyPendingInAll
 
 
-def check_stored(session: Session, user_id: UUID, settings: Settings, added_bytes: int = 0) -> None:
-    """Check the stored bytes, plus the bytes of an upload without a row. Raises UserStorageFull, ServiceStorageFull."""
-    limit = settings.max_stored_bytes
-    if (
-        limit is not None
-        and _stored_bytes(session, Record.user_id == user_id) + added_bytes > limit
-    ):
-        raise UserStorageFull
-    limit_of_all = settings.max_stored_bytes_in_all
+def check_stored(
+    session: Session,
+    user_id: UUID,
+    settings: Settings,
+    added_bytes: int = 0,
+    *,
+    record_id: UUID | None = None,
+) -> None:
+    """Check the stored bytes after a change. It adds `record_id`, or an upload of `added_bytes` without a row.
+
+    Raises UserStorageFull, ServiceStorageFull.
+    """
+    of_user = Record.user_id == user_id
+    limit, limit_of_all = settings.max_stored_bytes, settings.max_stored_bytes_in_all
+    # Without the other unfinished records, which need less once they are finished.
+    lasting = or_(Record.status.not_in(PENDING), Record.id == record_id)
+    if limit is not None and _stored_bytes(session, of_user) + added_bytes > limit:
+        used_bytes = _stored_bytes(session, of_user, Record.id != record_id)
+        is_busy = _stored_bytes(session, of_user, lasting) + added_bytes <= limit
+        raise (UserStorageBusy if is_busy else UserStorageFull)(used_bytes, limit)
     if limit_of_all is not None and _stored_bytes(session) + added_bytes > limit_of_all:
-        raise ServiceStorageFull
+        is_busy = _stored_bytes(session, lasting) + added_bytes <= limit_of_all
+        raise ServiceStorageBusy if is_busy else ServiceStorageFull
 
 
 def usage(session: Session, user_id: UUID) -> Usage:

@@ -71,7 +71,7 @@ def reserve(
         check_not_uploading(session, user_id, filename)
         raise StillUploading(None, 0)  # that upload ended just now
     quotas.check_pending(session, user_id, settings)
-    quotas.check_stored(session, user_id, settings)
+    quotas.check_stored(session, user_id, settings, record_id=record_id)
     return record_id
 
 

@@ -216,7 +216,7 @@ class ChunkWalk:
     def _next_header(self, end: int) -> int:
         """Return the offset of the header after a chunk that ends at `end`, with or without its pad byte."""
         padded = end + (self._container.start - end) % self._container.alignment
-        return end if self._rank(end) > self._rank(padded) else padded
+        return end if padded > end and self._rank(end) > self._rank(padded) else padded
 
     def _rank(self, at: int) -> int:
         """Rank how much the bytes at `at` look like a chunk header."""

@@ -1,7 +1,7 @@
 """The header Idempotency-Key, on every call that creates something."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from uuid import uuid4
 
@@ -196,6 +196,7 @@ def test_a_running_upload_keeps_the_key(
         )
         while not second.done():
             connection.send_chunks([bytes(5000)])
+            wait([second], 0.02)
         refused(second.result(), 409, "request_in_progress")
         assert int(second.result().headers["Retry-After"]) >= 1
 

@@ -44,14 +44,15 @@ def test_a_file_of_maximum_size_is_accepted(small: AnotherApi) -> None:
 def test_one_byte_more_is_refused(small: AnotherApi) -> None:
     user = small.user()
     answer = user.upload(wav_head(MAX_UPLOAD_BYTES - 43) + bytes(MAX_UPLOAD_BYTES - 43))
-    refused(answer, 413, "upload_too_large")
+    detail = refused(answer, 413, "upload_too_large")
+    assert detail.endswith(" It accepts 1.0 MB (1000000 bytes).")
     assert ids(user) == []
 
 
 def test_content_length_is_checked_before_the_body(small: AnotherApi) -> None:
     with wire(small.url) as connection:
         connection.begin(small.user(), ("Content-Length", 2 * MAX_UPLOAD_BYTES))
-        refused(connection.answer(), 413, "upload_too_large")
+        assert "(1000000 bytes)" in refused(connection.answer(), 413, "upload_too_large")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,7 @@ def stingy(start_api: StartApi) -> AnotherApi:
 def test_a_deleted_record_makes_room(stingy: AnotherApi) -> None:
     user = stingy.user()
     first = user.upload(SHORT_WAV, "first.wav").json()["id"]
+    user.wait(first)
     detail = refused(user.upload(SHORT_WAV, "second.wav"), 507, "user_storage_full")
     assert "Delete records" in detail
     assert ids(user) == [first]

@@ -12,8 +12,8 @@ from api.problems import from_database_error, problem
 from local.stack import Stack
 from shared.errors import Unavailable, Wav2mp3Error
 from tests.api.conftest import StartApi
-from tests.api.wire import refused
-from tests.conftest import fresh_settings, migrate, new_database
+from tests.api.wire import SHORT_WAV, refused
+from tests.conftest import User, fresh_settings, migrate, new_database
 
 TRANSIENT = {
     "CONNECTION_FAILURE", "READ_ONLY_SQL_TRANSACTION", "SERIALIZATION_FAILURE", "DEADLOCK_DETECTED", "DISK_FULL",
@@ -79,6 +79,34 @@ def test_errors_without_sqlstate_have_one_too(
 ) -> None:
     assert type(from_database_error(error)) is expected
     assert type(from_database_error(wrapped(error))) is expected
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+JAVA = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "text/html"])
+def test_a_browser_gets_a_page(user: User, accept: str) -> None:
+    record_id = user.upload(SHORT_WAV).json()["id"]
+    user.client.delete(f"/records/{record_id}", params=user.credentials)
+    link = f"/record?id={record_id}&user_id={user.id}"
+    answer = user.client.get(link, headers={"Accept": accept})
+    assert answer.status_code == 410
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; base-uri")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert f"<p>{user.client.get(link).json()['detail']}</p>" in answer.text
+
+
+def test_a_page_escapes_its_text_and_keeps_headers(client: httpx.Client) -> None:
+    found = client.post("/records?<b>=1", headers={"Accept": BROWSER, "Authorization": "Bearer x"})
+    assert "`&lt;b&gt;` is not a query parameter" in found.text
+    assert client.get("/users", headers={"Accept": BROWSER}).headers["Allow"] == "OPTIONS, POST"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", JAVA])
+def test_other_clients_get_json(client: httpx.Client, accept: str) -> None:
+    refused(client.get("/nothing", headers={"Accept": accept}), 404, "not_found")
 
 
 def test_an_exhausted_pool_is_unavailable() -> None:

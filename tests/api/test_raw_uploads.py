@@ -118,7 +118,7 @@ def test_put_refuses_other_content_types(user: User, content_type: str) -> None:
     assert "curl -T" in detail
 
 
-@pytest.mark.parametrize("content_type", ["", "audio/wav"])
+@pytest.mark.parametrize("content_type", ["", "audio/wav", "application/x-www-form-urlencoded"])
 def test_put_needs_no_content_type(user: User, content_type: str) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     answer = user.client.put(

@@ -62,7 +62,7 @@ def test_a_users_token_creates_no_users(closed: AnotherApi, user: User) -> None:
     refused(create(closed, authorization=f"Bearer {user.token}"), 403, "registration_closed")
 
 
-def test_the_operators_token_is_no_users_token(closed: AnotherApi) -> None:
+def test_the_operators_token_is_not_a_users_token(closed: AnotherApi) -> None:
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     refused(closed.client.get("/records", headers=headers), 401, "bad_credentials")
 

@@ -238,7 +238,7 @@ def test_a_tag_loses_its_nul(user: User) -> None:
 def test_a_taken_filename_names_its_record(user: User) -> None:
     first = user.upload(SHORT_WAV, "same.wav").json()
     answer = user.upload(SHORT_WAV, "same.wav")
-    refused(answer, 409, "filename_taken")
+    assert "if_exists=rename" in refused(answer, 409, "filename_taken")
     assert answer.json()["record_id"] == first["id"]
     assert user.upload(SHORT_WAV, "other.wav").status_code == 202
 

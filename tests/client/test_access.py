@@ -25,7 +25,8 @@ def test_expiring_links_do_not_disturb_the_command(strict_command: Command) -> N
 
 
 def test_a_closed_service_explains_how_to_log_in(strict_command: Command) -> None:
-    refused = strict_command.run("login", "--name", "clara")
+    url = strict_command.environment["WAV2MP3_URL"]
+    refused = strict_command.run("login", url, "--name", "clara", WAV2MP3_URL="")
     assert refused.status == 1
     assert "Ask the operator for a user id and a token" in refused.errors
-    assert "wav2mp3 login --user-id USER_ID" in refused.errors
+    assert f"wav2mp3 login {url} --user-id USER_ID\n" in refused.errors

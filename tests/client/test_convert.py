@@ -11,6 +11,7 @@ import pytest
 from wav2mp3.record import Options
 
 from api.options import RecordOptions
+from tests.api.conftest import StartApi, start_api  # noqa: F401 -- a fixture
 from tests.client.conftest import RATE_HZ, Command
 from tests.conftest import User
 from tests.wavs import build, sine
@@ -31,7 +32,7 @@ def test_a_folder_becomes_mp3s_of_the_same_tree(command: Command, user: User) ->
     assert command.files() == {"mp3/a.mp3", "mp3/deep/b [take 1].mp3"}
     assert command.frames("mp3/a.mp3") == 12345
     assert command.frames("mp3/deep/b [take 1].mp3") == 23456
-    assert "in/a.wav -> mp3/a.mp3 (0:00, " in ended.output
+    assert "in/a.wav -> mp3/a.mp3 (0.3 s, " in ended.output
     assert "in/a.wav: uploading" in ended.errors
     assert names(user) == []
 
@@ -72,11 +73,14 @@ def test_finished_files_are_skipped(command: Command, user: User) -> None:
 def test_a_failure_does_not_stop_the_others(command: Command, user: User) -> None:
     command.wav("good.wav")
     (command.folder / "notes.wav").write_text("This is a text. " * 100)
-    ended = command.run("convert", "notes.wav", "missing.wav", "good.wav")
+    command.wav("old.wav")
+    assert command.run("convert", "old.wav").status == 0
+    ended = command.run("convert", "notes.wav", "missing.wav", "good.wav", "old.wav")
     assert ended.status == 1
-    assert command.files() == {"good.mp3"}
+    assert command.files() == {"good.mp3", "old.mp3"}
     reason = user.upload(b"This is a text. " * 100, "notes.wav").json()["detail"]
-    assert "2 of 3 files failed:\n" in ended.errors
+    assert "\nFailed:\n" in ended.errors
+    assert ended.errors.endswith("\n1 converted, 1 skipped, 2 failed\n")
     assert f"  notes.wav    {reason}\n" in ended.errors
     assert "  missing.wav  missing.wav cannot be used: No such file or directory.\n" in ended.errors
 
@@ -94,6 +98,37 @@ def test_equal_names_of_several_folders_do_not_collide(command: Command) -> None
     assert command.frames("two/a.wave.mp3") == 33333
 
 
+def test_names_that_differ_in_case_are_numbered(command: Command) -> None:
+    """On many file systems both would have the same MP3."""
+    command.wav("in/y.WAV", 11111)
+    command.wav("in/y.wav", 22222)
+    command.wav("in/z.wav")
+    ended = command.run("convert", "in", "--out", "mp3")
+    assert ended.status == 0, ended.errors
+    assert command.frames("mp3/y.WAV.mp3") == 11111
+    assert command.frames("mp3/y.wav (2).mp3") == 22222
+    assert "in/y.wav -> mp3/y.wav (2).mp3" in ended.output
+    assert command.frames("mp3/z.mp3") == RATE_HZ
+
+
+def test_control_characters_are_escaped(command: Command, user: User) -> None:
+    command.wav("red\x1b[31m\n2.wav")
+    (command.folder / "bad\x9b.wav").write_text("no WAV")
+    ended = command.run("convert", ".", "--keep")
+    assert "red\\x1b[31m\\n2.wav -> red\\x1b[31m\\n2.mp3 (" in ended.output
+    assert "  bad\\x9b.wav  " in ended.errors
+    user.upload(build(sine(RATE_HZ), sample_rate_hz=RATE_HZ), "green\x1b[32m.wav")
+    listed = command.run("list").output
+    shown = ended.output + ended.errors + listed
+    assert all(char.isprintable() or char == "\n" for char in shown)
+
+
+def test_one_mp3_of_two_wavs_is_refused(command: Command) -> None:
+    ended = command.run("convert", "a.wav", "b.wav", "--out", "one.mp3")
+    assert ended.status == 2
+    assert ended.errors == "a.wav and b.wav would become one.mp3. Name a folder with --out.\n"
+
+
 def test_a_record_of_another_file_is_never_used(command: Command, user: User) -> None:
     """Two takes may have the same name, size and length."""
     mine = build(sine(RATE_HZ), sample_rate_hz=RATE_HZ)
@@ -109,9 +144,10 @@ def test_a_record_of_another_file_is_never_used(command: Command, user: User) ->
 def test_json_has_an_object_for_each_file(command: Command) -> None:
     command.wav("a.wav")
     (command.folder / "b.wav").write_text("no WAV")
-    ended = command.run("convert", "a.wav", "b.wav", "--json")
-    a, b = sorted(map(json.loads, ended.output.splitlines()), key=lambda result: result["wav"])
+    ended = command.run("convert", "a.wav", "b.wav", "c.wav", "--json")
+    a, b, c = sorted(map(json.loads, ended.output.splitlines()), key=lambda result: result["wav"])
     assert (a["wav"], a["mp3"], a["status"], a["error"]) == ("a.wav", "a.mp3", "done", None)
+    assert [each["code"] for each in (a, b, c)] == [None, "not_a_wav", "file_unusable"]
     assert a["record"]["duration_s"] == pytest.approx(1)
     assert (b["status"], b["record"]) == ("failed", None)
     assert b["error"]
@@ -120,7 +156,8 @@ def test_json_has_an_object_for_each_file(command: Command) -> None:
 def test_quiet_prints_only_warnings(command: Command, user: User) -> None:
     short = build(sine(RATE_HZ), sample_rate_hz=RATE_HZ, declared=3 * RATE_HZ)
     (command.folder / "a.wav").write_bytes(short)
-    ended = command.run("convert", "a.wav", "--quiet")
+    command.wav("c.wav")
+    ended = command.run("convert", "a.wav", "c.wav", "--quiet")
     assert ended.output == ""
     warnings = user.wait(user.upload(short, "b.wav").json()["id"])["warnings"]
     assert isinstance(warnings, list)
@@ -159,5 +196,22 @@ def test_a_terminal_shows_bars(command: Command) -> None:
     os.close(ours)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
     assert re.search(r"a\.wav +(uploading|in the queue|converting|downloading) +[━╸╺]+ +\d+%", text)
-    assert "0 of 1 files finished" in text
+    assert "0 of 1 file finished" in text
     assert "a.wav: uploading" not in text
+
+
+def test_a_batch_waits_for_room(
+    command: Command,
+    start_api: StartApi,  # noqa: F811
+) -> None:
+    """Each WAV takes most of the quota until it is converted."""
+    api = start_api({"MAX_STORED_BYTES": "200000"})
+    owner = api.user()
+    names = [f"{number}.wav" for number in range(3)]
+    for name in names:
+        command.wav(name)
+    login = {"WAV2MP3_USER_ID": owner.id, "WAV2MP3_TOKEN": owner.token}
+    ended = command.run("convert", *names, "--keep", WAV2MP3_URL=api.url, **login)
+    assert ended.status == 0, ended.errors
+    assert "waiting for the service" in ended.errors
+    assert command.files() == {"0.mp3", "1.mp3", "2.mp3"}

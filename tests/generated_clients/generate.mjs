@@ -1,4 +1,4 @@
-// Writes the types of the API: node generate.mjs openapi.json schema.d.ts
+// Writes the types of the API: node generate.mjs openapi.json schema.ts
 
 import { readFile, writeFile } from "node:fs/promises";
 import openapiTS, { astToString } from "openapi-typescript";

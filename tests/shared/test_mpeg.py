@@ -35,7 +35,7 @@ def test_a_crc_is_recognised() -> None:
     "reserved",
     ["ffeb9064", "fff99064", "fffb9c64", "fffb0064", "fffbf064", "7ffb9064", "fffb90", ""],
 )
-def test_reserved_values_are_no_header(reserved: str) -> None:
+def test_reserved_values_are_not_a_header(reserved: str) -> None:
     assert parse_header(bytes.fromhex(reserved)) is None
 
 

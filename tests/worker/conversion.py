@@ -26,8 +26,11 @@ from worker.audio import (
 from worker.mp3.assemble import write_mp3
 
 Voices = NDArray[np.floating]
-ENCODER = encoder_name(encoder_fingerprint())
 LIMITS = Limits(memory_bytes=2 * 2**30, timeout_s=60, check=lambda: None)
+
+
+def encoder() -> str:
+    return encoder_name(encoder_fingerprint())
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def convert(
                 flaws.append(encoded.flaws)
         with mp3.open("wb") as out:
             notes = write_mp3(
-                source, info, target, samples, parts, Options(), {}, ENCODER, out, limits.check
+                source, info, target, samples, parts, Options(), {}, encoder(), out, limits.check
             )
     waveform = join_peaks(info, [each.to_bytes() for each in peaks])
     warnings = [*flaw_warnings(flaws, info.fmt.sample_rate_hz, samples), *notes]

@@ -65,7 +65,8 @@ def test_options_name_the_allowed_methods(
         assert (answer.status_code, answer.content) == (204, b"")
         assert set(answer.headers["Allow"].split(", ")) == allowed, path
         wrong = client.patch(url)
-        refused(wrong, 405, "method_not_allowed")
+        detail = refused(wrong, 405, "method_not_allowed")
+        assert detail.startswith(f"This path has {' and '.join(sorted(methods))}. "), path
         assert wrong.headers["Allow"] == answer.headers["Allow"]
 
 
@@ -81,7 +82,8 @@ def test_options_name_the_methods_of_the_server(
 
 
 def test_options_of_an_unknown_path_are_not_found(client: httpx.Client) -> None:
-    refused(client.options("/nothing"), 404, "not_found")
+    detail = refused(client.options("/nothing"), 404, "not_found")
+    assert detail.startswith("There is no such path. ")
 
 
 def test_head_has_the_headers_of_get(

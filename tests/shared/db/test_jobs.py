@@ -101,7 +101,7 @@ def test_attempts_are_limited() -> None:
     assert db_call(rows.try_claim, job_id) is None
 
 
-def test_waits_for_storage_are_no_attempts() -> None:
+def test_waits_for_storage_are_not_attempts() -> None:
     record_id, (job_id,) = rows.add_record()
     for _ in range(MAX_ATTEMPTS + 1):
         held = rows.claim(job_id)

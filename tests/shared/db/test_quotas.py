@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from shared import db
 from shared.errors import (
+    ServiceStorageBusy,
     ServiceStorageFull,
     TooManyPending,
     TooManyPendingInAll,
+    UserStorageBusy,
     UserStorageFull,
     Wav2mp3Error,
 )
@@ -107,6 +109,39 @@ def test_an_announced_source_counts_as_stored() -> None:
     with pytest.raises(UserStorageFull):
         db_call(reserve, user_id, "b", settings, 41)
     db_call(reserve, user_id, "c", settings, 40)
+
+
+@pytest.mark.parametrize(
+    ("limit", "busy", "full"),
+    [
+        ("max_stored_bytes", UserStorageBusy, UserStorageFull),
+        ("max_stored_bytes_in_all", ServiceStorageBusy, ServiceStorageFull),
+    ],
+)
+def test_unfinished_records_make_room_later(
+    limit: str, busy: type[Wav2mp3Error], full: type[Wav2mp3Error]
+) -> None:
+    user_id, settings = rows.add_user(), limited(**{limit: 100})
+    db_call(reserve, user_id, "a", settings, 60)
+    with pytest.raises(busy):
+        db_call(reserve, user_id, "b", settings, 41)
+    with pytest.raises(busy):
+        db_call(db.quotas.check_stored, user_id, settings, 100)
+    # These would not fit without the other record either.
+    for too_many in (
+        lambda: db_call(reserve, user_id, "b", settings, 101),
+        lambda: db_call(db.quotas.check_stored, user_id, settings, 101),
+    ):
+        with pytest.raises(full) as refused:
+            too_many()
+        assert type(refused.value) is full
+
+
+def test_a_full_quota_names_its_use() -> None:
+    user_id, settings = rows.add_user(), limited(max_stored_bytes=1_500_000)
+    db_call(reserve, user_id, "a", settings, 900_000)
+    with pytest.raises(UserStorageBusy, match=r"Your records use 900\.0 kB of 1\.5 MB\.$"):
+        db_call(reserve, user_id, "b", settings, 600_001)
 
 
 @pytest.mark.parametrize("announced_bytes", [0, SOURCE_BYTES])

@@ -168,7 +168,10 @@ def test_a_flood_of_recordings_is_read_once(flood: bytes) -> None:
         assert len(info.warnings) <= 4
         assert len(info.data) <= 10_000
 
-    assert grows_linearly(read_all, wavs.build(wavs.sine(10)), flood, 20_000)
+    head = wavs.build(wavs.sine(10))
+    read_all(head + flood * 20_000)
+    # of three chunks each, so that all of them are within the reader's bound on chunks
+    assert grows_linearly(read_all, head, flood, 3_000)
 
 
 def test_headers_in_a_stream_are_found_in_one_pass() -> None:

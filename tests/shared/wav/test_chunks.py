@@ -190,6 +190,8 @@ def test_truncated_metadata_is_kept() -> None:
     assert [chunk.size for chunk in read(wav).chunks] == [40]
 
 
+FLOOD = 8_000
+"""Fewer chunks than the reader's bounds, so that it reads all of them and more of them take more time."""
 FLOODS = [b"abcd", b"\0\0\0\0", b"data", b"fmt ", b"ds64"]
 
 
@@ -213,7 +215,7 @@ def test_a_flood_of_chunks_is_read_once(flood: bytes) -> None:
     def read_all(wav: bytes) -> None:
         assert read(wav).samples == 10
 
-    assert grows_linearly(read_all, wavs.build(wavs.sine(10)), wavs.chunk(flood, b""), 100_000)
+    assert grows_linearly(read_all, wavs.build(wavs.sine(10)), wavs.chunk(flood, b""), FLOOD)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_a_flood_without_samples_is_refused(head: bytes, flood: bytes) -> None:
         with pytest.raises(BadWav):
             read(wav)
 
-    assert grows_linearly(refuse, head, wavs.chunk(flood, b""), 100_000)
+    assert grows_linearly(refuse, head, wavs.chunk(flood, b""), FLOOD)
 
 
 def test_metadata_chunks_are_bounded_in_number() -> None:
@@ -275,7 +277,7 @@ LAST_CHUNKS = [
 
 @pytest.mark.parametrize("last", LAST_CHUNKS)
 @pytest.mark.parametrize("declared", [0, wavs.STREAMING, 0x7FFFF000, 10**6])
-def test_chunks_after_an_unknown_size_are_no_audio(last: list[wavs.Piece], declared: int) -> None:
+def test_chunks_after_an_unknown_size_are_not_audio(last: list[wavs.Piece], declared: int) -> None:
     samples = wavs.sine(1000)
     wav = wavs.build(samples, after=last, declared=declared)
     info = read(wav)
@@ -298,7 +300,7 @@ def test_a_flood_of_resembling_chunks_is_read_once() -> None:
     def read_all(wav: bytes) -> None:
         assert read(wav + b"\xff" * 50).data_bytes > len(wav) - len(data)
 
-    assert grows_linearly(read_all, data, wavs.chunk(b"LIST", b""), 100_000)
+    assert grows_linearly(read_all, data, wavs.chunk(b"LIST", b""), FLOOD)
 
 
 @pytest.mark.parametrize("placeholder", [0x00FFFFFF, 2**31, 100])

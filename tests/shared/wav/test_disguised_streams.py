@@ -106,14 +106,14 @@ def test_a_stream_on_two_of_six_channels_is_refused() -> None:
 
 @pytest.mark.parametrize("bits", [16, 24, 32])
 @pytest.mark.parametrize("seed", range(20))
-def test_noise_is_no_stream(bits: int, seed: int) -> None:
+def test_noise_is_not_a_stream(bits: int, seed: int) -> None:
     noise = np.random.default_rng(seed).bytes(40_000 * 2 * bits // 8)
     wav = wav_of(noise, bits=bits)
     assert read_wav(io.BytesIO(wav), len(wav)).warnings == ()
 
 
 @pytest.mark.parametrize("sample", [32767, 32766, -32768, 8191])
-def test_a_square_wave_is_no_stream(sample: int) -> None:
+def test_a_square_wave_is_not_a_stream(sample: int) -> None:
     square = np.tile(np.array([sample, -sample - 1, -sample - 1, sample], "<i2"), 500)
     wav = wav_of(square.tobytes())
     assert read_wav(io.BytesIO(wav), len(wav)).samples == 1000

@@ -39,7 +39,7 @@ def test_compressed_audio_under_a_pcm_tag_is_named(
 
 
 @pytest.mark.parametrize("period_bytes", [144, 192, 276, 384, 417])
-def test_square_waves_are_no_frames(period_bytes: int) -> None:
+def test_square_waves_are_not_frames(period_bytes: int) -> None:
     """The edges of a wave from 0x80 to 0xFF resemble headers of frames, at equal distances."""
     wave = np.where(np.arange(9000) % period_bytes < period_bytes // 2, 255, 128) / 128 - 1
     wav = wavs.build(wave, bits=8)
@@ -49,7 +49,7 @@ def test_square_waves_are_no_frames(period_bytes: int) -> None:
 @pytest.mark.parametrize(
     "header", [b"\xff\xfb\x94\0", b"\xff\xf1\x4c\x80\x18\0\0"], ids=["MP3", "AAC"]
 )
-def test_periods_of_a_tone_are_no_frames(header: bytes) -> None:
+def test_periods_of_a_tone_are_not_frames(header: bytes) -> None:
     """A frame of 128 kbit/s at 48 kHz has 384 bytes: two periods of a tone of 1 kHz in 16-bit stereo."""
     period = header + bytes(range(192 - len(header)))
     fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))

@@ -129,7 +129,7 @@ def test_a_chunk_without_a_name_is_reported() -> None:
 )
 @pytest.mark.parametrize("shift", [28, 30, 52])
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
-def test_an_old_header_in_the_data_is_no_audio(
+def test_an_old_header_in_the_data_is_not_audio(
     container: str, shift: int, *, outer_is_late: bool, inner_is_right: bool
 ) -> None:
     """A recorder wrote a shorter header over the first one. Read as samples, its rest would be a click."""
@@ -153,7 +153,7 @@ def test_an_old_header_in_the_data_is_no_audio(
     assert f"starts with {len(rest)} bytes of an old header" in warning
 
 
-def test_a_word_in_the_samples_is_no_header() -> None:
+def test_a_word_in_the_samples_is_not_a_header() -> None:
     samples = b"data" + struct.pack("<I", 77) + wavs.encode(SAMPLES, bits=16)
     fmt = wavs.chunk(b"fmt ", wavs.fmt_payload(channels=2))
     info = read(wavs.wrap([fmt, wavs.chunk(b"data", samples)]))

@@ -68,11 +68,11 @@ def test_bytes_before_the_first_frame_are_skipped() -> None:
 
 
 @given(st.binary(max_size=2000))
-def test_noise_is_no_frame(noise: bytes) -> None:
+def test_noise_is_not_a_frame(noise: bytes) -> None:
     assert first_frame(noise) is None
 
 
-def test_a_header_alone_is_no_frame() -> None:
+def test_a_header_alone_is_not_a_frame() -> None:
     assert first_frame(b"\xff\xfb\x90\x64" + bytes(2000)) is None
 
 

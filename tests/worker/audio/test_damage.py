@@ -130,7 +130,7 @@ def test_a_vbri_frame_is_cut_off(tmp_path: Path) -> None:
     assert snr_db(samples[:40_000], voices) > 20
 
 
-def test_a_tag_inside_the_mp3_data_is_no_audio(tmp_path: Path) -> None:
+def test_a_tag_inside_the_mp3_data_is_not_audio(tmp_path: Path) -> None:
     samples = sweep(RATE_HZ, 1, RATE_HZ)
     mp3 = through_ffmpeg(tmp_path / "a.mp3", samples, RATE_HZ, "libmp3lame", "-id3v2_version", "0")
     tag = b"ID3\4\0\0" + bytes([0, 2, 0, 0]) + b"PRIV" + bytes([0, 1, 0x7F, 0x76, 0, 0])

@@ -11,7 +11,7 @@ def target(gain_db: float = 0.0) -> Target:
 
 
 @pytest.mark.parametrize("peaks_db", [[], [None], [-inf], [-3.0, None], [0.04]])
-def test_a_peak_below_full_scale_is_no_warning(peaks_db: list[float | None]) -> None:
+def test_a_peak_below_full_scale_gives_no_warning(peaks_db: list[float | None]) -> None:
     assert peak_warnings(peaks_db, target()) == []
 
 

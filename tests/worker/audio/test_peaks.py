@@ -86,7 +86,7 @@ def test_floats_beyond_full_scale_are_clipped(tmp_path: Path) -> None:
     [(1, 2, 1), (4096, 2, 2048), (4097, 4, 1025), (44100 * 600, 16384, 1615)],
 )
 def test_a_waveform_has_at_most_2048_pixels(samples: int, step: int, pixels: int) -> None:
-    wav = wavs.build(np.zeros((samples, 1)), bits=8)
+    wav = wavs.build(np.zeros((samples, 1), np.int8), bits=8)
     info = read_wav(BytesIO(wav), len(wav))
     peaks = Peaks(info)
     data = wav[info.data_offset : info.data_offset + info.data_bytes]

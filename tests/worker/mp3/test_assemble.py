@@ -12,7 +12,7 @@ from shared.errors import EncodeFailed, LeaseLost
 from shared.mp3_options import Options, bitrates_kbps
 from shared.mpeg import SAMPLE_RATES_HZ
 from tests import wavs
-from tests.worker.conversion import ENCODER, Conversion, convert, level_db, snr_db, sweep
+from tests.worker.conversion import Conversion, convert, encoder, level_db, snr_db, sweep
 from tests.worker.mp3.mp3_material import FFMPEG, music, speech
 from worker.mp3.assemble import write_mp3
 
@@ -139,7 +139,7 @@ def test_missing_parts_are_refused(tmp_path: Path) -> None:
     for parts in (converted.parts[:-1], [*converted.parts, converted.parts[0]]):
         with (tmp_path / "out.mp3").open("wb") as mp3, pytest.raises(EncodeFailed):
             write_mp3(
-                mp3, info, target, 8 * 44100, parts, Options(), {}, ENCODER, mp3, lambda: None
+                mp3, info, target, 8 * 44100, parts, Options(), {}, encoder(), mp3, lambda: None
             )
 
 
@@ -154,7 +154,7 @@ def test_a_lost_lease_stops_assembling(tmp_path: Path) -> None:
         info, target = converted.info, converted.target
         with pytest.raises(LeaseLost):
             write_mp3(
-                file, info, target, 44100, converted.parts, Options(), {}, ENCODER, mp3, cancel
+                file, info, target, 44100, converted.parts, Options(), {}, encoder(), mp3, cancel
             )
 
 

@@ -70,11 +70,11 @@ def test_utf16_without_a_mark_is_recognised(text: str, charset: str, end: bytes)
     assert warnings(chunk) == []
 
 
-def test_utf8_is_no_guess() -> None:
+def test_utf8_is_not_a_guess() -> None:
     assert warnings(info(INAM="Утро туманное".encode(), IART=b"plain")) == []
 
 
-def test_a_declared_code_page_is_no_guess() -> None:
+def test_a_declared_code_page_is_not_a_guess() -> None:
     chunks = (b"CSET", (1251).to_bytes(2, "little") + bytes(6)), info(INAM="Утро".encode("cp1251"))
     assert str(read(*chunks)["TIT2"]) == "Утро"
     assert warnings(*chunks) == []

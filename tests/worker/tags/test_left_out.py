@@ -188,7 +188,7 @@ def test_version_2_3_warns_only_about_lost_frames(frame: Frame) -> None:
     assert "TMOO" in warning
 
 
-def test_a_list_of_zeros_is_no_loss() -> None:
+def test_a_list_of_zeros_is_not_a_loss() -> None:
     """Multitrack recorders write one before the samples, so that these start at a whole cluster."""
     assert warnings((b"LIST", bytes(393_164))) == []
 

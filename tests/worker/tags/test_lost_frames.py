@@ -72,7 +72,7 @@ def test_a_dropped_date_is_not_reported_as_kept() -> None:
 
 
 @pytest.mark.parametrize("date", [b"2026-11-28", b"2026:11:28", b"0000-00-00", b""])
-def test_a_date_of_a_recorder_is_no_loss(date: bytes) -> None:
+def test_a_date_of_a_recorder_is_not_a_loss(date: bytes) -> None:
     assert warnings(bext(b"Scene", date=date)) == []
 
 
@@ -141,5 +141,5 @@ def test_a_chunk_of_an_editor_is_reported(chunk_id: bytes) -> None:
     assert warning.endswith(f"left out: {chunk_id.decode().upper()}.")
 
 
-def test_peaks_of_the_samples_are_no_loss() -> None:
+def test_peaks_of_the_samples_are_not_a_loss() -> None:
     assert warnings((b"PEAK", bytes(16)), (b"levl", bytes(64))) == []

@@ -68,7 +68,7 @@ def test_values_after_a_nul_are_kept() -> None:
         assert warnings(chunk) == []
 
 
-def test_padding_after_a_nul_is_no_loss() -> None:
+def test_padding_after_a_nul_is_not_a_loss() -> None:
     assert warnings(info(INAM=b"Title\0\0\0 \0")) == []
     assert warnings(raw_id3(raw_frame(b"TIT2", b"\1\xff\xfeA\0\0"))) == []
 
