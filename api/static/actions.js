@@ -11,6 +11,7 @@ import { retry, retryWithOptions } from "./retry.js";
 import { canRetry } from "./row.js";
 import { deleteWithUndo, showBriefly } from "./undo.js";
 import { cancelUpload } from "./uploads.js";
+import { storedUser } from "./user.js";
 
 function remove(entry) {
   if (isActive(entry) && !entry.id) cancelUpload(entry);
@@ -22,10 +23,13 @@ async function copyLink({ name, record }) {
   showBriefly(t("linkCopied", { name }));
 }
 
+// An upload asks for a token if the service creates no users.
+const needsToken = ({ code }) => code === "registration_closed" && !storedUser();
+
 function menuItems(entry) {
   const items = [];
   if (entry.status === "done") items.push({ text: t("copyLink"), action: () => copyLink(entry) });
-  if (canRetry(entry)) items.push({ text: t("tryAgain"), action: () => retry(entry) });
+  if (canRetry(entry)) items.push({ text: t(needsToken(entry) ? "enterToken" : "tryAgain"), action: () => retry(entry) });
   if (canRetry(entry) || (entry.status === "done" && entry.file)) {
     items.push({ text: t("convertAgainMenu"), action: () => retryWithOptions(entry) });
   } else if (entry.status === "done") {

@@ -19,18 +19,27 @@ const older = find("#older");
 let current = countBatch();
 let hasZip = false;
 
-function sentences({ shown, active, batch, batchDone, done, failed, left_s }) {
+// While files are converted, all counts are those of the batch.
+function sentences({ active, batch, batchDone, batchFailed, done, failed, left_s }) {
   const first = active.length
     ? t("doneOf", { done: batchDone.length, count: batch.length })
     : t("filesDone", { count: done.length });
   const others = [];
   if (left_s !== null) others.push(formatLeft(left_s));
-  if (failed.length && shown.length) others.push(t("failedFiles", { count: failed.length }));
+  const { length: count } = active.length ? batchFailed : failed;
+  if (count) others.push(t("failedFiles", { count }));
   return [first, others.map((text) => ` · ${text}`).join("")];
 }
 
 // Finished files, and failed files that cannot be tried again.
 const finished = ({ done, failed }) => [...done, ...failed.filter((entry) => !canRetry(entry))];
+
+// The MP3 of a finished file, else the WAV. A file that the service refused is not stored.
+function storedBytes({ status, id, file, record }) {
+  if (status === "done") return record.mp3_bytes ?? 0;
+  if (status === "failed" && !id) return 0;
+  return record?.source_bytes ?? file?.size ?? 0;
+}
 
 function update() {
   current = countBatch();
@@ -39,7 +48,7 @@ function update() {
   if (summary.textContent !== first + others) {
     summary.replaceChildren(element("strong", { textContent: first }), others);
   }
-  const bytes = shown.reduce((sum, { file, record }) => sum + (record?.source_bytes ?? file?.size ?? 0), 0);
+  const bytes = shown.reduce((sum, entry) => sum + storedBytes(entry), 0);
   setText(find("#totals"), shown.length ? t("totals", { count: shown.length, size: formatSize(bytes) }) : t("promise"));
   find("#total").value = active.length ? fraction : 0;
   find("#total").classList.toggle("idle", !active.length);

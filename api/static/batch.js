@@ -11,6 +11,7 @@ let samples = [];
 const startOfBatch = () => Number(localStorage.getItem(STARTED) ?? Infinity);
 
 const isDone = ({ status }) => status === "done";
+const hasFailed = ({ status }) => status === "failed";
 
 export function countBatch() {
   const shown = [...entries()].filter(({ isHidden }) => !isHidden);
@@ -29,7 +30,8 @@ export function countBatch() {
     left_s,
     done: shown.filter(isDone),
     batchDone: batch.filter(isDone),
-    failed: shown.filter(({ status }) => status === "failed"),
+    failed: shown.filter(hasFailed),
+    batchFailed: batch.filter(hasFailed),
   };
 }
 

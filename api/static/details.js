@@ -8,9 +8,10 @@ import { readTags } from "./wav_file.js";
 
 function facts({ record, file }) {
   const { duration_s, source_bytes, mp3_bytes, target, created_at, finished_at, expires_at } = record ?? {};
+  const bytes = source_bytes ?? file?.size;
   return [
     ["length", duration_s && formatLength(duration_s)],
-    ["sourceSize", formatSize(source_bytes ?? file?.size ?? 0)],
+    ["sourceSize", bytes && formatSize(bytes)],
     ["mp3Size", mp3_bytes && formatSize(mp3_bytes)],
     ["applied", target && formatTarget(target)],
     ["uploaded", created_at && formatDate(created_at)],

@@ -10,7 +10,8 @@ export function ask({ title, content = [], buttons, className = "" }) {
     element("button", { value, textContent: text, className: isMain ? "main" : "", ...others }),
   );
   const actions = element("div", { className: "answers" }, ...answers);
-  const form = element("form", { method: "dialog" }, heading, ...content, actions);
+  // Else an empty field of the token keeps Cancel from closing the dialog.
+  const form = element("form", { method: "dialog", noValidate: true }, heading, ...content, actions);
   const dialog = element("dialog", { className }, form);
   dialog.setAttribute("aria-labelledby", heading.id);
   // The first field submits its form with the first button. But Enter must choose the main one.

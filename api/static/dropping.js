@@ -1,6 +1,7 @@
 // Files and folders that are dropped on the window, pasted, or picked.
 
-import { find } from "./dom.js";
+import { find, setText } from "./dom.js";
+import { t } from "./i18n.js";
 import { takeFiles } from "./intake.js";
 
 const overlay = find("#overlay");
@@ -78,6 +79,9 @@ export function startDropping() {
   watchWindow();
   watchPicker("#choose", "#files", false);
   watchPicker("#choose-folder", "#folder", true);
+  find("#choose-folder").hidden = !("webkitdirectory" in HTMLInputElement.prototype);
+  // A finger cannot drop files.
+  if (matchMedia("(pointer: coarse)").matches) setText(find("#drop-title"), t("chooseWavs"));
   find("#drop").addEventListener("click", (event) => {
     if (!event.target.closest("button, input")) find("#files").click();
   });

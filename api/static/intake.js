@@ -1,9 +1,10 @@
 // Takes files in: checks each before a byte is sent, asks about names that exist, and queues the rest.
 
 import { forgetAnswer, resolveConflict } from "./conflicts.js";
+import { find, setText } from "./dom.js";
 import { addEntry, entries } from "./entries.js";
 import { hasCall } from "./features.js";
-import { formatSize } from "./format.js";
+import { formatLimit } from "./format.js";
 import { t } from "./i18n.js";
 import { currentOptions } from "./options.js";
 import { rememberSample } from "./tags.js";
@@ -22,6 +23,9 @@ export async function learnLimits() {
   if (maxUploadBytes !== Infinity || !storedUser() || !(await hasCall("/users/me"))) return;
   const limits = await callAsUser("users/me").catch(() => ({}));
   maxUploadBytes = limits.max_upload_bytes ?? Infinity;
+  if (maxUploadBytes === Infinity) return;
+  const limit = t("upTo", { size: formatLimit(maxUploadBytes) });
+  setText(find("#accepted"), `${t("accepted")} · ${limit}`);
 }
 
 // Files of two drops are checked one after the other, so that a name is never missed.
@@ -69,7 +73,7 @@ function takenNames() {
 
 async function refusal(file) {
   if (file.problem) return t(file.problem);
-  if (file.size > maxUploadBytes) return t("tooLarge", { size: formatSize(maxUploadBytes) });
+  if (file.size > maxUploadBytes) return t("tooLarge", { size: formatLimit(maxUploadBytes) });
   try {
     const format = await otherFormat(file);
     if (format === "") return t("emptyFile");

@@ -2,7 +2,7 @@
 
 import { find, setIcon, setLabel, setText } from "./dom.js";
 import { onChange } from "./entries.js";
-import { formatLength, formatTarget } from "./format.js";
+import { formatLength, formatPosition, formatTarget } from "./format.js";
 import { t } from "./i18n.js";
 import { shownEntries, showPlaying } from "./list.js";
 import { startMediaSession } from "./media_session.js";
@@ -103,7 +103,8 @@ function draw() {
 
 function showTime() {
   if (!current) return;
-  const [now, whole] = [audio.currentTime, length_s()].map(formatLength);
+  const now = formatPosition(audio.currentTime);
+  const whole = formatLength(length_s());
   setText(find(".time", player), `${now} / ${whole}`);
   slider.setAttribute("aria-valuemax", Math.round(length_s()));
   slider.setAttribute("aria-valuenow", Math.round(audio.currentTime));

@@ -12,7 +12,7 @@ const notify = find("#notify");
 let wasActive = false;
 let shownPercent = null;
 
-export function showProgress({ active, batch, batchDone, failed, fraction }) {
+export function showProgress({ active, batchDone, batchFailed, fraction }) {
   const isBusy = active.length > 0;
   const percent = formatPercent(fraction);
   document.title = isBusy ? `${percent} · ${NAME}` : NAME;
@@ -21,7 +21,7 @@ export function showProgress({ active, batch, batchDone, failed, fraction }) {
     showIcon(isBusy ? drawIcon(fraction) : idleIcon);
   }
   notify.hidden = !isBusy || globalThis.Notification?.permission !== "default";
-  if (wasActive && !isBusy && document.hidden) tell(batchDone.length || batch.length, failed.length);
+  if (wasActive && !isBusy && document.hidden) tell(batchDone.length, batchFailed.length);
   wasActive = isBusy;
 }
 

@@ -9,7 +9,7 @@ import { showNotice } from "./notices.js";
 import { createFields, toQuery } from "./option_fields.js";
 import { currentOptions, hideUnknown, optionValues } from "./options.js";
 import { convertAgain } from "./records.js";
-import { canRetry } from "./row.js";
+import { canRetry, isSourceLost } from "./row.js";
 import { showBriefly } from "./undo.js";
 import { enqueue } from "./uploads.js";
 
@@ -18,7 +18,7 @@ const GONE_STATUSES = [404, 405, 409, 410];
 
 // If `options` is null, the options of the first conversion are used again.
 export async function retry(entry, options = null) {
-  if (!entry.id) return uploadAgain(entry, options);
+  if (!entry.id || isSourceLost(entry)) return uploadAgain(entry, options);
   try {
     await convertAgain(entry.id, options ?? "");
     change(entry, { status: "queued", error: null, progress: 0, conversion: null });

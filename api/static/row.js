@@ -37,8 +37,10 @@ export function showEntry(row, entry, playing) {
 // A failed file that cannot be tried again has the button that cancels others, to remove it.
 const labelOf = (button, status) => (button === "cancel" && status === "failed" ? "deleteFile" : `${button}File`);
 const isNoted = ({ status, note }) => status === "waiting" && Boolean(note);
-export const canRetry = ({ status, file, id, isPermanent }) =>
-  status === "failed" && !isPermanent && Boolean(file || id);
+// The service converts a record again from the source that it kept.
+export const isSourceLost = ({ record }) => record?.error?.code === "source_lost";
+export const canRetry = (entry) =>
+  entry.status === "failed" && !entry.isPermanent && Boolean(entry.file || (entry.id && !isSourceLost(entry)));
 
 function showState(row, entry) {
   const state = find(".state", row);

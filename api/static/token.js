@@ -1,7 +1,7 @@
 // The dialog for the user id and the token: show and copy them, or enter those of another browser.
 
 import { copy } from "./clipboard.js";
-import { element } from "./dom.js";
+import { element, find } from "./dom.js";
 import { ask, closeButton } from "./dialog.js";
 import { isRegistrationClosed } from "./features.js";
 import { startAgain } from "./follow.js";
@@ -9,6 +9,7 @@ import { t } from "./i18n.js";
 import { parseJson } from "./service.js";
 import { isKnown, onRegistrationClosed, onUserRemoved, storeUser, storedUser } from "./user.js";
 
+const closed = find("#closed");
 const MASK = "•".repeat(32);
 let asking = null;
 const ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
@@ -46,6 +47,7 @@ function useButton({ id, token }, error, accepted) {
     error.textContent = problem;
     if (problem) return id.focus();
     accepted(user);
+    closed.hidden = true;
     return button.closest("dialog").close("used");
   };
   return button;
@@ -56,7 +58,7 @@ function entryFields(accepted) {
   const error = element("p", { className: "text error", role: "alert" });
   return [
     element("label", { className: "field" }, t("userId"), fields.id),
-    element("label", { className: "field" }, t("token"), fields.token),
+    element("label", { className: "field" }, t("userToken"), fields.token),
     error,
     element("p", { className: "text" }, useButton(fields, error, accepted)),
   ];
@@ -118,6 +120,7 @@ async function askNow() {
 // Asks for a user at the start if only the operator creates users.
 export async function askIfClosed() {
   if (storedUser() || !(await isRegistrationClosed())) return;
+  closed.hidden = false;
   const entered = await askForUser();
   if (!entered) return;
   storeUser(entered);

@@ -72,13 +72,13 @@ async function handleError(entry, error) {
   if (!(await isReadable(entry.file))) fail(entry, t("unreadable"), true);
   else if (error.code === "filename_taken") await handleTaken(entry, error);
   else if (BUSY_STATUSES.includes(error.status)) pause(entry, error);
-  else fail(entry, error.message, PERMANENT_STATUSES.includes(error.status));
+  else fail(entry, error.message, PERMANENT_STATUSES.includes(error.status), error.code);
 }
 
 const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 
-function fail(entry, error, isPermanent = false) {
-  change(entry, { status: "failed", error, isPermanent });
+function fail(entry, error, isPermanent = false, code = null) {
+  change(entry, { status: "failed", error, isPermanent, code });
   announce(t("hasFailed", { name: entry.name, error }));
 }
 

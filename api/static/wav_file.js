@@ -23,6 +23,8 @@ const MAGICS = [
 const INFO_TAGS = {
   INAM: "title", IART: "artist", IPRD: "album", ITRK: "track", ICRD: "year", IGNR: "genre", ICMT: "comment",
 };
+// The names that browsers have for charsets of the service.
+const BROWSER_NAMES = { cp874: "windows-874", cp932: "shift_jis", cp949: "euc-kr", "mac-roman": "macintosh" };
 const MAX_CHUNKS = 64;
 const MAX_INFO_BYTES = 65_536;
 
@@ -46,40 +48,44 @@ export async function otherFormat(file) {
   return found ? found[2] : null;
 }
 
-// Returns the tags of the RIFF INFO list, such as {title: "Take 1"}.
-export async function readTags(file) {
+// Returns the tags of the RIFF INFO list, such as {title: "Take 1"}, read in this charset.
+export async function readTags(file, charset = "") {
   const tags = {};
   let at = 12;
   for (let chunks = 0; chunks < MAX_CHUNKS && at + 12 <= file.size; chunks += 1) {
     const head = await read(file, at, 12);
     const size = head.getUint32(4, true);
     if (latin1(head, 0, 4) === "LIST" && latin1(head, 8, 4) === "INFO") {
-      readInfo(await read(file, at + 12, Math.min(size - 4, MAX_INFO_BYTES)), tags);
+      readInfo(await read(file, at + 12, Math.min(size - 4, MAX_INFO_BYTES)), charset, tags);
     }
     at += 8 + size + (size % 2);
   }
   return tags;
 }
 
-function readInfo(view, tags) {
+function readInfo(view, charset, tags) {
   let at = 0;
   while (at + 8 <= view.byteLength) {
     const size = view.getUint32(at + 4, true);
     const tag = INFO_TAGS[latin1(view, at, 4)];
     const end = Math.min(at + 8 + size, view.byteLength);
-    const text = decode(new Uint8Array(view.buffer, at + 8, end - at - 8));
+    const text = decode(new Uint8Array(view.buffer, at + 8, end - at - 8), charset);
     if (tag && text) tags[tag] = text;
     at += 8 + size + (size % 2);
   }
 }
 
 // INFO declares no encoding: most programs write UTF-8 or Windows-1252.
-function decode(bytes) {
+function decode(bytes, charset) {
   const end = bytes.indexOf(0);
   const text = end < 0 ? bytes : bytes.subarray(0, end);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(text).trim();
-  } catch {
-    return new TextDecoder("windows-1252").decode(text).trim();
+  const decodeAs = (name) => new TextDecoder(name, { fatal: true }).decode(text).trim();
+  for (const name of [BROWSER_NAMES[charset] ?? charset, "utf-8"].filter(Boolean)) {
+    try {
+      return decodeAs(name);
+    } catch {
+      // The text is in another charset.
+    }
   }
+  return new TextDecoder("windows-1252").decode(text).trim();
 }

@@ -108,6 +108,7 @@ def open_page(
         "color_scheme": scheme,
         "locale": language,
         "device_scale_factor": 2 if width == 360 else 1,
+        "has_touch": width == 360,
     }
     with browser.new_context(viewport=viewport, **options) as context:  # type: ignore[arg-type]
         page = context.new_page()
@@ -147,6 +148,7 @@ def take(browser: Browser, url: str, folder: Path) -> None:
                     stage(page, every_state)
                     page.evaluate(KEEP, [STAGED_USER, "0"])
                     page.reload()
+                    wait_until_started(page)
                     show(page)
                     page.screenshot(path=folder / f"{width}-{scheme}-{name}.png")
 

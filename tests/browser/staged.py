@@ -119,7 +119,9 @@ def waveform(seed: str, length: int = 1200) -> dict[str, Any]:
 
 def stage(page: Page, load: Callable[[], list[Record]], max_limit: int = 100) -> None:
     """Answer the page's calls about records with these records. They need a stored user: `become`."""
-    page.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 2**36}))
+    page.route(
+        "**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 64_000_000_000})
+    )
     page.route("**/records?*", lambda route: _fulfill_list(route, load(), max_limit))
     page.route("**/records/*/waveform", _fulfill_waveform)
     page.route("**/record?id=*", _fulfill_audio)

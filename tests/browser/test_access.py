@@ -62,6 +62,29 @@ def test_an_upload_asks_again_after_cancel(strict_page: Page, member: User, wav:
     expect(strict_page.locator("#records li")).to_have_class("done")
 
 
+def test_the_empty_page_of_a_closed_service_says_so(strict_page: Page, member: User) -> None:
+    note = strict_page.locator("#closed")
+    strict_page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(note).to_contain_text("Only the operator of this service creates users.")
+    assert violations(strict_page) == []
+    note.get_by_role("button", name="Enter a token").click()
+    enter(strict_page, member)
+    expect(note).to_be_hidden()
+
+
+def test_a_refused_row_offers_the_token_dialog(strict_page: Page, member: User, wav: Path) -> None:
+    cancel = strict_page.get_by_role("dialog").get_by_role("button", name="Cancel")
+    cancel.click()
+    strict_page.set_input_files("#files", wav)
+    cancel.click()
+    row = strict_page.locator("#records li")
+    expect(row).to_have_class("failed")
+    row.locator(".more").click()
+    strict_page.get_by_role("menuitem", name="Enter a token").click()
+    enter(strict_page, member)
+    expect(row).to_have_class("done")
+
+
 def test_a_revoked_token_asks_for_another(
     tab: Page,
     strict_api: AnotherApi,  # noqa: F811

@@ -65,7 +65,9 @@ def test_one_answer_serves_all_conflicts(tab: Page, user: User, tmp_path: Path) 
     dialog.get_by_role("button", name="Skip").click()
     expect(dialog).to_have_count(0)
     expect(tab.locator("#records .done")).to_have_count(4)
-    expect(tab.locator("#records .length")).to_have_text(["00:03", "00:00", "00:00", "00:00"])
+    expect(tab.locator("#records .length")).to_have_text(
+        ["00:03", "0.02 sec", "0.02 sec", "0.02 sec"]
+    )
 
 
 def test_a_name_taken_by_another_tab_is_asked_about(tab: Page, user: User, wav: Path) -> None:

@@ -86,6 +86,12 @@ def assert_fits(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_german_dialog_asks_for_a_token(tab: Page) -> None:
+    speak(tab, "de")
+    tab.get_by_role("button", name="Zugang").click()
+    expect(tab.get_by_role("dialog", name="Zugang").get_by_label("Token")).to_be_visible()
+
+
 def test_units_are_translated(tab: Page) -> None:
     speak(tab, "ru")
     expect(tab.locator("[name=gain_db] :checked")).to_have_text("0 дБ")

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import POLL, become_staged
-from tests.browser.staged import MIXED, every_state, failed, record, stage
+from tests.browser.staged import MIXED, Record, every_state, failed, record, stage
 from tests.waiting import until
 
 WIDTHS = [320, 360, 1024, 2000]
@@ -101,10 +101,32 @@ def test_a_narrow_row_shows_its_warning(tab: Page) -> None:
     expect(tab.get_by_role("dialog")).to_contain_text(MIXED)
 
 
+def test_a_warning_uses_the_place_of_unseen_buttons(tab: Page) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 700})
+    stage(tab, lambda: [record(0, warnings=[MIXED])])
+    become_staged(tab)
+    row, width = tab.locator("#records li"), "warning => warning.getBoundingClientRect().width"
+    at_rest = row.locator(".warning").evaluate(width)
+    row.hover()
+    assert row.locator(".warning").evaluate(width) < at_rest - 70
+    warning, copy = row.locator(".warning").bounding_box(), row.locator(".copy").bounding_box()
+    assert warning
+    assert copy
+    assert warning["x"] + warning["width"] <= copy["x"]
+
+
 def test_sizes_are_aligned_by_their_digits(tab: Page) -> None:
     stage(tab, lambda: [record(0, mp3_bytes=26_000_000), record(1, mp3_bytes=16_940_000)])
     become_staged(tab)
     expect(tab.locator("#records .size")).to_have_text(["26.0 MB", "16.9 MB"])
+
+
+def test_lengths_under_a_second_are_not_zero(tab: Page) -> None:
+    lengths_s = [0, 0.0227, 0.4, 0.96, 75.2]
+    stage(tab, lambda: [record(number, duration_s=s) for number, s in enumerate(lengths_s)])
+    become_staged(tab)
+    expected = ["00:00", "0.02 sec", "0.4 sec", "00:01", "01:15"]
+    expect(tab.locator("#records .length")).to_have_text(expected)
 
 
 def test_a_wide_screen_is_used(tab: Page) -> None:
@@ -158,10 +180,52 @@ def test_the_bar_counts_the_batch(page: Page) -> None:
     page.evaluate("localStorage.setItem('wav2mp3.batch', '0')")
     become_staged(page)
     expect(page.locator("#summary")).to_have_text("13 of 16 done · 1 failed")
-    expect(page.locator("#totals")).to_have_text("16 files · 3.1 GB")
+    expect(page.locator("#totals")).to_have_text("16 files · 470.0 MB")
     records[:] = [record(number) for number in range(3)]
     expect(page.locator("#summary")).to_have_text("3 files done")
     expect(page.locator("#retry-failed")).to_be_hidden()
+
+
+def test_failures_before_the_batch_are_not_counted(tab: Page) -> None:
+    earlier = [record(3), failed(4), failed(5)]
+    records = list(earlier)
+    stage(tab, lambda: records)
+    become_staged(tab)
+    summary = tab.locator("#summary")
+    expect(summary).to_have_text("1 file done · 2 failed")
+    records[:] = [record(0, "queued"), record(1, "queued"), *earlier]
+    tab.evaluate(POLL)
+    expect(summary).to_have_text("0 of 2 done")
+    records[:2] = [record(0, "queued"), failed(1)]
+    expect(summary).to_have_text("0 of 2 done · 1 failed")
+    records[:1] = [record(0)]
+    expect(summary).to_have_text("2 files done · 3 failed")
+
+
+def test_the_size_of_all_files_is_the_stored_one(tab: Page) -> None:
+    done = record(0, source_bytes=40_000_000, mp3_bytes=5_000_000)
+    queued = record(1, "queued", source_bytes=30_000_000)
+    stage(tab, lambda: [done, queued, failed(2, source_bytes=20_000_000)])
+    become_staged(tab)
+    tab.set_input_files("#files", {"name": "x.wav", "mimeType": "", "buffer": b"fLaC" * 2**20})
+    expect(tab.locator("#totals")).to_have_text("4 files · 55.0 MB")
+
+
+def test_a_finger_chooses_files_and_folders(tab: Page) -> None:
+    touch = tab.context.new_cdp_session(tab)
+    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    tab.set_viewport_size({"width": 360, "height": 700})
+    records: list[Record] = []
+    stage(tab, lambda: records)
+    become_staged(tab)
+    expect(tab.locator("#drop-title")).to_have_text("Choose WAV files")
+    records.append(record(0))
+    tab.evaluate(POLL)
+    expect(tab.locator("#records li")).to_be_visible()
+    for name in ("Choose a folder", "Choose files"):
+        with tab.expect_file_chooser():
+            tab.get_by_role("button", name=name).click()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_the_drop_zone_shrinks_once_there_are_files(page: Page) -> None:

@@ -6,14 +6,19 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
+from shared.mp3_options import Options, check_options
 from tests.browser.conftest import WAV, become, become_staged, wait_until_started
 from tests.browser.staged import failed, record, stage
 from tests.conftest import User
 from tests.wavs import build, chunk, sine
 
+VALUES = "options => options.map(({ value }) => value)"
 
-def info_list(**tags: str) -> bytes:
-    return b"INFO" + b"".join(chunk(name.encode(), text.encode()) for name, text in tags.items())
+
+def info_list(charset: str = "utf-8", **tags: str) -> bytes:
+    return b"INFO" + b"".join(
+        chunk(name.encode(), text.encode(charset)) for name, text in tags.items()
+    )
 
 
 def query_of_upload(page: Page, wav: Path) -> dict[str, list[str]]:
@@ -62,6 +67,41 @@ def test_the_tags_of_a_file_are_shown(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_label("Album")).to_have_attribute("placeholder", "no tag")
 
 
+def test_the_charset_and_the_id3_version_are_sent_and_remembered(page: Page, wav: Path) -> None:
+    page.locator("#options .tags").click()
+    page.get_by_label("tag_charset").select_option("cp1251 (Russian, Ukrainian, Bulgarian)")
+    page.get_by_label("Version of ID3").select_option("2.3, for Windows and car radios")
+    page.get_by_role("button", name="Apply").click()
+    page.reload()
+    wait_until_started(page)
+    query = query_of_upload(page, wav)
+    assert (query["tag_charset"], query["id3_version"]) == (["cp1251"], ["2.3"])
+    expect(page.locator("#records li")).to_have_class("done")
+    page.locator("#options .tags").click()
+    expect(page.get_by_label("tag_charset")).to_have_value("cp1251")
+
+
+def test_the_service_knows_each_charset(page: Page) -> None:
+    page.locator("#options .tags").click()
+    values = page.get_by_label("tag_charset").locator("option").evaluate_all(VALUES)
+    assert len(values) > 10
+    for value in filter(None, values):
+        check_options(Options(tag_charset=value))
+
+
+def test_the_tags_are_shown_in_the_chosen_charset(page: Page, tmp_path: Path) -> None:
+    wav = tmp_path / "old.wav"
+    wav.write_bytes(build(sine(100), after=[(b"LIST", info_list("cp932", INAM="東京"))]))
+    page.locator("#options .tags").click()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Show the tags of a file").click()
+    chooser.value.set_files(wav)
+    title = page.get_by_label("Title")
+    expect(title).to_have_attribute("placeholder", "“Œ‹ž")
+    page.get_by_label("tag_charset").select_option("cp932")
+    expect(title).to_have_attribute("placeholder", "東京")
+
+
 def test_a_preset_restores_its_options(page: Page) -> None:
     quality = page.get_by_label("Quality")
     quality.select_option("64 kbit/s")
@@ -106,6 +146,19 @@ def test_a_failed_file_can_be_converted_with_other_options(tab: Page, status: in
     else:
         records[:] = [record(0, "queued", filename="one.wav")]
         expect(tab.locator("#records li")).to_have_class("queued")
+
+
+def test_a_lost_source_leaves_only_deletion(tab: Page) -> None:
+    lost = failed(0, "The WAV is gone.", filename="one.wav")
+    lost["error"]["code"] = "source_lost"
+    stage(tab, lambda: [lost])
+    become_staged(tab)
+    row = tab.locator("#records li.failed")
+    expect(row.get_by_role("button", name="Delete one.wav")).to_be_visible()
+    expect(row.locator(".retry")).to_be_hidden()
+    expect(tab.locator("#retry-failed")).to_be_hidden()
+    row.locator(".more").click()
+    expect(tab.get_by_role("menuitem")).to_have_text(["Details…", "Delete"])
 
 
 def test_the_menu_says_when_the_source_is_gone(tab: Page, user: User) -> None:

@@ -117,6 +117,27 @@ def test_files_that_cannot_be_retried_can_be_cleared(page: Page) -> None:
     expect(rows).to_have_count(0)
 
 
+def test_refused_files_stay_listed_after_a_reload(page: Page) -> None:
+    flac = {"mimeType": "audio/wav", "buffer": b"fLaC" * 9}
+    files = [{"name": f"{number}.wav", **flac} for number in range(2)]
+    page.set_input_files("#files", files)  # type: ignore[arg-type]
+    rows = page.locator("#records .failed")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Delete 1.wav").click()
+    expect(rows).to_have_count(1)
+    page.reload()
+    wait_until_started(page)
+    expect(rows.locator(".name")).to_have_text(["0.wav"])
+    expect(rows.locator(".state")).to_contain_text("This is FLAC, not WAV.")
+    rows.locator(".more").click()
+    expect(page.get_by_role("menuitem")).to_have_text(["Details…", "Delete"])
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(rows).to_have_count(0)
+    page.reload()
+    wait_until_started(page)
+    expect(rows).to_have_count(0)
+
+
 def test_failed_uploads_can_be_retried_together(page: Page, wavs: list[Path]) -> None:
     page.route(UPLOADS, lambda route: route.fulfill(status=500, body=PROXY_ERROR))
     page.set_input_files("#files", wavs[:3])
@@ -134,6 +155,7 @@ def test_a_too_large_file_is_not_uploaded(tab: Page, user: User, wav: Path) -> N
     tab.route("**/users/me", lambda route: route.fulfill(json={"max_upload_bytes": 1500}))
     with tab.expect_response("**/users/me"):
         become(tab, user)
+    expect(tab.locator("#accepted")).to_have_text("any WAV, RF64, W64 · up to 2 kB each")
     tab.set_input_files("#files", wav)
     state = tab.locator("#records li.failed .state")
     expect(state).to_have_text(
