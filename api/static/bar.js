@@ -11,7 +11,7 @@ import { showNotice } from "./notices.js";
 import { showProgress } from "./progress.js";
 import { zipPath } from "./records.js";
 import { retryAll } from "./retry.js";
-import { canRetry } from "./row.js";
+import { canRetry, isSourceLost } from "./row.js";
 import { deleteWithUndo } from "./undo.js";
 
 const summary = find("#summary");
@@ -34,10 +34,11 @@ function sentences({ active, batch, batchDone, batchFailed, done, failed, left_s
 // Finished files, and failed files that cannot be tried again.
 const finished = ({ done, failed }) => [...done, ...failed.filter((entry) => !canRetry(entry))];
 
-// The MP3 of a finished file, else the WAV. A file that the service refused is not stored.
-function storedBytes({ status, id, file, record }) {
+// The MP3 of a finished file, else the WAV. A file that the service refused or lost is not stored.
+function storedBytes(entry) {
+  const { status, id, file, record } = entry;
   if (status === "done") return record.mp3_bytes ?? 0;
-  if (status === "failed" && !id) return 0;
+  if (status === "failed" && (!id || isSourceLost(entry))) return 0;
   return record?.source_bytes ?? file?.size ?? 0;
 }
 

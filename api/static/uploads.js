@@ -71,7 +71,7 @@ async function handleError(entry, error) {
   change(entry, { request: null });
   if (!(await isReadable(entry.file))) fail(entry, t("unreadable"), true);
   else if (error.code === "filename_taken") await handleTaken(entry, error);
-  else if (BUSY_STATUSES.includes(error.status)) pause(entry, error);
+  else if (error.retryAfter_s !== null || BUSY_STATUSES.includes(error.status)) pause(entry, error);
   else fail(entry, error.message, PERMANENT_STATUSES.includes(error.status), error.code);
 }
 

@@ -91,6 +91,20 @@ def test_a_busy_service_is_asked_again(page: Page, wavs: list[Path]) -> None:
     expect(rows).to_have_count(2)
 
 
+def test_an_upload_waits_for_room(page: Page, wav: Path) -> None:
+    detail = "Your other records leave no room for this file until they are converted."
+    headers = {"Retry-After": "2"}
+    page.route(
+        UPLOADS,
+        lambda route: route.fulfill(status=507, headers=headers, json={"detail": detail}),
+    )
+    page.set_input_files("#files", wav)
+    row = page.locator("#records li")
+    expect(row.locator(".state")).to_have_text(f"{detail} Trying again in 2 sec.")
+    page.unroute(UPLOADS)
+    expect(row).to_have_class("done")
+
+
 @pytest.mark.parametrize("status", [413, 500])
 def test_a_proxy_error_becomes_a_sentence(page: Page, wav: Path, status: int) -> None:
     page.route(UPLOADS, lambda route: route.fulfill(status=status, body=PROXY_ERROR))
