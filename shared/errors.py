@@ -380,7 +380,9 @@ class NotReady(Wav2mp3Error):
     """
 
     code = "not_ready"
-    message = "Part of the service is unavailable, and `reasons` says why. Uploads may still be accepted."
+    message = (
+        "Part of the service is unavailable, and `reasons` says why. Uploads may still be accepted."
+    )
 
     def __init__(self, components: dict[str, str], reasons: dict[str, str]) -> None:
         super().__init__()
