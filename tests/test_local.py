@@ -135,6 +135,7 @@ def test_the_demo_explains_why_it_failed(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_arpeggio_is_audible_and_not_clipped(tmp_path: Path) -> None:
     write_arpeggio(tmp_path / "a.wav")
     samples, rate_hz = soundfile.read(tmp_path / "a.wav")

@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 MODELS = Path("shared/db/models.py")
 
 
+@pytest.mark.slow
 def test_a_new_column_gets_its_migration(tmp_path: Path) -> None:
     for folder in ("local", "shared"):
         shutil.copytree(ROOT / folder, tmp_path / folder)

@@ -85,6 +85,7 @@ def shifted(shifted_stack: Stack) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.slow
 def test_the_clocks_are_shifted(shifted: Service, clocks: Clocks) -> None:
     clocks.shift(1, 0, 0, -1)
     answer = shifted.user.client.get("/health/live")
@@ -94,6 +95,7 @@ def test_the_clocks_are_shifted(shifted: Service, clocks: Clocks) -> None:
     assert 1.5 * HOUR_S < api_s - database_s < 2.5 * HOUR_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [(1, -1, 1, 0), (-1, 1, -1, 0), (0, 0, 0, 1), (0, 0, 0, -1)])
 def test_a_clock_that_jumps_delays_no_repair(
     shifted: Service, clocks: Clocks, clip: bytes, hours: tuple[int, ...]

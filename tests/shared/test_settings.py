@@ -98,6 +98,7 @@ def test_settings_that_do_not_fit_are_explained(
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_a_sentence_for_each_wrong_setting() -> None:
     environment = os.environ | {
         "MAX_UPLOAD_BYTES": "64G",

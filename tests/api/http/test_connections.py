@@ -139,6 +139,7 @@ def test_addresses_have_equal_shares() -> None:
     assert not shares.is_full_for("192.0.2.1")
 
 
+@pytest.mark.slow
 def test_the_descriptor_limit_is_raised() -> None:
     """Both limits are tested in one process, because a start takes a second. A hard limit can only be lowered."""
     most = min(100_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])

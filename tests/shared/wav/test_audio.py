@@ -151,6 +151,7 @@ def test_fmt_chunks_that_contradict_each_other_are_reported() -> None:
     assert read(wavs.build(wavs.sine(100), after=[same])).warnings == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flood",
     [

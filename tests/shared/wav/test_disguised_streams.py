@@ -46,6 +46,7 @@ DTS = ["-c:a", "dca", "-strict", "-2", "-b:a", "768k"]
 SPDIF = ["-f", "spdif"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silence", [0, 400, 192_000])
 @pytest.mark.parametrize("cut", [0, 1002])
 @pytest.mark.parametrize(
@@ -104,6 +105,7 @@ def test_a_stream_on_two_of_six_channels_is_refused() -> None:
         read_wav(io.BytesIO(wav), len(wav))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [16, 24, 32])
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_is_not_a_stream(bits: int, seed: int) -> None:

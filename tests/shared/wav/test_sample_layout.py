@@ -34,6 +34,7 @@ def samples_of(wav: bytes, info: WavInfo) -> wavs.Samples:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent", [0, 50_000])
 @pytest.mark.parametrize("channels", [1, 2, 5])
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
@@ -86,6 +87,7 @@ def quiet(seed: int) -> wavs.Samples:
     return np.asarray(steps / 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("codec", "bits"), [("pcm", 16), ("pcm", 24), ("pcm", 32), ("float", 32)])
 @pytest.mark.parametrize(
@@ -125,6 +127,7 @@ def test_late_and_swapped_samples_become_the_same_mp3(tmp_path: Path) -> None:
         assert snr_db(expected[:samples], converted.decoded()) > 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pitch_hz", [9000, 15_000, 21_000, 22_049])
 @pytest.mark.parametrize("level", [0.01, 0.5, 1.0])
 @pytest.mark.parametrize(("codec", "bits"), [("pcm", 8), ("pcm", 16), ("pcm", 24), ("float", 32)])

@@ -51,6 +51,7 @@ def two_cores() -> set[int]:
     return set(cores)
 
 
+@pytest.mark.slow
 def test_each_process_has_its_own_core() -> None:
     cores = two_cores()
     with worker(2, cores) as reports:
@@ -61,6 +62,7 @@ def test_each_process_has_its_own_core() -> None:
         assert next(reports)[1] == by_pid[lost]  # the process that replaces it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_other_process_counts_get_no_core(concurrency: int) -> None:
     with worker(concurrency, two_cores()) as reports:

@@ -25,6 +25,7 @@ def floats(values: Voices, bits: int = 32, container: str = "RIFF") -> bytes:
     return wavs.build(values, codec="float", bits=bits, container=container)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
 @pytest.mark.parametrize("bits", [32, 64])
 def test_nan_becomes_counted_silence(tmp_path: Path, bits: int, container: str) -> None:

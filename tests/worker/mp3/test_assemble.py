@@ -36,6 +36,7 @@ def bitrates_in(mp3: bytes) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", SAMPLE_RATES_HZ)
 def test_cbr_has_one_bitrate(tmp_path: Path, rate_hz: int) -> None:
     samples = sweep(int(0.4 * rate_hz) + 1, 2, rate_hz)
@@ -104,6 +105,7 @@ def conversions(tmp_path_factory: pytest.TempPathFactory) -> list[Conversion]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("mp3val"), reason="mp3val is not installed")
 def test_mp3val_has_no_warnings(conversions: list[Conversion]) -> None:
     for converted in conversions:
@@ -168,6 +170,7 @@ def peak_kib(folder: Path, seconds: int, *options: str) -> int:
     return sum(map(int, said.split()))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("options", [[], ["320"]], ids=["VBR", "CBR"])
 def test_memory_does_not_grow_with_length(tmp_path: Path, options: list[str]) -> None:

@@ -25,6 +25,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segment_s", [60, 1])
 @pytest.mark.parametrize(
     ("rate_hz", "channels", "options"),

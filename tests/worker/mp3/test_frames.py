@@ -60,6 +60,7 @@ def segments(source: Sound, quality: int) -> Iterator[list[bytes]]:
         yield list(drop_run_in(split_frames(in_chunks(mp3)), run_in, stop - start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("material", "quality"), MATERIAL)
 def test_joined_segments_equal_one_pass(material: Callable[[], Sound], quality: int) -> None:
     source = material()

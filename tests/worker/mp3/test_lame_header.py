@@ -167,6 +167,7 @@ def crc16_arc(data: bytes) -> int:
     return crc
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.05, 2, 70])
 def test_the_table_of_contents_is_exact(tmp_path: Path, seconds: float) -> None:
     mp3 = assembled(music(seconds, 44100, 1), tmp_path).read_bytes()
@@ -311,6 +312,7 @@ def test_huge_counts_are_refused_or_capped(count: int, quality: int | None) -> N
     assert len(list(split_frames([header]))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "mb"),
     [(b"\xff\xf3\x14\xc4" + bytes(20), 4), (b"\xff\xfb\xe8\x44" + bytes(1436), 100)],

@@ -19,6 +19,7 @@ def one_pass(source: Sound, quality: int) -> list[bytes]:
     return list(split_frames(in_chunks(source.encode_vbr(quality, reservoir=False))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("material", "quality"),
     [
@@ -126,6 +127,7 @@ SMALLEST_FRAME = b"\xff\xf3\x14\xc4" + bytes(20)
 LARGEST_FRAME = b"\xff\xfb\xe8\x44" + bytes(1436)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [SMALLEST_FRAME, LARGEST_FRAME], ids=["smallest", "largest"])
 @pytest.mark.parametrize("chunk_bytes", [7, 1 << 16, 1 << 22])
 def test_packing_takes_linear_time(frame: bytes, chunk_bytes: int) -> None:
