@@ -46,21 +46,15 @@ def reserve(
     """
     callback_url, callback_base_url = callback or (None, None)
     quotas.lock_pending(session, user_id, settings)
-    record_id: UUID | None = session.scalar(
-        insert_or(Record)
-        .values(
-            user_id=user_id,
-            filename=filename,
-            options=asdict(options),
-            tags=tags,
-            reserved_bytes=announced_bytes,
-            callback_url=callback_url,
-            callback_base_url=callback_base_url,
-        )
-        .on_conflict_do_nothing(
-            index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
-        )
-        .returning(Record.id)
+    record_id = _insert(
+        session,
+        user_id=user_id,
+        filename=filename,
+        options=asdict(options),
+        tags=tags,
+        reserved_bytes=announced_bytes,
+        callback_url=callback_url,
+        callback_base_url=callback_base_url,
     )
     # After the insert, which waits for an upload that is being accepted.
     named = (Record.user_id == user_id, Record.filename == filename)
@@ -72,6 +66,19 @@ def reserve(
         raise StillUploading(None, 0)  # that upload ended just now
     quotas.check_pending(session, user_id, settings)
     quotas.check_stored(session, user_id, settings, record_id=record_id)
+    return record_id
+
+
+def _insert(session: Session, **values: object) -> UUID | None:
+    """Insert a record that is uploading. Return None if the filename is being uploaded already."""
+    record_id: UUID | None = session.scalar(
+        insert_or(Record)
+        .values(values)
+        .on_conflict_do_nothing(
+            index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
+        )
+        .returning(Record.id)
+    )
     return record_id
 
 
