@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from traceback import extract_tb
 from typing import BinaryIO
 
 import structlog
@@ -19,19 +17,11 @@ from sqlalchemy.orm import Session
 
 from shared import db, media, queue, wav
 from shared.db import JobKind, RecordStatus
-from shared.errors import (
-    BadWav,
-    EncodeFailed,
-    LeaseLost,
-    Mp3TooLarge,
-    NotAWav,
-    SourceLost,
-    Wav2mp3Error,
-)
+from shared.errors import LeaseLost, Mp3TooLarge, SourceLost
 from shared.mp3_options import Target, choose_target
 from shared.queue import app
 from shared.settings import Settings, get_settings
-from worker import unneeded_files, waveforms
+from worker import failed_attempts, unneeded_files, waveforms
 from worker.audio import (
     Encoded,
     Limits,
@@ -44,6 +34,7 @@ from worker.audio import (
     peak_warnings,
     write_part,
 )
+from worker.failed_attempts import log_fields
 from worker.fair_claims import claim_fairly
 from worker.lease import Lease
 from worker.mp3 import write_mp3
@@ -53,12 +44,6 @@ EncodedSegment = db.claims.EncodedSegment
 
 MIN_TIMEOUT_S = 60
 """Encoding times out after this plus the duration of the audio: dozens of times longer than it normally takes."""
-
-STORAGE_PAUSE_S = 5
-"""A job waits this much longer after each error of the media volume."""
-
-FINAL_ERRORS = (BadWav, Mp3TooLarge, NotAWav, SourceLost)
-"""Errors that another attempt cannot avoid."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,16 +68,12 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
     try:
         return work(claim, settings)
     except LeaseLost:
-        log.info("lease lost", **_log_fields(claim))
+        log.info("lease lost", **log_fields(claim))
         _delete_part(claim, settings)
     except OSError as error:
-        _wait_for_storage(claim, error)
-    except Wav2mp3Error as error:
-        _log_known_error(claim, error)
-        _end_attempt(claim, error, settings)
-    except Exception as error:
-        log.exception("attempt failed", **_log_fields(claim))
-        _end_attempt(claim, error, settings)
+        failed_attempts.wait_for_storage(claim, error)
+    except Exception as error:  # noqa: BLE001 -- it is logged, and another attempt may succeed
+        failed_attempts.end(claim, error, settings)
     _publish_deliveries(claim)
     unneeded_files.delete_unneeded(settings, claim.user_id, claim.record_id)
     return None
@@ -152,7 +133,7 @@ def _finish_encode(
         released = db.jobs.release_next(session, claim.record_id)
         is_last = released is not None and released.kind == JobKind.ASSEMBLE
         next_claim = _claim(session, released.id, settings) if released and is_last else None
-    log.info("segment encoded", **_times(claim, began_s), **_log_fields(claim))
+    log.info("segment encoded", **_times(claim, began_s), **log_fields(claim))
     if released and not next_claim:
         queue.publish(released.id, released.queue)
     return next_claim
@@ -195,7 +176,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
     if not done:
         raise LeaseLost
     times = _times(claim, began_s)
-    log.info("record done", mp3_bytes=mp3_bytes, **times, **_log_fields(claim))
+    log.info("record done", mp3_bytes=mp3_bytes, **times, **log_fields(claim))
     _publish_deliveries(claim)
     unneeded_files.delete_files(files, RecordStatus.DONE)
 
@@ -210,7 +191,7 @@ def _audio_warnings(
 
 
 def _repeat_encoding(claim: Claim, job_ids: list[int]) -> None:
-    log.warning("parts vanished", job_ids=job_ids, **_log_fields(claim))
+    log.warning("parts vanished", job_ids=job_ids, **log_fields(claim))
     with db.transaction() as session:
         if not db.jobs.repeat_encoding(session, claim, job_ids):
             raise LeaseLost
@@ -237,41 +218,6 @@ def _read(source: BinaryIO, claim: Claim) -> tuple[wav.WavInfo, Target]:
     return info, claim.target or choose_target(info, claim.options)
 
 
-def _wait_for_storage(claim: Claim, error: OSError) -> None:
-    pause_s = min(STORAGE_PAUSE_S * (claim.storage_waits + 1), db.jobs.MAX_PAUSE_S)
-    log.warning("waiting for storage", error=str(error), pause_s=pause_s, **_log_fields(claim))
-    with db.transaction() as session:
-        db.jobs.wait_for_storage(session, claim, pause_s=pause_s)
-
-
-def _log_known_error(claim: Claim, error: Wav2mp3Error) -> None:
-    raised = extract_tb(error.__traceback__)[-1]
-    place = f"{Path(raised.filename).name}:{raised.lineno}"
-    log.warning(
-        "attempt failed", code=error.code, detail=error.detail, place=place, **_log_fields(claim)
-    )
-
-
-def _end_attempt(claim: Claim, error: Exception, settings: Settings) -> None:
-    with db.transaction() as session:
-        reason = _requeue_or_fail(session, claim, error, settings)
-    if reason:
-        log.error("record failed", code=reason.code, **_log_fields(claim))
-
-
-def _requeue_or_fail(
-    session: Session, claim: Claim, error: Exception, settings: Settings
-) -> Wav2mp3Error | None:
-    """Return the reason if the record fails, otherwise None."""
-    attempts = claim.attempt - claim.storage_waits
-    is_last = isinstance(error, FINAL_ERRORS) or attempts >= settings.max_attempts
-    if not db.jobs.requeue(session, claim) or not is_last:
-        return None
-    reason = error if isinstance(error, Wav2mp3Error) else EncodeFailed()
-    failed = db.records.fail(session, claim.record_id, reason, retention_h=settings.retention_h)
-    return reason if failed else None
-
-
 def _publish_deliveries(claim: Claim) -> None:
     """Publish the deliveries of a record that just changed. Otherwise the sweeper would do so a little later."""
     if not claim.has_callback:
@@ -288,19 +234,9 @@ def _delete_part(claim: Claim, settings: Settings) -> None:
         media.delete(files.part(claim.job_id, claim.attempt))
         media.delete(files.part_peaks(claim.job_id, claim.attempt))
     except OSError as error:
-        log.warning("part not deleted", error=str(error), **_log_fields(claim))
+        log.warning("part not deleted", error=str(error), **log_fields(claim))
 
 
 def _times(claim: Claim, began_s: float) -> dict[str, float]:
     took_s = time.monotonic() - began_s
     return {"waited_s": round(claim.waited_s, 3), "took_s": round(took_s, 3)}
-
-
-def _log_fields(claim: Claim) -> dict[str, str | int]:
-    return {
-        "record_id": str(claim.record_id),
-        "user_id": str(claim.user_id),
-        "job_id": claim.job_id,
-        "kind": claim.kind,
-        "attempt": claim.attempt,
-    }

@@ -19,7 +19,7 @@ from tests.api.wire import END, SHORT_WAV, eventually, part, refused
 from tests.conftest import User
 from tests.receiver import Receiver, receiving, status
 from worker.deliveries import message
-from worker.tasks import FINAL_ERRORS
+from worker.failed_attempts import FINAL_ERRORS
 
 SECRET = "/users/me/webhook-secret"
 

@@ -2,8 +2,8 @@
 
 ffmpeg runs in a separate session, with an empty environment and limits on memory, processor time and file size. If
 our process dies, ffmpeg ends within seconds, because its stdin and stdout are pipes. Every failure of ffmpeg is an
-`EncodeFailed` whose message does not mention it. `worker/tasks.py` then tries the job again, MAX_ATTEMPTS times in all;
-the same happens if ffmpeg is killed. Its stderr goes to the log.
+`EncodeFailed` whose message does not mention it. `worker/failed_attempts.py` then makes the job ready again, for
+MAX_ATTEMPTS attempts in all. The same happens if ffmpeg is killed. Its stderr goes to the log.
 """
 
 import os
