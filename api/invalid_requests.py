@@ -1,4 +1,4 @@
-"""Says in plain words what is wrong with a request, for the errors of Pydantic."""
+"""Explains the errors that Pydantic finds in a request, in plain words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

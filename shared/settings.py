@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     worker_concurrency: int | None = Field(None, gt=0)
     """Number of segments that a worker encodes at a time. If unset, one per core."""
     sweep_interval_s: float = Field(3, gt=0, le=MAX_TIMEOUT_S)
-    """Seconds between two runs of the sweeper, which repairs what a crash left behind."""
+    """Seconds between two runs of the sweeper, which repairs the damage of a crash."""
     ffmpeg_memory_bytes: int = Field(2 * 2**30, gt=0)
     """Maximum address space of one ffmpeg process in bytes."""
 

@@ -66,7 +66,7 @@ def _parser() -> ArgumentParser:
     ):
         worker = roles.add_parser(role, help=f"a Celery worker that takes {takes}")
         worker.add_argument("--name", default=role, help="unique among the workers of this host")
-    roles.add_parser("sweeper", help="repairs what a crash left behind, and deletes old files")
+    roles.add_parser("sweeper", help="repairs the damage of a crash, and deletes old files")
     flower = roles.add_parser("flower", help="shows workers and tasks on a web page")
     flower.add_argument("--host", default="127.0.0.1", help="address to listen on")
     flower.add_argument("--port", default=5555, type=int)
