@@ -52,6 +52,7 @@ def _suspend_ffmpeg(worker_pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["beat"], ["main", "--queues", "clips"]])
 def test_an_unknown_role_or_option_is_refused(arguments: list[str]) -> None:
     environment = os.environ | {"REDIS_URL": "-", "DATABASE_URL": "-", "MEDIA_DIR": "-"}

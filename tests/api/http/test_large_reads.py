@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 
+import pytest
 import uvloop
 
 from api.http.large_reads import READ_BYTES, LargeReads
@@ -86,6 +87,7 @@ def test_a_piece_is_larger_than_those_of_uvloop() -> None:
     assert len(LargeReads(recorder).get_buffer(-1)) == READ_BYTES > UVLOOP_READ_BYTES
 
 
+@pytest.mark.slow
 def test_freed_memory_is_used_again() -> None:
     """The test counts page faults in a separate process."""
     command = [sys.executable, "-c", COUNT_FAULTS]

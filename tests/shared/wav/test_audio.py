@@ -39,6 +39,7 @@ def test_joined_wavs_are_all_read(container: str, count: int, tags: list[wavs.Pi
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
 @pytest.mark.parametrize("declared", [0, wavs.STREAMING, 99_999_999])
 def test_joined_streams_are_all_read(container: str, declared: int) -> None:

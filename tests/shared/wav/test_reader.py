@@ -148,6 +148,7 @@ def test_chunks_come_in_any_order(made: wavs.Arrangement) -> None:
     assert info.warnings == ()
 
 
+@pytest.mark.slow
 @given(wavs.arrangements())
 @settings(max_examples=60, deadline=None)
 def test_a_growing_file_is_accepted(made: wavs.Arrangement) -> None:

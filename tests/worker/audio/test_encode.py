@@ -26,6 +26,7 @@ EVERY_FORMAT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", wavs.CONTAINERS)
 @pytest.mark.parametrize(("codec", "bits"), EVERY_FORMAT)
 def test_every_format_and_container_is_converted(
@@ -53,6 +54,7 @@ def test_odd_widths_keep_their_level(
     assert level_db(voices) == pytest.approx(level_db(samples), abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "rate_hz"), [(1, 44100), (2, 48000), (6, 44100), (2, 96000), (3, 11000)]
 )
@@ -360,6 +362,7 @@ def through_ffmpeg(path: Path, samples: Voices, rate_hz: int, *codec: str) -> by
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("codec", "rate_hz", "channels"),
     [

@@ -245,6 +245,7 @@ def mp3_in_wav(samples: wavs.Samples, rate_hz: int) -> bytes:
     return wavs.wrap([wavs.chunk(b"fmt ", fmt), wavs.chunk(b"data", made[at:])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate_hz", "channels"), [(44100, 1), (44100, 2), (22050, 1), (8000, 1)])
 @pytest.mark.parametrize("counts_delay", [False, True])
 @pytest.mark.parametrize("samples", [20_000, 20_331, 20_800])

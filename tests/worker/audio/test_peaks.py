@@ -37,6 +37,7 @@ def peaks_of(waveform: Waveform) -> npt.NDArray[np.int8]:
     return np.frombuffer(waveform.peaks, np.int8).reshape(-1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["RIFF", "RIFX"])
 @pytest.mark.parametrize(("codec", "bits"), EVERY_FORMAT)
 def test_every_format_has_true_peaks(tmp_path: Path, codec: str, bits: int, container: str) -> None:

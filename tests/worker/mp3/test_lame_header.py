@@ -65,6 +65,7 @@ def has_length_everywhere(mp3: Path, source: Sound) -> None:
     assert rate_hz == source.rate_hz
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [VBR, None], ids=["VBR", "CBR"])
 @pytest.mark.parametrize(("rate_hz", "channels"), RATES_AND_CHANNELS)
 def test_the_mp3_keeps_the_length(
@@ -247,6 +248,7 @@ def _filled(header: bytes) -> bytes:
     return header.ljust(frame_bytes(int.from_bytes(header)), header[3:])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     parts=any_parts(),
