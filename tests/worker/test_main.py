@@ -13,7 +13,7 @@ from local.stack import Stack
 from shared import queue
 from shared.db import RecordStatus
 from tests import wavs
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TIMEOUT_S
 from tests.shared.db import rows
 from tests.waiting import WITHIN_S
 from tests.worker.mp3.mp3_material import music
@@ -66,6 +66,13 @@ def test_an_unknown_role_or_option_is_refused(arguments: list[str]) -> None:
 def test_flower_shows_every_queue(stack: Stack) -> None:
     user, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
     lengths = f"{stack.flower_url}/api/queues/length"
-    with httpx.Client(auth=(user, password), trust_env=False) as client:
-        shown = client.get(lengths).raise_for_status().json()["active_queues"]
-        assert {each["name"] for each in shown} == {*queue.ALL}
+    with httpx.Client(auth=(user, password), trust_env=False, timeout=TIMEOUT_S) as client:
+
+        def shown() -> set[str]:
+            try:
+                answer = client.get(lengths).raise_for_status()
+            except httpx.TransportError:  # Flower is still starting
+                return set()
+            return {each["name"] for each in answer.json()["active_queues"]}
+
+        until(lambda: shown() == {*queue.ALL}, state=shown)

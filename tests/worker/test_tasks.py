@@ -31,7 +31,7 @@ from tests.worker import stored
 from tests.worker.log_lines import log_lines
 from tests.worker.stored import until
 from tests.worker.tags.tag_material import info
-from worker import sweep, tasks
+from worker import failed_attempts, sweep, tasks
 from worker.audio import encoder_fingerprint
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -212,7 +212,7 @@ def test_a_lost_source_fails_its_record_at_once(
     (get_settings().media_dir / media.MARKER).touch()
     files, job_ids = stored.store(wav)
     harm(files)
-    with log_lines(tasks) as lines:
+    with log_lines(failed_attempts) as lines:
         tasks.run_job(str(job_ids[0]))
     record = rows.record(files.record_id)
     assert (record.status, record.error_code) == (RecordStatus.FAILED, "source_lost")
@@ -229,7 +229,7 @@ def test_an_unexpected_error_is_logged_with_its_traceback(
 ) -> None:
     _, job_ids = stored.store(wav)
     monkeypatch.setattr(tasks, "write_part", None)
-    with log_lines(tasks) as lines:
+    with log_lines(failed_attempts) as lines:
         tasks.run_job(str(job_ids[0]))
     assert [line["event"] for line in lines] == ["attempt failed"]
     assert lines[0]["exc_info"]
