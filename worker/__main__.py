@@ -16,8 +16,6 @@ from argparse import ArgumentParser
 from importlib import import_module
 from typing import NoReturn
 
-from kombu import Queue
-
 from shared.queue import ALL, BY_PRIORITY, CLIPS, DELIVERIES, RETRY_QUEUE, app
 from shared.settings import get_settings
 
@@ -91,8 +89,10 @@ def _start_worker(role: str, name: str, concurrency: str, pool: str = "prefork")
 
 
 def _start_flower(host: str, port: int) -> None:
-    # Flower shows these queues. Workers do not get this setting: it would change the queues that they take.
-    app.conf.task_queues = [Queue(name) for name in ALL]
+    from flower.views import BaseHandler  # noqa: PLC0415 -- the other roles do not need it
+
+    # Flower asks the workers for their queues only when it starts, and so misses the queues of later workers.
+    BaseHandler.get_active_queue_names = lambda _handler: sorted(ALL)
     _collect_garbage()
     app.start(["flower", f"--address={host}", f"--port={port}", f"--max-tasks={MAX_FLOWER_TASKS}"])
 

@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from local.stack import Stack
+from local.machine import free_port, is_answering
 from shared import queue
 from shared.db import RecordStatus
 from tests import wavs
@@ -63,16 +63,23 @@ def test_an_unknown_role_or_option_is_refused(arguments: list[str]) -> None:
     assert done.stderr.startswith(b"usage: python -m worker")
 
 
-def test_flower_shows_every_queue(stack: Stack) -> None:
-    user, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
-    lengths = f"{stack.flower_url}/api/queues/length"
-    with httpx.Client(auth=(user, password), trust_env=False, timeout=TIMEOUT_S) as client:
-
-        def shown() -> set[str]:
-            try:
-                answer = client.get(lengths).raise_for_status()
-            except httpx.TransportError:  # Flower is still starting
-                return set()
-            return {each["name"] for each in answer.json()["active_queues"]}
-
-        until(lambda: shown() == {*queue.ALL}, state=shown)
+@pytest.mark.usefixtures("database")
+def test_flower_shows_the_queues_of_workers_that_start_later() -> None:
+    port = free_port()
+    flower = [*COMMAND, "flower", "--port", str(port)]
+    environment = os.environ | {"FLOWER_BASIC_AUTH": "user:password"}
+    with (
+        subprocess.Popen([*COMMAND, "deliveries"], cwd=ROOT) as worker,
+        subprocess.Popen(flower, cwd=ROOT, env=environment) as process,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}/api", auth=("user", "password"), trust_env=False
+        ) as client,
+    ):
+        try:
+            until(lambda: is_answering(port))
+            until(lambda: client.get("/workers?refresh=1", timeout=TIMEOUT_S).json())
+            queues = client.get("/queues/length", timeout=TIMEOUT_S).json()["active_queues"]
+            assert {each["name"] for each in queues} == {*queue.ALL}
+        finally:
+            worker.kill()
+            process.kill()
