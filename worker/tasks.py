@@ -131,8 +131,11 @@ def _finish_encode(
         if not db.jobs.finish_encode(session, claim, **asdict(encoded)):
             raise LeaseLost
         released = db.jobs.release_next(session, claim.record_id)
-        is_last = released is not None and released.kind == JobKind.ASSEMBLE
-        next_claim = _claim(session, released.id, settings) if released and is_last else None
+        next_claim = None
+        if released and released.kind == JobKind.ASSEMBLE:
+            next_claim = db.claims.claim_assembly(
+                session, claim, released.id, max_attempts=settings.max_attempts
+            )
     log.info("segment encoded", **_times(claim, began_s), **log_fields(claim))
     if released and not next_claim:
         queue.publish(released.id, released.queue)

@@ -6,7 +6,7 @@ The attempt guards each later change of the job by that worker (`jobs.py`). Func
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
@@ -71,17 +71,56 @@ def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> 
     return _claim(session, record, job_id, encoder, max_attempts)
 
 
+def claim_assembly(
+    session: Session, encoded: Claim, job_id: int, *, max_attempts: int
+) -> Claim | None:
+    """Take the assemble job of a record in the transaction that ended its last encode job, and so locked the record.
+
+    Return None if it cannot be taken.
+    """
+    taken = _take(session, job_id, max_attempts)
+    if taken is None:
+        return None
+    job, waited_s = taken
+    return replace(
+        encoded,
+        job_id=job.id,
+        kind=JobKind.ASSEMBLE,
+        attempt=job.attempt,
+        storage_waits=job.storage_waits,
+        waited_s=waited_s,
+        sample_range=SampleRange(job.start_sample, job.samples),
+        segments=_encoded(session, encoded.record_id),
+    )
+
+
 def _claim(
     session: Session, record: Record, job_id: int, encoder: str, max_attempts: int
 ) -> Claim | None:
-    claimed = session.execute(
+    may_encode = or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder))
+    taken = _take(session, job_id, max_attempts, may_encode)
+    if taken is None:
+        return None
+    job, waited_s = taken
+    record_encoder = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
+    if (record.status, record.encoder) != (RecordStatus.CONVERTING, record_encoder):
+        new = {"status": RecordStatus.CONVERTING, "encoder": record_encoder}
+        records.change(session, record.id, **new)
+    return _describe(session, record, job, record_encoder, waited_s)
+
+
+def _take(
+    session: Session, job_id: int, max_attempts: int, *guards: ColumnElement[bool]
+) -> tuple[Job, float] | None:
+    """Change a job to running. Return it, and how long it could have run."""
+    taken = session.execute(
         update(Job)
         .where(
             Job.id == job_id,
             records.CONVERTS,
             DUE,
             Job.attempt - Job.storage_waits < max_attempts,
-            or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder)),
+            *guards,
         )
         .values(
             state=JobState.RUNNING,
@@ -92,14 +131,7 @@ def _claim(
         # The session may still hold the row from before the UPDATE.
         .execution_options(synchronize_session=False, populate_existing=True)
     ).one_or_none()
-    if claimed is None:
-        return None
-    job, waited_s = claimed
-    record_encoder = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
-    if (record.status, record.encoder) != (RecordStatus.CONVERTING, record_encoder):
-        new = {"status": RecordStatus.CONVERTING, "encoder": record_encoder}
-        records.change(session, record.id, **new)
-    return _describe(session, record, job, record_encoder, float(waited_s))
+    return None if taken is None else (taken[0], float(taken[1]))
 
 
 def _describe(session: Session, record: Record, job: Job, encoder: str, waited_s: float) -> Claim:

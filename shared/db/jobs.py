@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db import records
@@ -86,9 +86,8 @@ def renew(session: Session, claimed: Claim, *, encoded_samples: int | None = Non
 
 def requeue(session: Session, claimed: Claim, *, pause_s: float = 0) -> bool:
     """Make the job ready again, after a pause. Return False when the lease was lost."""
-    _lock_record(session, claimed)
     run_at = records.from_now(pause_s)
-    return _change(session, claimed, state=JobState.READY, run_at=run_at, waiting_for=None)
+    return _lock_and_change(session, claimed, state=JobState.READY, run_at=run_at, waiting_for=None)
 
 
 def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> bool:
@@ -96,8 +95,7 @@ def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> boo
 
     Return False when the lease was lost.
     """
-    _lock_record(session, claimed)
-    return _change(
+    return _lock_and_change(
         session,
         claimed,
         state=JobState.READY,
@@ -120,9 +118,16 @@ def finish_encode(
     Return False when the lease was lost.
     """
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
-    _lock_record(session, claimed)
-    done = {"state": JobState.DONE, "samples": samples, "encoded_samples": samples}
-    return _change(session, claimed, waiting_for=None, peak_db=peak_db, flaws=flaws, **done)
+    return _lock_and_change(
+        session,
+        claimed,
+        state=JobState.DONE,
+        samples=samples,
+        encoded_samples=samples,
+        waiting_for=None,
+        peak_db=peak_db,
+        flaws=flaws,
+    )
 
 
 def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
@@ -161,8 +166,7 @@ def finish_assembly(
     warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
-    _lock_record(session, claimed)
-    if not _change(session, claimed, state=JobState.DONE, waiting_for=None):
+    if not _lock_and_change(session, claimed, state=JobState.DONE, waiting_for=None):
         return False
     return records.finish(
         session,
@@ -171,6 +175,7 @@ def finish_assembly(
         duration_s=duration_s,
         retention_h=retention_h,
         warnings=warnings,
+        has_callback=claimed.has_callback,
     )
 
 
@@ -179,8 +184,7 @@ def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) ->
 
     Return False when the lease was lost.
     """
-    _lock_record(session, claimed)
-    if not _change(session, claimed, state=JobState.HELD):
+    if not _lock_and_change(session, claimed, state=JobState.HELD):
         return False
     session.execute(
         update(Job)
@@ -191,19 +195,24 @@ def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) ->
     return True
 
 
-def _lock_record(session: Session, claimed: Claim) -> None:
-    session.execute(
+def _lock_and_change(session: Session, claimed: Claim, **values: Any) -> bool:
+    """Lock the record and then change the job, in one statement. Return False when the lease was lost."""
+    locked = (
         select(Record.id)
         .where(Record.id == claimed.record_id)
         .with_for_update(of=Record, key_share=True)
+        .cte("locked")
     )
+    return _change(session, claimed, Job.record_id == locked.c.id, **values)
 
 
-def _change(session: Session, claimed: Claim, **values: Any) -> bool:
-    return change_claimed(session, claimed.job_id, claimed.attempt, **values)
+def _change(session: Session, claimed: Claim, *guards: ColumnElement[bool], **values: Any) -> bool:
+    return change_claimed(session, claimed.job_id, claimed.attempt, *guards, **values)
 
 
-def change_claimed(session: Session, job_id: int, attempt: int, **values: Any) -> bool:
+def change_claimed(
+    session: Session, job_id: int, attempt: int, *guards: ColumnElement[bool], **values: Any
+) -> bool:
     """Change a job that a worker holds. Return False when its lease was lost."""
     changed = session.execute(
         update(Job)
@@ -211,6 +220,7 @@ def change_claimed(session: Session, job_id: int, attempt: int, **values: Any) -
             Job.id == job_id,
             Job.attempt == attempt,
             Job.state == JobState.RUNNING,
+            *guards,
         )
         .values(values)
         .returning(records.notify_change(Job.record_id))

@@ -206,6 +206,7 @@ def finish(
     duration_s: float,
     retention_h: float | None,
     warnings: Sequence[str],
+    has_callback: bool,
 ) -> bool:
     """Mark a record as done, and add the warnings of its conversion. Return False when it is gone."""
     done = change(
@@ -219,7 +220,7 @@ def finish(
         finished_at=func.now(),
         expires_at=_expiry(retention_h),
     )
-    if done:
+    if done and has_callback:
         announce(session, record_id, Event.DONE)
     return done
 
