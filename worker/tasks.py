@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import structlog
 from sqlalchemy.orm import Session
@@ -41,6 +41,7 @@ from worker.mp3 import write_mp3
 
 Claim = db.claims.Claim
 EncodedSegment = db.claims.EncodedSegment
+Read = tuple[wav.WavInfo, Target]
 
 MIN_TIMEOUT_S = 60
 """Encoding times out after this plus the duration of the audio: dozens of times longer than it normally takes."""
@@ -48,12 +49,20 @@ MIN_TIMEOUT_S = 60
 log = structlog.get_logger(__name__)
 
 
+class Work(NamedTuple):
+    """A claimed job, and the result of reading its source, if this process has just read it."""
+
+    claim: Claim
+    read: Read | None = None
+
+
 @app.task(name=queue.RUN_JOB)
 def run_job(job_id: str) -> None:
     settings = get_settings()
     claim = claim_fairly(int(job_id), lambda session, job_id: _claim(session, job_id, settings))
-    while claim is not None:
-        claim = _run(claim, settings)
+    work = Work(claim) if claim else None
+    while work:
+        work = _run(work, settings)
 
 
 def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
@@ -62,11 +71,12 @@ def _claim(session: Session, job_id: int, settings: Settings) -> Claim | None:
     )
 
 
-def _run(claim: Claim, settings: Settings) -> Claim | None:
-    """Run a job. Return the claim of the job that this worker runs next, if there is one."""
-    work = {JobKind.ENCODE: _encode, JobKind.ASSEMBLE: _assemble}[claim.kind]
+def _run(work: Work, settings: Settings) -> Work | None:
+    """Run a job. Return the one that this process runs next, if there is one."""
+    claim = work.claim
+    run = {JobKind.ENCODE: _encode, JobKind.ASSEMBLE: _assemble}[claim.kind]
     try:
-        return work(claim, settings)
+        return run(work, settings)
     except LeaseLost:
         log.info("lease lost", **log_fields(claim))
         _delete_part(claim, settings)
@@ -79,8 +89,9 @@ def _run(claim: Claim, settings: Settings) -> Claim | None:
     return None
 
 
-def _encode(claim: Claim, settings: Settings) -> Claim | None:
+def _encode(work: Work, settings: Settings) -> Work | None:
     began_s = time.monotonic()
+    claim = work.claim
     files = _files(claim, settings)
     encoded_samples = 0
 
@@ -93,7 +104,8 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
         encoded_samples = samples
 
     with Lease(renew, settings.lease_s) as lease, _source(claim, settings) as source:
-        segment = Segment(*_read(source, claim), claim.sample_range)
+        read = _read(source, claim)
+        segment = Segment(*read, claim.sample_range)
         files.parts.mkdir(exist_ok=True)
         with media.completing(files.part(claim.job_id, claim.attempt)) as part:
 
@@ -108,7 +120,8 @@ def _encode(claim: Claim, settings: Settings) -> Claim | None:
             # Before the part gets its name, so that every part has its peaks.
             with media.completing(files.part_peaks(claim.job_id, claim.attempt)) as file:
                 file.write(peaks.to_bytes())
-    return _finish_encode(claim, encoded, settings, began_s)
+    next_claim = _finish_encode(claim, encoded, settings, began_s)
+    return Work(next_claim, read) if next_claim else None
 
 
 def _limits(segment: Segment, check: Callable[[], None], settings: Settings) -> Limits:
@@ -142,8 +155,9 @@ def _finish_encode(
     return next_claim
 
 
-def _assemble(claim: Claim, settings: Settings) -> None:
+def _assemble(work: Work, settings: Settings) -> None:
     began_s = time.monotonic()
+    claim = work.claim
     files = _files(claim, settings)
 
     def renew() -> bool:
@@ -157,7 +171,7 @@ def _assemble(claim: Claim, settings: Settings) -> None:
             lost = [job_id for job_id, part in parts.items() if part in missing]
             _repeat_encoding(claim, lost)
             return
-        info, target = _read(source, claim)
+        info, target = work.read or _read(source, claim)
         waveforms.write(settings.media_dir, files, claim.segments, info)
         with media.completing_durably(files.mp3) as mp3:
             encoder = encoder_name(claim.encoder)
@@ -216,7 +230,7 @@ def _source(claim: Claim, settings: Settings) -> Iterator[BinaryIO]:
         yield source
 
 
-def _read(source: BinaryIO, claim: Claim) -> tuple[wav.WavInfo, Target]:
+def _read(source: BinaryIO, claim: Claim) -> Read:
     info = wav.read_wav(source, claim.source_bytes)
     return info, claim.target or choose_target(info, claim.options)
 

@@ -60,7 +60,10 @@ def detect_stream(
     syncs = [match.start() for match in _find_matches(_DTS, _DTS_STARTS, words)]
     if _is_certain(words, syncs, _MIN_FRAMES):
         return "DTS"
-    return _detect_ac3(words) or _detect_ac3(_swapped(words))
+    name = _detect_ac3(words)
+    if name is None and _AC3_SYNC[::-1] in words:
+        name = _detect_ac3(_swapped(words))
+    return name
 
 
 def _is_dop(top_bytes: bytes, channels: int) -> bool:
@@ -76,6 +79,8 @@ def _is_dop(top_bytes: bytes, channels: int) -> bool:
 
 def _upper_words(samples: bytes, sample_bytes: int, *, big_endian: bool) -> bytes:
     count = len(samples) // sample_bytes
+    if sample_bytes == 2 and not big_endian:
+        return samples[: 2 * count]
     words = bytearray(2 * count)
     low, high = (1, 0) if big_endian else (sample_bytes - 2, sample_bytes - 1)
     words[0::2] = samples[low : count * sample_bytes : sample_bytes]

@@ -314,7 +314,7 @@ def test_a_late_deletion_leaves_no_file(wav: bytes, monkeypatch: pytest.MonkeyPa
         return finish_encode(session, held, **encoded)
 
     monkeypatch.setattr(db.jobs, "finish_encode", delete_first)
-    assert tasks._run(held, get_settings()) is None
+    assert tasks._run(tasks.Work(held), get_settings()) is None
     assert stored.names(files) == set()
     assert not files.parts.exists()
 
