@@ -7,17 +7,88 @@ The attempt guards each later change of the job by that worker (`jobs.py`). Func
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    Boolean,
+    Float,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from shared.db import records
-from shared.db.models import ACTIVE, Job, JobKind, JobState, Record, RecordStatus
+from shared.db.models import ACTIVE, JOBS, Job, JobKind, JobState, Record, RecordStatus
 from shared.mp3_options import Options, Target, from_stored
 from shared.segmentation import SampleRange
 
 DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
+
+# Statements of every conversion. Each is built once, which takes three times as long as running it.
+_LOCKED_RECORD = (
+    select(Record)
+    .join(Job, Job.record_id == Record.id)
+    .where(Job.id == bindparam("job_id"))
+    .with_for_update(of=Record, key_share=True)
+)
+_OTHER = aliased(Job)
+_OTHERS = select(_OTHER.id).where(
+    _OTHER.record_id == Job.record_id,
+    _OTHER.id != Job.id,
+    _OTHER.kind == JobKind.ENCODE,
+    _OTHER.state.in_((JobState.RUNNING, JobState.DONE)),
+)
+_TAKE = (
+    update(JOBS)
+    .where(
+        Job.id == bindparam("this_job"),
+        records.CONVERTS,
+        DUE,
+        Job.attempt - Job.storage_waits < bindparam("max_attempts"),
+        or_(Job.kind != JobKind.ENCODE, bindparam("has_encoder", type_=Boolean), ~_OTHERS.exists()),
+    )
+    .values(state=JobState.RUNNING, attempt=Job.attempt + 1, encoded_samples=0)
+    .returning(
+        Job.id,
+        Job.kind,
+        Job.attempt,
+        Job.storage_waits,
+        Job.start_sample,
+        Job.samples,
+        cast(func.extract("epoch", func.now() - Job.run_at), Float),
+    )
+)
+_CONVERT = records.change_of(
+    status=RecordStatus.CONVERTING, encoder=bindparam("new_encoder", type_=Text)
+)
+_ENCODED = (
+    select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
+    .where(
+        Job.record_id == bindparam("record_id"),
+        Job.kind == JobKind.ENCODE,
+        Job.state == JobState.DONE,
+    )
+    .order_by(Job.index)
+)
+
+
+class _Taken(NamedTuple):
+    """The columns that `_TAKE` returns."""
+
+    id: int
+    kind: str
+    attempt: int
+    storage_waits: int
+    start_sample: int
+    samples: int
+    waited_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +131,7 @@ def claim(session: Session, job_id: int, *, encoder: str, max_attempts: int) -> 
 
     If segments of the record have another encoder than `encoder`, the worker may not encode: its bytes would differ.
     """
-    record = session.scalar(
-        select(Record)
-        .join(Job, Job.record_id == Record.id)
-        .where(Job.id == job_id)
-        .with_for_update(of=Record, key_share=True)
-    )
+    record = session.scalar(_LOCKED_RECORD, {"job_id": job_id})
     if record is None or record.status not in ACTIVE:
         return None
     return _claim(session, record, job_id, encoder, max_attempts)
@@ -78,17 +144,16 @@ def claim_assembly(
 
     Return None if it cannot be taken.
     """
-    taken = _take(session, job_id, max_attempts)
-    if taken is None:
+    job = _take(session, job_id, max_attempts)
+    if job is None:
         return None
-    job, waited_s = taken
     return replace(
         encoded,
         job_id=job.id,
         kind=JobKind.ASSEMBLE,
         attempt=job.attempt,
         storage_waits=job.storage_waits,
-        waited_s=waited_s,
+        waited_s=job.waited_s,
         sample_range=SampleRange(job.start_sample, job.samples),
         segments=_encoded(session, encoded.record_id),
     )
@@ -97,50 +162,31 @@ def claim_assembly(
 def _claim(
     session: Session, record: Record, job_id: int, encoder: str, max_attempts: int
 ) -> Claim | None:
-    may_encode = or_(Job.kind != JobKind.ENCODE, _may_encode(record, job_id, encoder))
-    taken = _take(session, job_id, max_attempts, may_encode)
-    if taken is None:
+    job = _take(session, job_id, max_attempts, has_encoder=record.encoder == encoder)
+    if job is None:
         return None
-    job, waited_s = taken
     record_encoder = encoder if job.kind == JobKind.ENCODE else record.encoder or encoder
     if (record.status, record.encoder) != (RecordStatus.CONVERTING, record_encoder):
-        new = {"status": RecordStatus.CONVERTING, "encoder": record_encoder}
-        records.change(session, record.id, **new)
-    return _describe(session, record, job, record_encoder, waited_s)
+        records.apply(session, record.id, _CONVERT, new_encoder=record_encoder)
+    return _describe(session, record, job, record_encoder)
 
 
 def _take(
-    session: Session, job_id: int, max_attempts: int, *guards: ColumnElement[bool]
-) -> tuple[Job, float] | None:
-    """Change a job to running. Return it, and how long it could have run."""
-    taken = session.execute(
-        update(Job)
-        .where(
-            Job.id == job_id,
-            records.CONVERTS,
-            DUE,
-            Job.attempt - Job.storage_waits < max_attempts,
-            *guards,
-        )
-        .values(
-            state=JobState.RUNNING,
-            attempt=Job.attempt + 1,
-            encoded_samples=0,
-        )
-        .returning(Job, func.extract("epoch", func.now() - Job.run_at))
-        # The session may still hold the row from before the UPDATE.
-        .execution_options(synchronize_session=False, populate_existing=True)
-    ).one_or_none()
-    return None if taken is None else (taken[0], float(taken[1]))
+    session: Session, job_id: int, max_attempts: int, *, has_encoder: bool = False
+) -> _Taken | None:
+    """Change a job to running. `has_encoder`: the record's segments have the encoder of this worker."""
+    parameters = {"this_job": job_id, "max_attempts": max_attempts, "has_encoder": has_encoder}
+    taken = session.execute(_TAKE, parameters).one_or_none()
+    return None if taken is None else _Taken(*taken)
 
 
-def _describe(session: Session, record: Record, job: Job, encoder: str, waited_s: float) -> Claim:
+def _describe(session: Session, record: Record, job: _Taken, encoder: str) -> Claim:
     return Claim(
         job_id=job.id,
         kind=JobKind(job.kind),
         attempt=job.attempt,
         storage_waits=job.storage_waits,
-        waited_s=waited_s,
+        waited_s=job.waited_s,
         record_id=record.id,
         user_id=record.user_id,
         source_bytes=record.source_bytes or 0,
@@ -155,22 +201,5 @@ def _describe(session: Session, record: Record, job: Job, encoder: str, waited_s
     )
 
 
-def _may_encode(record: Record, job_id: int, encoder: str) -> ColumnElement[bool]:
-    if record.encoder == encoder:
-        return true()
-    others = select(Job.id).where(
-        Job.record_id == record.id,
-        Job.id != job_id,
-        Job.kind == JobKind.ENCODE,
-        Job.state.in_((JobState.RUNNING, JobState.DONE)),
-    )
-    return ~others.exists()
-
-
 def _encoded(session: Session, record_id: UUID) -> list[EncodedSegment]:
-    rows = session.execute(
-        select(Job.id, Job.attempt, Job.samples, Job.peak_db, Job.flaws)
-        .where(Job.record_id == record_id, Job.kind == JobKind.ENCODE, Job.state == JobState.DONE)
-        .order_by(Job.index)
-    )
-    return [EncodedSegment(*row) for row in rows]
+    return [EncodedSegment(*row) for row in session.execute(_ENCODED, {"record_id": record_id})]

@@ -75,12 +75,12 @@ def claim(session: Session, job_id: int) -> DeliveryClaim | None:
 def renew(session: Session, claimed: DeliveryClaim) -> bool:
     """Keep the lease. Return False when it was lost."""
     records.use_async_commit(session)
-    return jobs.change_claimed(session, claimed.job_id, claimed.attempt, renewals=Job.renewals + 1)
+    return _change(session, claimed, renewals=Job.renewals + 1)
 
 
 def mark_delivered(session: Session, claimed: DeliveryClaim, *, status: int) -> bool:
     """Record that the receiver accepted the event. Return False when the lease was lost."""
-    if not jobs.change_claimed(session, claimed.job_id, claimed.attempt, state=JobState.DONE):
+    if not _change(session, claimed, state=JobState.DONE):
         return False
     _note(session, claimed, last_status=status, last_error=None, delivered_at=func.now())
     _delete_if_gone(session, claimed)
@@ -99,12 +99,17 @@ def mark_failed(
     values: dict[str, Any] = {"state": JobState.FAILED}
     if pause_s is not None:
         values = {"state": JobState.READY, "run_at": records.from_now(pause_s)}
-    if not jobs.change_claimed(session, claimed.job_id, claimed.attempt, **values):
+    if not _change(session, claimed, **values):
         return False
     _note(session, claimed, last_status=status, last_error=error)
     if pause_s is None:
         _delete_if_gone(session, claimed)
     return True
+
+
+def _change(session: Session, claimed: DeliveryClaim, **values: Any) -> bool:
+    """Change the deliver job. Return False when its lease was lost."""
+    return jobs.apply(session, claimed.job_id, claimed.attempt, jobs.change_of(**values))
 
 
 def _note(session: Session, claimed: DeliveryClaim, **values: Any) -> None:

@@ -1,10 +1,18 @@
 """The order in which users' jobs run."""
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from shared.db.claims import DUE
 from shared.db.models import Job, JobKind, JobState
+
+_JOB = select(Job.user_id, Job.kind, Job.is_long, Job.queue).where(Job.id == bindparam("job_id"))
+_SAME_WORK = (Job.kind == JobKind.DELIVER) == bindparam("delivers")
+_RUNNING = (
+    select(Job.user_id, func.count(), func.count().filter(Job.is_long))
+    .where(Job.state == JobState.RUNNING, _SAME_WORK)
+    .group_by(Job.user_id)
+)
 
 
 def fairer_job(session: Session, job_id: int) -> int | None:
@@ -13,15 +21,11 @@ def fairer_job(session: Session, job_id: int) -> int | None:
     A job waits while another user with fewer running jobs has a due job on the same queue. A long job waits while its
     user runs another long job and any other user has a due job. Deliveries take turns only with deliveries.
     """
-    job = session.get(Job, job_id)
+    job = session.execute(_JOB, {"job_id": job_id}).one_or_none()
     if job is None:
         return None
-    same_work = (Job.kind == JobKind.DELIVER) == (job.kind == JobKind.DELIVER)
-    running = session.execute(
-        select(Job.user_id, func.count(), func.count().filter(Job.is_long))
-        .where(Job.state == JobState.RUNNING, same_work)
-        .group_by(Job.user_id)
-    ).all()
+    same_work = {"delivers": job.kind == JobKind.DELIVER}
+    running = session.execute(_RUNNING, same_work)
     counts = {user_id: (count, long) for user_id, count, long in running}
     count, long = counts.get(job.user_id, (0, 0))
     if job.is_long and long:
@@ -31,4 +35,5 @@ def fairer_job(session: Session, job_id: int) -> int | None:
         others = (Job.queue == job.queue, Job.user_id.not_in(busier))
     else:
         return None
-    return session.scalar(select(Job.id).where(DUE, same_work, *others).order_by(Job.id).limit(1))
+    due = select(Job.id).where(DUE, _SAME_WORK, *others)
+    return session.scalar(due.order_by(Job.id).limit(1), same_work)

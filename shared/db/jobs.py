@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db import records
 from shared.db.claims import Claim
-from shared.db.models import UNFINISHED_JOB, Job, JobKind, JobState, Record
+from shared.db.models import JOBS, UNFINISHED_JOB, Job, JobKind, JobState, Record
 from shared.segmentation import SampleRange
 
 STORAGE = "storage"
@@ -34,6 +34,69 @@ class ReadyJob(NamedTuple):
     id: int
     kind: str
     queue: str
+
+
+def change_of(*guards: ColumnElement[bool], **values: Any) -> Update:
+    """Build a change of a job that a worker claimed. `apply` makes it."""
+    return (
+        update(JOBS)
+        .where(
+            Job.id == bindparam("this_job"),
+            Job.attempt == bindparam("this_attempt"),
+            Job.state == JobState.RUNNING,
+            *guards,
+        )
+        .values(values)
+        .returning(records.notify_change(Job.record_id))
+    )
+
+
+def apply(session: Session, job_id: int, attempt: int, changing: Update, **parameters: Any) -> bool:
+    """Make a change of `change_of`. Return False when the worker lost its lease."""
+    this = {"this_job": job_id, "this_attempt": attempt}
+    return session.execute(changing, this | parameters).first() is not None
+
+
+# Statements of every conversion. Each is built once, which takes three times as long as running it.
+_INSERT = insert(JOBS).returning(JOBS.c.id, sort_by_parameter_order=True)
+_LOCKED = (
+    select(Record.id)
+    .where(Record.id == bindparam("this_record"))
+    .with_for_update(of=Record, key_share=True)
+    .cte("locked")
+)
+_RECORD_IS_LOCKED = Job.record_id == _LOCKED.c.id
+"""A guard that locks the record before the job is changed."""
+_FINISH_ENCODE = change_of(
+    _RECORD_IS_LOCKED,
+    state=JobState.DONE,
+    samples=bindparam("new_samples"),
+    encoded_samples=bindparam("new_samples"),
+    waiting_for=None,
+    peak_db=bindparam("new_peak_db"),
+    flaws=bindparam("new_flaws"),
+)
+_FINISH_ASSEMBLY = change_of(_RECORD_IS_LOCKED, state=JobState.DONE, waiting_for=None)
+_FIRST_HELD = (
+    select(Job.id)
+    .where(Job.record_id == bindparam("this_record"), Job.state == JobState.HELD)
+    .order_by(Job.kind == JobKind.ASSEMBLE, Job.index)
+    .limit(1)
+)
+_ENCODING = select(Job.id).where(
+    Job.record_id == bindparam("this_record"),
+    Job.kind == JobKind.ENCODE,
+    Job.state.in_(UNFINISHED_JOB),
+)
+_RELEASE_NEXT = (
+    update(JOBS)
+    .where(
+        Job.id == _FIRST_HELD.scalar_subquery(),
+        or_(Job.kind == JobKind.ENCODE, ~_ENCODING.exists()),
+    )
+    .values(state=JobState.READY, run_at=func.now())
+    .returning(Job.id, Job.kind, Job.queue)
+)
 
 
 def create(
@@ -70,10 +133,7 @@ def create(
         "state": JobState.HELD,
     }
     of_record: dict[str, object] = {"record_id": record_id, "user_id": user_id}
-    ids = session.scalars(
-        insert(Job).returning(Job.id, sort_by_parameter_order=True),
-        [of_record | job for job in (*encode, assemble)],
-    )
+    ids = session.scalars(_INSERT, [of_record | job for job in (*encode, assemble)])
     return list(ids)[: min(in_flight, len(encode))]
 
 
@@ -81,13 +141,15 @@ def renew(session: Session, claimed: Claim, *, encoded_samples: int | None = Non
     """Keep the lease, and report progress. Return False when the lease was lost."""
     records.use_async_commit(session)
     progress = {} if encoded_samples is None else {"encoded_samples": encoded_samples}
-    return _change(session, claimed, renewals=Job.renewals + 1, waiting_for=None, **progress)
+    renewal = change_of(renewals=Job.renewals + 1, waiting_for=None, **progress)
+    return apply(session, claimed.job_id, claimed.attempt, renewal)
 
 
 def requeue(session: Session, claimed: Claim, *, pause_s: float = 0) -> bool:
     """Make the job ready again, after a pause. Return False when the lease was lost."""
     run_at = records.from_now(pause_s)
-    return _lock_and_change(session, claimed, state=JobState.READY, run_at=run_at, waiting_for=None)
+    again = change_of(_RECORD_IS_LOCKED, state=JobState.READY, run_at=run_at, waiting_for=None)
+    return _apply(session, claimed, again)
 
 
 def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> bool:
@@ -95,14 +157,14 @@ def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> boo
 
     Return False when the lease was lost.
     """
-    return _lock_and_change(
-        session,
-        claimed,
+    wait = change_of(
+        _RECORD_IS_LOCKED,
         state=JobState.READY,
         run_at=records.from_now(pause_s),
         waiting_for=STORAGE,
         storage_waits=Job.storage_waits + 1,
     )
+    return _apply(session, claimed, wait)
 
 
 def finish_encode(
@@ -118,41 +180,13 @@ def finish_encode(
     Return False when the lease was lost.
     """
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
-    return _lock_and_change(
-        session,
-        claimed,
-        state=JobState.DONE,
-        samples=samples,
-        encoded_samples=samples,
-        waiting_for=None,
-        peak_db=peak_db,
-        flaws=flaws,
-    )
+    found = {"new_samples": samples, "new_peak_db": peak_db, "new_flaws": flaws}
+    return _apply(session, claimed, _FINISH_ENCODE, **found)
 
 
 def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
     """Make the first held job of a record ready. The assemble job comes last, when all encode jobs are done."""
-    first = (
-        select(Job.id)
-        .where(Job.record_id == record_id, Job.state == JobState.HELD)
-        .order_by(Job.kind == JobKind.ASSEMBLE, Job.index)
-        .limit(1)
-    )
-    encoding = select(Job.id).where(
-        Job.record_id == record_id,
-        Job.kind == JobKind.ENCODE,
-        Job.state.in_(UNFINISHED_JOB),
-    )
-    released = session.execute(
-        update(Job)
-        .where(
-            Job.id == first.scalar_subquery(),
-            or_(Job.kind == JobKind.ENCODE, ~encoding.exists()),
-        )
-        .values(state=JobState.READY, run_at=func.now())
-        .returning(Job.id, Job.kind, Job.queue)
-        .execution_options(synchronize_session=False)
-    ).first()
+    released = session.execute(_RELEASE_NEXT, {"this_record": record_id}).first()
     return ReadyJob(*released) if released else None
 
 
@@ -166,7 +200,7 @@ def finish_assembly(
     warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
-    if not _lock_and_change(session, claimed, state=JobState.DONE, waiting_for=None):
+    if not _apply(session, claimed, _FINISH_ASSEMBLY):
         return False
     return records.finish(
         session,
@@ -184,7 +218,7 @@ def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) ->
 
     Return False when the lease was lost.
     """
-    if not _lock_and_change(session, claimed, state=JobState.HELD):
+    if not _apply(session, claimed, change_of(_RECORD_IS_LOCKED, state=JobState.HELD)):
         return False
     session.execute(
         update(Job)
@@ -195,35 +229,7 @@ def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) ->
     return True
 
 
-def _lock_and_change(session: Session, claimed: Claim, **values: Any) -> bool:
-    """Lock the record and then change the job, in one statement. Return False when the lease was lost."""
-    locked = (
-        select(Record.id)
-        .where(Record.id == claimed.record_id)
-        .with_for_update(of=Record, key_share=True)
-        .cte("locked")
-    )
-    return _change(session, claimed, Job.record_id == locked.c.id, **values)
-
-
-def _change(session: Session, claimed: Claim, *guards: ColumnElement[bool], **values: Any) -> bool:
-    return change_claimed(session, claimed.job_id, claimed.attempt, *guards, **values)
-
-
-def change_claimed(
-    session: Session, job_id: int, attempt: int, *guards: ColumnElement[bool], **values: Any
-) -> bool:
-    """Change a job that a worker holds. Return False when its lease was lost."""
-    changed = session.execute(
-        update(Job)
-        .where(
-            Job.id == job_id,
-            Job.attempt == attempt,
-            Job.state == JobState.RUNNING,
-            *guards,
-        )
-        .values(values)
-        .returning(records.notify_change(Job.record_id))
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first() is not None
+def _apply(session: Session, claimed: Claim, changing: Update, **parameters: Any) -> bool:
+    """Make a change with the guard `_RECORD_IS_LOCKED`. Return False when the lease was lost."""
+    parameters["this_record"] = claimed.record_id
+    return apply(session, claimed.job_id, claimed.attempt, changing, **parameters)

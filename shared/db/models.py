@@ -1,5 +1,6 @@
 """The tables. Times are the database's own, in UTC; bytes and samples need 64 bits."""
 
+import typing
 import uuid
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     MetaData,
+    Table,
     UniqueConstraint,
     cast,
     func,
@@ -221,6 +223,10 @@ class Job(Base):
     flaws: Mapped[dict[str, Any] | None]
     """The counts of damaged samples in an encoded segment, by kind."""
 
+
+RECORDS = typing.cast("Table", Record.__table__)
+JOBS = typing.cast("Table", Job.__table__)
+"""A change of a table costs less time than one of its class: SQLAlchemy does not look for objects to change too."""
 
 ENCODED_FRACTION = cast(
     func.sum(Job.encoded_samples) / func.nullif(func.sum(Job.samples), 0), Float

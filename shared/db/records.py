@@ -15,7 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Interval,
     Text,
+    Update,
+    bindparam,
     cast,
     delete,
     func,
@@ -34,6 +37,7 @@ from shared.db.models import (
     FINISHED,
     GONE,
     HOLDS_FILENAME,
+    RECORDS,
     UNFINISHED_JOB,
     Event,
     Job,
@@ -68,23 +72,55 @@ def from_now(seconds: float) -> ColumnElement[Any]:
     return func.now() + timedelta(seconds=seconds)
 
 
-def change(session: Session, record_id: UUID, *guards: ColumnElement[bool], **values: Any) -> bool:
-    """Change a record if the guards hold, and notify the clients that wait for it. Return whether it changed."""
-    changed = session.execute(
-        update(Record)
-        .where(Record.id == record_id, *guards)
-        .values(values)
-        .returning(notify_change(Record.id))
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first() is not None
-
-
 def notify_change(
     record_id: ColumnElement[UUID] | InstrumentedAttribute[UUID],
 ) -> ColumnElement[None]:
     """Notify the clients that wait for the record of a changed row. Use this in RETURNING."""
     return func.pg_notify(CHANGES, cast(record_id, Text))
+
+
+def change_of(*guards: ColumnElement[bool], **values: Any) -> Update:
+    """Build a change of a record. `apply` makes it if the guards hold, and notifies the clients that wait."""
+    return (
+        update(RECORDS)
+        .where(Record.id == bindparam("this_record"), *guards)
+        .values(values)
+        .returning(notify_change(Record.id))
+    )
+
+
+def apply(session: Session, record_id: UUID, changing: Update, **parameters: Any) -> bool:
+    """Make a change of `change_of`. Return whether the record changed."""
+    changed = session.execute(changing, {"this_record": record_id, **parameters})
+    return changed.first() is not None
+
+
+def change(session: Session, record_id: UUID, *guards: ColumnElement[bool], **values: Any) -> bool:
+    """Build and make a change. Return whether the record changed."""
+    return apply(session, record_id, change_of(*guards, **values))
+
+
+_ACCEPT = change_of(
+    Record.status == RecordStatus.UPLOADING,
+    status=RecordStatus.QUEUED,
+    source_bytes=bindparam("new_source_bytes"),
+    duration_s=bindparam("new_duration_s"),
+    target=bindparam("new_target"),
+    reserved_bytes=bindparam("new_reserved_bytes"),
+    warnings=bindparam("new_warnings"),
+)
+_FINISH = change_of(
+    Record.status == RecordStatus.CONVERTING,
+    status=RecordStatus.DONE,
+    mp3_bytes=bindparam("new_mp3_bytes"),
+    duration_s=bindparam("new_duration_s"),
+    warnings=type_coerce(Record.warnings, JSONB).concat(bindparam("added_warnings", type_=JSONB)),
+    finished_at=func.now(),
+    expires_at=func.now() + bindparam("retention", type_=Interval),
+)
+_RESERVED_BYTES = select(func.coalesce(func.sum(Record.reserved_bytes), 0)).where(
+    Record.status.in_(ACTIVE)
+)
 
 
 def replace(session: Session, user_id: UUID, filename: str) -> UUID | None:
@@ -125,13 +161,12 @@ def accept(
     return _take_filename(
         session,
         record_id,
-        Record.status == RecordStatus.UPLOADING,
-        status=RecordStatus.QUEUED,
-        source_bytes=source_bytes,
-        duration_s=duration_s,
-        target=asdict(target),
-        reserved_bytes=reserved_bytes,
-        warnings=_storable(warnings),
+        _ACCEPT,
+        new_source_bytes=source_bytes,
+        new_duration_s=duration_s,
+        new_target=asdict(target),
+        new_reserved_bytes=reserved_bytes,
+        new_warnings=_storable(warnings),
     )
 
 
@@ -150,9 +185,7 @@ def retry(
 
     The caller creates new jobs in the same transaction. Raises FilenameTaken.
     """
-    queued = _take_filename(
-        session,
-        record_id,
+    queue_again = change_of(
         Record.status == RecordStatus.FAILED,
         status=RecordStatus.QUEUED,
         options=asdict(options),
@@ -167,18 +200,17 @@ def retry(
         finished_at=None,
         expires_at=None,
     )
+    queued = _take_filename(session, record_id, queue_again)
     if queued:
         session.execute(delete(Job).where(Job.record_id == record_id, CONVERTS))
     return queued
 
 
-def _take_filename(
-    session: Session, record_id: UUID, guard: ColumnElement[bool], **values: Any
-) -> bool:
+def _take_filename(session: Session, record_id: UUID, changing: Update, **parameters: Any) -> bool:
     """Change a record to a status that holds its filename. Raises FilenameTaken if another record holds it."""
     try:
         with session.begin_nested():
-            return change(session, record_id, guard, **values)
+            return apply(session, record_id, changing, **parameters)
     except IntegrityError as error:
         record = session.get_one(Record, record_id)
         named = (Record.user_id == record.user_id, Record.filename == record.filename)
@@ -194,8 +226,7 @@ def _storable(warnings: Iterable[str]) -> list[str]:
 
 def reserved_bytes(session: Session) -> int:
     """Return the bytes that the conversions of all unfinished records may still need."""
-    total = select(func.coalesce(func.sum(Record.reserved_bytes), 0))
-    return int(session.scalars(total.where(Record.status.in_(ACTIVE))).one())
+    return int(session.scalars(_RESERVED_BYTES).one())
 
 
 def finish(
@@ -209,16 +240,14 @@ def finish(
     has_callback: bool,
 ) -> bool:
     """Mark a record as done, and add the warnings of its conversion. Return False when it is gone."""
-    done = change(
+    done = apply(
         session,
         record_id,
-        Record.status == RecordStatus.CONVERTING,
-        status=RecordStatus.DONE,
-        mp3_bytes=mp3_bytes,
-        duration_s=duration_s,
-        warnings=type_coerce(Record.warnings, JSONB).concat(_storable(warnings)),
-        finished_at=func.now(),
-        expires_at=_expiry(retention_h),
+        _FINISH,
+        new_mp3_bytes=mp3_bytes,
+        new_duration_s=duration_s,
+        added_warnings=_storable(warnings),
+        retention=None if retention_h is None else timedelta(hours=retention_h),
     )
     if done and has_callback:
         announce(session, record_id, Event.DONE)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, select, update
+from sqlalchemy import Date, bindparam, cast, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.locks import lock_user
@@ -20,6 +20,11 @@ FIRST_NAME = "first"
 """The name of the token that POST /users returns."""
 MAX_TOKENS = 100
 TODAY = cast(func.now(), Date)
+
+
+_OF_SECRET = select(Token.user_id, Token.id, Token.last_used_on, TODAY).where(
+    Token.token_hash == bindparam("token_hash")
+)
 
 
 class Identity(NamedTuple):
@@ -45,8 +50,7 @@ def hash_secret(secret: str) -> bytes:
 
 def identify(session: Session, secret: str) -> Identity | None:
     """Return the identity that a secret proves, and note the day of its use."""
-    query = select(Token.user_id, Token.id, Token.last_used_on, TODAY)
-    found = session.execute(query.where(Token.token_hash == hash_secret(secret))).one_or_none()
+    found = session.execute(_OF_SECRET, {"token_hash": hash_secret(secret)}).one_or_none()
     if found is None:
         return None
     user_id, token_id, last_used_on, today = found

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select, tuple_
+from sqlalchemy import bindparam, delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from shared.db import quotas
 from shared.db.models import (
     GONE,
     HOLDS_FILENAME,
+    RECORDS,
     UPLOADS_FILENAME,
     Record,
     RecordStatus,
@@ -24,6 +25,17 @@ from shared.db.records import change, use_async_commit
 from shared.errors import FilenameTaken, StillUploading
 from shared.mp3_options import Options
 from shared.settings import Settings
+
+_INSERT = (
+    insert_or(RECORDS)
+    .on_conflict_do_nothing(index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME)
+    .returning(RECORDS.c.id)
+)
+_HOLDER = select(Record.id).where(
+    Record.user_id == bindparam("user_id"),
+    Record.filename == bindparam("filename"),
+    HOLDS_FILENAME,
+)
 
 
 def reserve(
@@ -57,8 +69,7 @@ def reserve(
         callback_base_url=callback_base_url,
     )
     # After the insert, which waits for an upload that is being accepted.
-    named = (Record.user_id == user_id, Record.filename == filename)
-    holder = session.scalar(select(Record.id).where(*named, HOLDS_FILENAME))
+    holder = session.scalar(_HOLDER, {"user_id": user_id, "filename": filename})
     if holder is not None and not replaces:
         raise FilenameTaken(record_id=holder)
     if record_id is None:
@@ -71,14 +82,7 @@ def reserve(
 
 def _insert(session: Session, **values: object) -> UUID | None:
     """Insert a record that is uploading. Return None if the filename is being uploaded already."""
-    record_id: UUID | None = session.scalar(
-        insert_or(Record)
-        .values(values)
-        .on_conflict_do_nothing(
-            index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME
-        )
-        .returning(Record.id)
-    )
+    record_id: UUID | None = session.scalar(_INSERT, values)
     return record_id
 
 
