@@ -21,6 +21,8 @@ from tests.pages import programs
 from tests.waiting import until
 from tests.wavs import build, sine
 
+pytestmark = pytest.mark.exhaustive
+
 GUIDE = (ROOT / "docs/operating.md").read_text()
 HOST = "audio.example.com"
 CADDY_OPTIONS = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"

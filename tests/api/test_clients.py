@@ -17,6 +17,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 
+pytestmark = pytest.mark.exhaustive
+
 public class Upload {
     public static void main(String[] arguments) throws Exception {
         HttpRequest request = HttpRequest.newBuilder(URI.create(arguments[0]))

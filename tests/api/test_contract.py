@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
@@ -17,6 +18,8 @@ from schemathesis.specs.openapi.checks import (
 from tests.api.test_records import undecodable_wav
 from tests.api.wire import SHORT_WAV
 from tests.conftest import User
+
+pytestmark = pytest.mark.exhaustive
 
 
 def codes_are_listed(_: Any, answer: Any, case: Any) -> None:

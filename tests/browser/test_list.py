@@ -154,6 +154,7 @@ def test_columns_have_the_same_place_in_every_row(tab: Page) -> None:
         assert middles.evaluate_all(places) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_thousand_rows_stay_responsive(tab: Page) -> None:
     records = [record(number) for number in range(1000)]
     stage(tab, lambda: records)

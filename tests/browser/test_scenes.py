@@ -10,6 +10,8 @@ from tests.browser.screenshots import SCENES, Scheme
 from tests.browser.staged import ROWS, every_state, stage
 from tests.browser.test_accessibility import violations
 
+pytestmark = pytest.mark.exhaustive
+
 SIZES: list[tuple[int, Scheme]] = [(360, "light"), (1024, "light"), (1024, "dark"), (2000, "dark")]
 
 

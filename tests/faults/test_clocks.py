@@ -17,6 +17,8 @@ from local.stack import Stack
 from tests.conftest import TIMEOUT_S, new_user, running_stack
 from tests.faults.conftest import Service, service_of, stopped
 
+pytestmark = pytest.mark.exhaustive
+
 CLOCKS = ("api", "main", "sweeper", "postgres")
 HOUR_S = 3600
 LIBRARY_SOURCE = Path(__file__).with_name("shifted_clock.c")

@@ -17,6 +17,8 @@ from tests.browser.conftest import frozen_workers  # noqa: F401 -- a fixture
 from tests.conftest import ROOT, User
 from tests.faults.crowds import CROWDS, Target, connect, stalled_uploads
 
+pytestmark = pytest.mark.exhaustive
+
 STALLED_S = 10
 """Much longer than an answer takes, even on a busy machine. `make bench` measures how long it takes."""
 GONE_WITHIN_S = 60

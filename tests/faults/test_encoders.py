@@ -8,6 +8,8 @@ from tests.faults.conftest import Service, stopped
 from tests.wavs import build, sine
 from tests.worker.another_ffmpeg import another_ffmpeg
 
+pytestmark = pytest.mark.exhaustive
+
 RATE_HZ = 8000
 RECORDING_S = 12 * 60
 RECORDINGS = 4

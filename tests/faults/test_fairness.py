@@ -1,8 +1,12 @@
 """Long recordings take turns, and clips go first."""
 
+import pytest
+
 from tests.conftest import SLOTS, new_user
 from tests.faults.conftest import Service, resume, running
 from tests.wavs import build, sine
+
+pytestmark = pytest.mark.exhaustive
 
 LOW_RATE_HZ = 8000
 LONG_S = 18 * 60

@@ -16,6 +16,8 @@ from mutagen.mp3 import MP3
 from tests.conftest import ROOT
 from tests.wavs import build, sine
 
+pytestmark = pytest.mark.exhaustive
+
 HERE = Path(__file__).parent
 TIMEOUT_S = 300
 MYPY_CACHE = ROOT / ".mypy_cache" / "generated_clients"

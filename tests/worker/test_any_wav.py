@@ -12,7 +12,7 @@ from tests import wavs
 from tests.worker.any_wav import MP3_RATES_HZ, SAMPLE_FORMATS, AnyWav, SampleFormat, any_wavs
 from tests.worker.conversion import convert, level_db, snr_db
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 EXAMPLES = 5
 """Of each sample format in each container. 20 take a second."""

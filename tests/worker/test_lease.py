@@ -57,6 +57,7 @@ def _hangs() -> bool:
     return True
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("renew", [_cannot_connect, _hangs])
 def test_a_long_database_outage_loses_the_lease(
     renew: Callable[[], bool],

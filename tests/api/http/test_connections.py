@@ -116,6 +116,7 @@ def test_waiting_requests_are_limited_per_address(
         assert httpx.get(another, headers={"Prefer": "wait=1"}, trust_env=False).is_success
 
 
+@pytest.mark.exhaustive
 def test_an_idle_connection_stays_open(client: httpx.Client) -> None:
     """A client that polls every few seconds would meet its closing, and lose a request."""
     with wire(str(client.base_url)) as connection:
@@ -139,6 +140,7 @@ def test_addresses_have_equal_shares() -> None:
     assert not shares.is_full_for("192.0.2.1")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_descriptor_limit_is_raised() -> None:
     """Both limits are tested in one process, because a start takes a second. A hard limit can only be lowered."""

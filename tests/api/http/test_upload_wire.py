@@ -63,6 +63,7 @@ def test_a_body_arrives_byte_by_byte(service_url: str, user: User) -> None:
     assert user.wait(accepted.json()["id"])["status"] == "done"
 
 
+@pytest.mark.exhaustive
 def test_a_slow_upload_keeps_its_lease(service_url: str, user: User) -> None:
     body = form(build(sine(30_000)))
     piece_bytes = LEAST_BYTES_PER_S * IDLE_TIMEOUT_S // 3

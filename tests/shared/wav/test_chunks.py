@@ -195,6 +195,7 @@ FLOOD = 8_000
 FLOODS = [b"abcd", b"\0\0\0\0", b"data", b"fmt ", b"ds64"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_flood_of_chunks_needs_little_memory(flood: bytes) -> None:

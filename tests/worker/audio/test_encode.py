@@ -312,6 +312,7 @@ def silence(seconds: float, rate_hz: int, channels: int) -> Sound:
     return sound(np.zeros((int(seconds * rate_hz), channels)), rate_hz)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("material", "quality"),

@@ -21,7 +21,7 @@ from tests.worker import stored
 from tests.worker.mp3.mp3_material import music
 from tests.worker.stored import ffmpegs, until
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.exhaustive]
 
 SEGMENTS = 8
 SEGMENT_S = 20

@@ -109,6 +109,7 @@ except DeliveryFailed as failure:
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_company_ca_is_trusted_for_its_hosts(tmp_path: Path) -> None:
     """SSL_CERT_FILE adds the CA. It is read when the process starts."""

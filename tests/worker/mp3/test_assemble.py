@@ -170,6 +170,7 @@ def peak_kib(folder: Path, seconds: int, *options: str) -> int:
     return sum(map(int, said.split()))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("options", [[], ["320"]], ids=["VBR", "CBR"])

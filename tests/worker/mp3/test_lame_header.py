@@ -248,6 +248,7 @@ def _filled(header: bytes) -> bytes:
     return header.ljust(frame_bytes(int.from_bytes(header)), header[3:])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
@@ -314,6 +315,7 @@ def test_huge_counts_are_refused_or_capped(count: int, quality: int | None) -> N
     assert len(list(split_frames([header]))) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "mb"),

@@ -127,6 +127,7 @@ SMALLEST_FRAME = b"\xff\xf3\x14\xc4" + bytes(20)
 LARGEST_FRAME = b"\xff\xfb\xe8\x44" + bytes(1436)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("frame", [SMALLEST_FRAME, LARGEST_FRAME], ids=["smallest", "largest"])
 @pytest.mark.parametrize("chunk_bytes", [7, 1 << 16, 1 << 22])

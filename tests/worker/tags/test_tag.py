@@ -433,6 +433,7 @@ def crowd_cpu_s(crowd: RiffChunk) -> float:
     return min(timed_tag(crowd)[0] for _ in range(3))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_chunks_cost_little_time(kind: str, crowd: RiffChunk, crowd_cpu_s: float) -> None:
@@ -473,6 +474,7 @@ CHUNKS = st.lists(
 )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(chunks=CHUNKS, big_endian=st.booleans(), title=st.text())
