@@ -10,14 +10,14 @@ import pytest
 from tests.api.wire import CONTENT_TYPE, SHORT_WAV, form
 from tests.conftest import User
 
+pytestmark = pytest.mark.exhaustive
+
 JAVA_UPLOAD = """
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
-
-pytestmark = pytest.mark.exhaustive
 
 public class Upload {
     public static void main(String[] arguments) throws Exception {
