@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.exhaustive
+
 MODELS = Path("shared/db/models.py")
 
 

@@ -21,6 +21,8 @@ from tests.pages import README, programs, section
 from tests.waiting import until
 from tests.wavs import build, sine
 
+pytestmark = pytest.mark.exhaustive
+
 RECIPES = (ROOT / "docs/recipes.md").read_text()
 GUIDE = (ROOT / "docs/api.md").read_text()
 PRINTED_URL = "http://localhost:8000"

@@ -16,6 +16,8 @@ from playwright.sync_api import Page
 from tests.api.wire import SHORT_WAV
 from tests.conftest import TIMEOUT_S, User
 
+pytestmark = pytest.mark.exhaustive
+
 SCRIPT = Path(__file__).with_name("event_source.js")
 Follow = Callable[..., dict[str, Any]]
 

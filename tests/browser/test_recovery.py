@@ -8,6 +8,8 @@ from tests.browser.relay import Relay
 from tests.browser.test_languages import speak
 from tests.waiting import until
 
+pytestmark = pytest.mark.exhaustive
+
 LOST = "Parts of this page did not arrive."
 RELOADS = "sessionStorage.getItem('wav2mp3.reloads')"
 

@@ -13,6 +13,8 @@ from tests.browser.relay import Relay
 from tests.conftest import User
 from tests.wavs import build, sine
 
+pytestmark = pytest.mark.exhaustive
+
 PROXY_ERROR = "<html><h1>nginx</h1></html>"
 UPLOADS = "**/record?*user_id=*"
 

@@ -15,6 +15,8 @@ from tests.client.conftest import RATE_HZ, TIMEOUT_S, Command, frozen_workers
 from tests.client.proxy import Fate
 from tests.conftest import User
 
+pytestmark = pytest.mark.exhaustive
+
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 # The first connection is the check of the login.
 CHECK = Fate()
