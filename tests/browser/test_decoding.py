@@ -12,6 +12,8 @@ from tests.conftest import User
 from tests.wavs import build
 from tests.worker.conversion import Voices, snr_db, sweep
 
+pytestmark = pytest.mark.exhaustive
+
 # Samples come back with 16 bits: enough to compare, and quick to transfer.
 DECODE_VOICES = """async ([mp3, rate]) => {
   const bytes = Uint8Array.from(atob(mp3), (character) => character.charCodeAt(0));

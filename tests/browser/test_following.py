@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import WAV, become, become_staged
@@ -24,6 +25,7 @@ def show_two_at_a_time(page: Page) -> None:
     )
 
 
+@pytest.mark.exhaustive
 def test_the_page_survives_a_short_outage(
     page: Page, wav: Path, frozen_workers: AbstractContextManager[None]
 ) -> None:
@@ -42,6 +44,7 @@ def test_the_page_survives_a_short_outage(
     expect(notice).to_be_hidden()
 
 
+@pytest.mark.exhaustive
 def test_a_page_opened_during_an_outage_recovers(tab: Page, user: User) -> None:
     user.convert(WAV, "one.wav")
     tab.route("**/records?*", say_unavailable)
@@ -52,6 +55,7 @@ def test_a_page_opened_during_an_outage_recovers(tab: Page, user: User) -> None:
     expect(tab.locator("#notice")).to_be_hidden()
 
 
+@pytest.mark.exhaustive
 def test_files_chosen_during_an_outage_upload_later(tab: Page, user: User, wav: Path) -> None:
     user.convert(WAV, "old.wav")
     tab.route("**/records?*", say_unavailable)

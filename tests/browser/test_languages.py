@@ -49,6 +49,7 @@ def test_every_text_is_used() -> None:
     assert set(names) - used == set()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("locale", "title", "summary"),
     [

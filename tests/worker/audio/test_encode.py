@@ -200,6 +200,7 @@ def test_every_quality_keeps_the_sound(tmp_path: Path, quality: int) -> None:
 SHORT = [1, 2, 3, 19, 20, 21, 45, 46, 47, 48, 576, 1105, 1152, 1153, 2000]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", [1000, 8000, 11000, 22050, 44100, 96000, 768000])
 def test_the_shortest_clips_keep_their_length(tmp_path: Path, rate_hz: int) -> None:

@@ -16,7 +16,7 @@ from tests.worker.mp3.mp3_material import Sound, attacks, extremes, music, sound
 from tests.worker.mp3.reservoir import Frame, unpacked
 from worker.audio.encode import RUN_IN_FRAMES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 SEGMENTS = 4
 SEGMENT_FRAMES = 154
@@ -81,7 +81,6 @@ def test_segments_have_the_frames_of_one_pass(
     assert_frames_of_one_pass(tmp_path, material(length_s(rate_hz), rate_hz, channels), quality)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("offset", [-2304, -1105, -576, -20, 0, 300, 1105, 4000])
 def test_attacks_at_seams_change_no_frame(tmp_path: Path, offset: int) -> None:
     """Put attacks before, on and after the seams, because the encoder delays samples against frames."""
@@ -90,7 +89,6 @@ def test_attacks_at_seams_change_no_frame(tmp_path: Path, offset: int) -> None:
         assert_frames_of_one_pass(tmp_path, source, quality)
 
 
-@pytest.mark.exhaustive
 @pytest.mark.parametrize("frames_before", [0, 1, 50, RUN_IN_FRAMES - 1, RUN_IN_FRAMES + 1])
 def test_loudness_before_a_segment_changes_no_frame(tmp_path: Path, frames_before: int) -> None:
     """LAME adapts to loudness slowly, and slowest in the short frames of low sample rates."""

@@ -11,6 +11,8 @@ from tests import wavs
 from tests.worker.conversion import convert
 from tests.worker.mp3.mp3_material import music
 
+pytestmark = pytest.mark.exhaustive
+
 SECONDS = 3.3
 TAGS = [(b"LIST", b"INFOINAM\x06\0\0\0Title\0IART\x07\0\0\0Artist\0\0")]
 VBR = [Options(quality=quality) for quality in (0, 2, 9)]
