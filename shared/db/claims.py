@@ -39,9 +39,9 @@ _LOCKED_RECORD = (
     .with_for_update(of=Record, key_share=True)
 )
 _OTHER = aliased(Job)
-_OTHERS = select(_OTHER.id).where(
+# Their parts have the encoder of the record.
+_BEGUN = select(_OTHER.id).where(
     _OTHER.record_id == Job.record_id,
-    _OTHER.id != Job.id,
     _OTHER.kind == JobKind.ENCODE,
     _OTHER.state.in_((JobState.RUNNING, JobState.DONE)),
 )
@@ -52,7 +52,7 @@ _TAKE = (
         records.CONVERTS,
         DUE,
         Job.attempt - Job.storage_waits < bindparam("max_attempts"),
-        or_(Job.kind != JobKind.ENCODE, bindparam("has_encoder", type_=Boolean), ~_OTHERS.exists()),
+        or_(Job.kind != JobKind.ENCODE, bindparam("has_encoder", type_=Boolean), ~_BEGUN.exists()),
     )
     .values(state=JobState.RUNNING, attempt=Job.attempt + 1, encoded_samples=0)
     .returning(
