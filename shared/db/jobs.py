@@ -57,7 +57,7 @@ def apply(session: Session, job_id: int, attempt: int, changing: Update, **param
     return session.execute(changing, this | parameters).first() is not None
 
 
-# Statements of every conversion. Each is built once, which takes three times as long as running it.
+# Statements of every conversion. Building one takes three times as long as running it, so each is built once.
 _INSERT = insert(JOBS).returning(JOBS.c.id, sort_by_parameter_order=True)
 _LOCKED = (
     select(Record.id)
