@@ -57,7 +57,7 @@ demo: .venv/runtime env ## convert FILE=song.wav, or a generated WAV, and save t
 test: .venv/everything ## run the tests, against embedded stacks of their own, in five minutes on two cores
 	@$(run_tests) -m "not exhaustive"
 
-test-all: .venv/everything ## run every test, as CI does
+test-all: .venv/everything ## run every test, as in CI
 	@$(run_tests)
 
 test-fast: .venv/everything ## run the tests that need no service, in under a minute
