@@ -88,6 +88,7 @@ def test_an_upload_may_finish_in_the_grace_time(api: AnotherApi, user: User) -> 
     assert api.wait() == -SIGTERM
 
 
+@pytest.mark.exhaustive
 def test_other_uploads_get_503(api: AnotherApi, user: User) -> None:
     before_s = time.monotonic()
     with wire(api.url) as connection:
@@ -101,6 +102,7 @@ def test_other_uploads_get_503(api: AnotherApi, user: User) -> None:
     assert user.client.get("/records", params=user.credentials).json()["records"] == []
 
 
+@pytest.mark.exhaustive
 def test_a_request_that_cannot_end_gets_503(
     api: AnotherApi, stack: Stack, background: ThreadPoolExecutor
 ) -> None:

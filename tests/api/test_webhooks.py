@@ -232,6 +232,7 @@ def test_a_private_address_is_refused_at_delivery(user: User, secret: str, engin
     eventually(lambda: "private" in _webhook(user, record_id)["last_error"])
 
 
+@pytest.mark.exhaustive
 def test_a_killed_process_delivers_again(
     user: User, secret: str, receiver: Receiver, stack: Stack
 ) -> None:
@@ -245,6 +246,7 @@ def test_a_killed_process_delivers_again(
     assert _webhook(user, record_id)["attempts"] == 2
 
 
+@pytest.mark.exhaustive
 def test_events_wait_for_a_stopped_process(
     user: User, secret: str, receiver: Receiver, stack: Stack
 ) -> None:

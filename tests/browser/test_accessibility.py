@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import axe_playwright_python
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import become, become_staged
@@ -22,6 +23,7 @@ def violations(page: Page, *rules: str) -> list[str]:
     return found
 
 
+@pytest.mark.exhaustive
 def test_the_empty_page_has_no_violation(page: Page) -> None:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     assert violations(page) == []

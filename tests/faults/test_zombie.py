@@ -1,8 +1,12 @@
 """A worker that hangs for longer than its lease, and then goes on."""
 
+import pytest
+
 from tests.faults.conftest import Service
 from tests.waiting import is_running
 from tests.worker.processes import suspended
+
+pytestmark = pytest.mark.exhaustive
 
 
 def test_a_worker_that_lost_its_lease_changes_nothing(service: Service, clip: bytes) -> None:

@@ -88,6 +88,7 @@ def test_a_piece_is_larger_than_those_of_uvloop() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_freed_memory_is_used_again() -> None:
     """The test counts page faults in a separate process."""
     command = [sys.executable, "-c", COUNT_FAULTS]

@@ -72,6 +72,7 @@ def test_an_older_database_is_upgraded(empty_database: str, tmp_path: Path) -> N
     assert "rating" in columns
 
 
+@pytest.mark.exhaustive
 def test_concurrent_upgrades_are_serialized(empty_database: str, stack: Stack) -> None:
     arguments = [sys.executable, "-m", "alembic", "upgrade", "head"]
     environment = stack.environment | {"DATABASE_URL": empty_database}
