@@ -31,7 +31,7 @@ from shared.segmentation import SampleRange
 
 DUE = and_(Job.state == JobState.READY, Job.run_at <= func.now())
 
-# Statements of every conversion. Building one takes three times as long as running it, so each is built once.
+# Statements of every conversion. Building one takes as long as running it, so each is built once.
 _LOCKED_RECORD = (
     select(Record)
     .join(Job, Job.record_id == Record.id)

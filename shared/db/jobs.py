@@ -57,7 +57,7 @@ def apply(session: Session, job_id: int, attempt: int, changing: Update, **param
     return session.execute(changing, this | parameters).first() is not None
 
 
-# Statements of every conversion. Building one takes three times as long as running it, so each is built once.
+# Statements of every conversion. Building one takes as long as running it, so each is built once.
 _INSERT = insert(JOBS).returning(JOBS.c.id, sort_by_parameter_order=True)
 _LOCKED = (
     select(Record.id)
@@ -149,7 +149,7 @@ def requeue(session: Session, claimed: Claim, *, pause_s: float = 0) -> bool:
     """Make the job ready again, after a pause. Return False when the lease was lost."""
     run_at = records.from_now(pause_s)
     again = change_of(_RECORD_IS_LOCKED, state=JobState.READY, run_at=run_at, waiting_for=None)
-    return _apply(session, claimed, again)
+    return _lock_and_apply(session, claimed, again)
 
 
 def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> bool:
@@ -164,7 +164,7 @@ def wait_for_storage(session: Session, claimed: Claim, *, pause_s: float) -> boo
         waiting_for=STORAGE,
         storage_waits=Job.storage_waits + 1,
     )
-    return _apply(session, claimed, wait)
+    return _lock_and_apply(session, claimed, wait)
 
 
 def finish_encode(
@@ -181,7 +181,7 @@ def finish_encode(
     """
     # Two workers may finish the last two segments at once. The lock lets one of them see that all are done.
     found = {"new_samples": samples, "new_peak_db": peak_db, "new_flaws": flaws}
-    return _apply(session, claimed, _FINISH_ENCODE, **found)
+    return _lock_and_apply(session, claimed, _FINISH_ENCODE, **found)
 
 
 def release_next(session: Session, record_id: UUID) -> ReadyJob | None:
@@ -200,7 +200,7 @@ def finish_assembly(
     warnings: Sequence[str] = (),
 ) -> bool:
     """Mark an assemble job and its record as done: the MP3 is durable. Return False when the lease was lost."""
-    if not _apply(session, claimed, _FINISH_ASSEMBLY):
+    if not _lock_and_apply(session, claimed, _FINISH_ASSEMBLY):
         return False
     return records.finish(
         session,
@@ -218,7 +218,7 @@ def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) ->
 
     Return False when the lease was lost.
     """
-    if not _apply(session, claimed, change_of(_RECORD_IS_LOCKED, state=JobState.HELD)):
+    if not _lock_and_apply(session, claimed, change_of(_RECORD_IS_LOCKED, state=JobState.HELD)):
         return False
     session.execute(
         update(Job)
@@ -229,7 +229,7 @@ def repeat_encoding(session: Session, claimed: Claim, job_ids: Sequence[int]) ->
     return True
 
 
-def _apply(session: Session, claimed: Claim, changing: Update, **parameters: Any) -> bool:
+def _lock_and_apply(session: Session, claimed: Claim, changing: Update, **parameters: Any) -> bool:
     """Make a change with the guard `_RECORD_IS_LOCKED`. Return False when the lease was lost."""
     parameters["this_record"] = claimed.record_id
     return apply(session, claimed.job_id, claimed.attempt, changing, **parameters)
