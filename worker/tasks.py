@@ -174,28 +174,46 @@ def _assemble(work: Work, settings: Settings) -> None:
         info, target = work.read or _read(source, claim)
         waveforms.write(settings.media_dir, files, claim.segments, info)
         with media.completing_durably(files.mp3) as mp3:
-            encoder = encoder_name(claim.encoder)
-            joined = [*parts.values()]
             tag_warnings = write_mp3(
-                *(source, info, target, samples, joined, claim.options, claim.tags, encoder, mp3),
+                source,
+                info,
+                target,
+                samples,
+                [*parts.values()],
+                claim.options,
+                claim.tags,
+                encoder_name(claim.encoder),
+                mp3,
                 lease.check,
             )
             mp3_bytes = mp3.tell()
+    duration_s = samples / info.fmt.sample_rate_hz
+    warnings = [*_audio_warnings(claim.segments, info, target, samples), *tag_warnings]
+    _finish_assembly(claim, mp3_bytes, duration_s, warnings, settings, began_s)
+    unneeded_files.delete_files(files, RecordStatus.DONE)
+
+
+def _finish_assembly(
+    claim: Claim,
+    mp3_bytes: int,
+    duration_s: float,
+    warnings: Sequence[str],
+    settings: Settings,
+    began_s: float,
+) -> None:
     with db.transaction() as session:
         done = db.jobs.finish_assembly(
             session,
             claim,
             mp3_bytes=mp3_bytes,
-            duration_s=samples / info.fmt.sample_rate_hz,
+            duration_s=duration_s,
             retention_h=settings.retention_h,
-            warnings=[*_audio_warnings(claim.segments, info, target, samples), *tag_warnings],
+            warnings=warnings,
         )
     if not done:
         raise LeaseLost
-    times = _times(claim, began_s)
-    log.info("record done", mp3_bytes=mp3_bytes, **times, **log_fields(claim))
+    log.info("record done", mp3_bytes=mp3_bytes, **_times(claim, began_s), **log_fields(claim))
     _publish_deliveries(claim)
-    unneeded_files.delete_files(files, RecordStatus.DONE)
 
 
 def _audio_warnings(
