@@ -69,7 +69,7 @@ def sweep_rows(settings: Settings, watches: Watches) -> None:
 
 def _fail_exhausted(settings: Settings) -> list[RecordKey]:
     with db.transaction() as session:
-        failed = db.records.exhausted(session, settings.max_attempts, BATCH)
+        failed = db.sweeping.exhausted(session, settings.max_attempts, BATCH)
         for record in failed:
             db.records.fail(session, record.id, EncodeFailed(), retention_h=settings.retention_h)
     for record in failed:

@@ -118,21 +118,27 @@ _FINISH = change_of(
     finished_at=func.now(),
     expires_at=func.now() + bindparam("retention", type_=Interval),
 )
+_HOLDER = select(Record.id).where(
+    Record.user_id == bindparam("user_id"),
+    Record.filename == bindparam("filename"),
+    HOLDS_FILENAME,
+)
 _RESERVED_BYTES = select(func.coalesce(func.sum(Record.reserved_bytes), 0)).where(
     Record.status.in_(ACTIVE)
 )
 
 
+def holder(session: Session, user_id: UUID, filename: str) -> UUID | None:
+    """Return the record that holds a filename of the user."""
+    return session.scalar(_HOLDER, {"user_id": user_id, "filename": filename})
+
+
 def replace(session: Session, user_id: UUID, filename: str) -> UUID | None:
     """Delete the record that holds a filename, for an upload that is accepted in the same transaction."""
-    holder = session.scalar(
-        select(Record.id)
-        .where(Record.user_id == user_id, Record.filename == filename, HOLDS_FILENAME)
-        .with_for_update()
-    )
-    if holder is not None:
-        mark_gone(session, holder, RecordStatus.DELETED)
-    return holder
+    replaced = session.scalar(_HOLDER.with_for_update(), {"user_id": user_id, "filename": filename})
+    if replaced is not None:
+        mark_gone(session, replaced, RecordStatus.DELETED)
+    return replaced
 
 
 def use_async_commit(session: Session) -> None:
@@ -213,9 +219,8 @@ def _take_filename(session: Session, record_id: UUID, changing: Update, **parame
             return apply(session, record_id, changing, **parameters)
     except IntegrityError as error:
         record = session.get_one(Record, record_id)
-        named = (Record.user_id == record.user_id, Record.filename == record.filename)
-        holder = session.scalar(select(Record.id).where(*named, HOLDS_FILENAME))
-        raise FilenameTaken(record_id=holder) from error
+        holder_id = holder(session, record.user_id, record.filename)
+        raise FilenameTaken(record_id=holder_id) from error
 
 
 def _storable(warnings: Iterable[str]) -> list[str]:
@@ -290,24 +295,6 @@ def mark_gone(session: Session, record_id: UUID, status: RecordStatus) -> bool:
         dropped = CONVERTS if status == RecordStatus.EXPIRED else true()
         session.execute(delete(Job).where(Job.record_id == record_id, dropped))
     return gone
-
-
-def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
-    """Lock and return the active records with a ready job that used up its attempts."""
-    used_up = select(Job.id).where(
-        Job.record_id == Record.id,
-        CONVERTS,
-        Job.state == JobState.READY,
-        Job.attempt - Job.storage_waits >= max_attempts,
-    )
-    return list(
-        session.scalars(
-            select(Record)
-            .where(Record.status.in_(ACTIVE), used_up.exists())
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-    )
 
 
 def expire(session: Session, limit: int) -> list[tuple[UUID, UUID]]:

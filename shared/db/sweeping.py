@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from shared.db import jobs, records, workers
 from shared.db.claims import DUE
 from shared.db.jobs import MAX_DELIVERY_PAUSE_S, MAX_PAUSE_S, STORAGE
-from shared.db.models import Job, JobKind, JobState, Record, RecordStatus, Worker
+from shared.db.models import ACTIVE, Job, JobKind, JobState, Record, RecordStatus, Worker
 from shared.segmentation import SampleRange
 
 ENCODER_GONE_AFTER_S = 30
@@ -97,6 +97,24 @@ def end_impossible_pauses(session: Session) -> None:
         )
         .values(run_at=func.now())
         .execution_options(synchronize_session=False)
+    )
+
+
+def exhausted(session: Session, max_attempts: int, limit: int) -> list[Record]:
+    """Lock and return the active records with a ready job that used up its attempts."""
+    used_up = select(Job.id).where(
+        Job.record_id == Record.id,
+        records.CONVERTS,
+        Job.state == JobState.READY,
+        Job.attempt - Job.storage_waits >= max_attempts,
+    )
+    return list(
+        session.scalars(
+            select(Record)
+            .where(Record.status.in_(ACTIVE), used_up.exists())
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, or_, select, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as insert_or
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ from shared.db.models import (
     Record,
     RecordStatus,
 )
-from shared.db.records import change, use_async_commit
+from shared.db.records import change, holder, use_async_commit
 from shared.errors import FilenameTaken, StillUploading
 from shared.mp3_options import Options
 from shared.settings import Settings
@@ -30,11 +30,6 @@ _INSERT = (
     insert_or(RECORDS)
     .on_conflict_do_nothing(index_elements=["user_id", "filename"], index_where=UPLOADS_FILENAME)
     .returning(RECORDS.c.id)
-)
-_HOLDER = select(Record.id).where(
-    Record.user_id == bindparam("user_id"),
-    Record.filename == bindparam("filename"),
-    HOLDS_FILENAME,
 )
 
 
@@ -69,9 +64,9 @@ def reserve(
         callback_base_url=callback_base_url,
     )
     # After the insert, which waits for an upload that is being accepted.
-    holder = session.scalar(_HOLDER, {"user_id": user_id, "filename": filename})
-    if holder is not None and not replaces:
-        raise FilenameTaken(record_id=holder)
+    holder_id = holder(session, user_id, filename)
+    if holder_id is not None and not replaces:
+        raise FilenameTaken(record_id=holder_id)
     if record_id is None:
         check_not_uploading(session, user_id, filename)
         raise StillUploading(None, 0)  # that upload ended just now

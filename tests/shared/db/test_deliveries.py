@@ -122,7 +122,7 @@ def test_a_failed_delivery_does_not_fail_its_record() -> None:
     for _ in range(2 * rows.MAX_ATTEMPTS):
         assert _fail(_claim(record_id))
     db_call(rows.retry, record_id)
-    assert db_call(db.records.exhausted, rows.MAX_ATTEMPTS, 10) == []
+    assert db_call(db.sweeping.exhausted, rows.MAX_ATTEMPTS, 10) == []
     db_call(rows.fail, record_id)
     assert [event for event, _, _ in _deliveries(record_id)] == [Event.FAILED, Event.FAILED]
 

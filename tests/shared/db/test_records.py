@@ -278,7 +278,7 @@ def _finish(session: Session, record_id: UUID) -> None:
 
 
 def _exhausted() -> list[UUID]:
-    found = db_call(db.records.exhausted, MAX_ATTEMPTS, LIMIT)
+    found = db_call(db.sweeping.exhausted, MAX_ATTEMPTS, LIMIT)
     return [record.id for record in found]
 
 
