@@ -11,9 +11,11 @@ import pytest
 from wav2mp3.record import Options
 
 from api.options import RecordOptions
+from local.stack import Stack
 from tests.api.conftest import StartApi, start_api  # noqa: F401 -- a fixture
-from tests.client.conftest import RATE_HZ, Command
+from tests.client.conftest import RATE_HZ, TIMEOUT_S, Command, frozen_workers
 from tests.conftest import User
+from tests.waiting import until
 from tests.wavs import build, sine
 
 
@@ -202,6 +204,7 @@ def test_a_terminal_shows_bars(command: Command) -> None:
 
 def test_a_batch_waits_for_room(
     command: Command,
+    stack: Stack,
     start_api: StartApi,  # noqa: F811
 ) -> None:
     """Each WAV takes most of the quota until it is converted."""
@@ -210,8 +213,15 @@ def test_a_batch_waits_for_room(
     names = [f"{number}.wav" for number in range(3)]
     for name in names:
         command.wav(name)
-    login = {"WAV2MP3_USER_ID": owner.id, "WAV2MP3_TOKEN": owner.token}
-    ended = command.run("convert", *names, "--keep", WAV2MP3_URL=api.url, **login)
-    assert ended.status == 0, ended.errors
-    assert "waiting for the service" in ended.errors
-    assert command.files() == {"0.mp3", "1.mp3", "2.mp3"}
+    command.environment |= {
+        "WAV2MP3_URL": api.url,
+        "WAV2MP3_USER_ID": owner.id,
+        "WAV2MP3_TOKEN": owner.token,
+    }
+    said = command.folder / "said.txt"
+    with said.open("w") as errors, frozen_workers(stack):
+        process = command.start("convert", *names, "--keep", errors_to=errors.fileno())
+        until(lambda: "waiting for the service" in said.read_text())
+    process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, said.read_text()
+    assert command.files() == {"said.txt", "0.mp3", "1.mp3", "2.mp3"}
